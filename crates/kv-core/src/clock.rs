@@ -1,0 +1,65 @@
+//! Time as an argument.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Where a component takes its time from.
+///
+/// Two kinds are kept apart: `now` never goes back and measures lifetimes; `wall` is the date,
+/// which an operator may set.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// Monotonic time since an origin of the clock's own.
+    fn now(&self) -> Duration;
+
+    /// Time since 1970-01-01T00:00:00Z.
+    fn wall(&self) -> Duration;
+}
+
+/// The machine's clocks.
+///
+/// ```
+/// use kv_core::{Clock, SystemClock};
+/// let clock = SystemClock::new();
+/// let before = clock.now();
+/// assert!(clock.now() >= before);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose origin is now.
+    #[expect(clippy::disallowed_methods, reason = "the edge at which real time enters")]
+    pub fn new() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the edge at which real time enters")]
+    fn wall(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Duration {
+        (**self).now()
+    }
+
+    fn wall(&self) -> Duration {
+        (**self).wall()
+    }
+}

@@ -1,0 +1,76 @@
+//! What a key holds, and how a caller names the state that it saw.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// A value and the version under which it was read, from one atomic look.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The stored bytes.
+    pub value: Bytes,
+    /// Names this state of the key in a [`Condition::Version`](crate::Condition::Version).
+    pub version: Version,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({} bytes)", self.value.len())
+    }
+}
+
+/// An opaque name of one state of one key; only equality means anything.
+///
+/// A version is no fence: where a backend compares values, a key that went from A to B and back
+/// to A has its first version again.
+///
+/// ```
+/// use kv_core::Version;
+/// assert_eq!(Version::of_value("a".into()), Version::of_value("a".into()));
+/// assert_ne!(Version::from_number(1), Version::from_number(2));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Version(Repr);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Repr {
+    Number(u64),
+    Value(Bytes),
+}
+
+impl Version {
+    /// For a backend that numbers its writes.
+    pub const fn from_number(number: u64) -> Self {
+        Self(Repr::Number(number))
+    }
+
+    /// For a backend that compares values.
+    pub const fn of_value(value: Bytes) -> Self {
+        Self(Repr::Value(value))
+    }
+
+    /// The number, where the version was made of one.
+    pub const fn as_number(&self) -> Option<u64> {
+        match &self.0 {
+            Repr::Number(number) => Some(*number),
+            Repr::Value(_) => None,
+        }
+    }
+
+    /// The value, where the version was made of one.
+    pub const fn as_value(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Number(_) => None,
+            Repr::Value(value) => Some(value),
+        }
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Number(number) => write!(f, "Version({number})"),
+            Repr::Value(value) => write!(f, "Version(value of {} bytes)", value.len()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One error for every backend: what happened, where, and what the caller can do next.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The result of every fallible call in this workspace.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A boxed cause.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What went wrong, in terms of what the caller can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The server cannot be reached or the connection broke. Try again later, or fall back.
+    Connection,
+    /// The call took longer than its configured time.
+    Timeout,
+    /// A value cannot be encoded or decoded. Mend the type, or delete the key.
+    Serialization,
+    /// A key, namespace or pattern is not acceptable. Mend the key.
+    InvalidKey,
+    /// A lifetime is zero or meaningless. Mend the duration.
+    InvalidTtl,
+    /// A key, value or batch is beyond a limit that the message names.
+    TooLarge,
+    /// The key holds something of another type, such as a list or text where a counter is due.
+    WrongType,
+    /// The server refuses the credentials, or denies the command to this user.
+    Auth,
+    /// The configuration is wrong. The message names the variable.
+    Config,
+    /// The server accepts no writes now, such as a replica.
+    ReadOnly,
+    /// The store is full and evicts nothing.
+    OutOfMemory,
+    /// A bounded buffer or queue is full. Slow down and try again.
+    Backpressure,
+    /// Others changed the same key each time. Try again.
+    Conflict,
+    /// The caller's own loader failed; its error is the source.
+    Loader,
+    /// This backend does not offer the operation.
+    Unsupported,
+    /// The store was closed by one of its handles.
+    Closed,
+    /// The backend failed in a way that has no better name.
+    Backend,
+}
+
+/// Whether the failed call may have changed the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// The store is as it was before the call.
+    NotApplied,
+    /// The store may have executed the call: the request left, the reply did not come.
+    MaybeApplied,
+}
+
+/// The error of every operation.
+///
+/// `Display` shows this level only; causes are in [`source`](StdError::source). Keys are shown,
+/// values and secrets never.
+///
+/// ```
+/// use kv_core::{Effect, Error, ErrorKind};
+/// let error = Error::new(ErrorKind::Timeout, "no reply within 5 s")
+///     .operation("set").key("user:1").maybe_applied();
+/// assert_eq!(error.to_string(), "set \"user:1\": no reply within 5 s (may have been applied)");
+/// assert_eq!(error.effect(), Effect::MaybeApplied);
+/// assert!(!error.is_retryable(), "a write must not be repeated blindly");
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    operation: Option<&'static str>,
+    key: Option<String>,
+    effect: Effect,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// An error of a kind; the message says what was wrong and what was expected.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            operation: None,
+            key: None,
+            effect: Effect::NotApplied,
+            source: None,
+        }))
+    }
+
+    /// The operation is not offered by this backend.
+    pub fn unsupported(what: &'static str) -> Self {
+        Self::new(ErrorKind::Unsupported, format!("this store does not support {what}"))
+    }
+
+    /// The store was closed.
+    pub fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "the store was closed")
+    }
+
+    /// Names the operation, unless a deeper level did.
+    #[must_use]
+    pub fn operation(mut self, operation: &'static str) -> Self {
+        self.0.operation.get_or_insert(operation);
+        self
+    }
+
+    /// Names the key, unless a deeper level did.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.0.key.get_or_insert_with(|| key.to_owned());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Marks that the store may have executed the call.
+    #[must_use]
+    pub fn maybe_applied(mut self) -> Self {
+        self.0.effect = Effect::MaybeApplied;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The operation that failed, such as `get`.
+    pub fn failed_operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// The key that the operation was about, as stored.
+    pub fn failed_key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Whether the store may have changed.
+    pub fn effect(&self) -> Effect {
+        self.0.effect
+    }
+
+    /// Whether the same call can be repeated as it is, later, without doing anything twice.
+    pub fn is_retryable(&self) -> bool {
+        let passing = matches!(
+            self.0.kind,
+            ErrorKind::Connection
+                | ErrorKind::Timeout
+                | ErrorKind::ReadOnly
+                | ErrorKind::OutOfMemory
+                | ErrorKind::Backpressure
+                | ErrorKind::Conflict
+        );
+        passing && self.0.effect == Effect::NotApplied
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(operation) = self.0.operation {
+            write!(f, "{operation}")?;
+            if let Some(key) = &self.0.key {
+                write!(f, " {key:?}")?;
+            }
+            f.write_str(": ")?;
+        } else if let Some(key) = &self.0.key {
+            write!(f, "key {key:?}: ")?;
+        }
+        f.write_str(&self.0.message)?;
+        match self.0.effect {
+            Effect::NotApplied => Ok(()),
+            Effect::MaybeApplied => f.write_str(" (may have been applied)"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("effect", &self.0.effect)
+            .field("message", &self.to_string())
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

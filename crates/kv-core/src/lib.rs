@@ -1,0 +1,41 @@
+//! The contract of the key-value store, and everything about it that is pure.
+//!
+//! [`KeyValueStore`] is what a backend implements: bytes under string keys. [`Store`] is what a
+//! program uses: typed values, a serializer, a default lifetime, namespaces. [`queue`] is the
+//! contract of the queue engine that stands on either. Nothing here does I/O, starts a task or
+//! reads the environment.
+
+mod backend;
+mod capabilities;
+mod clock;
+mod command;
+mod entry;
+mod error;
+mod key;
+mod pattern;
+mod provided;
+pub mod queue;
+mod scan;
+mod serializer;
+mod stats;
+mod store;
+mod write;
+
+pub use backend::{KeyValueStore, refuse_conditions};
+pub use capabilities::Capabilities;
+pub use clock::{Clock, SystemClock};
+pub use command::{Command, Reply};
+pub use entry::{Entry, Version};
+pub use error::{BoxError, Effect, Error, ErrorKind, Result};
+pub use key::{MAX_KEY_BYTES, RESERVED, is_reserved, validate_key};
+pub use pattern::Pattern;
+pub use provided::add_to_counter;
+pub use scan::{Cursor, ScanPage, ScanRequest};
+pub use serializer::{Format, MAX_DEPTH, Serializer};
+pub use stats::Stats;
+pub use store::{
+    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket, Wrote,
+};
+pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};
+
+pub use {async_trait::async_trait, bytes::Bytes, erased_serde};

@@ -1,0 +1,118 @@
+//! The contract of the queue engine: few verbs, each one atomic step on one partition.
+//!
+//! A queue has partitions; every verb but [`wait`](QueueEngine::wait) works on one. The meaning
+//! of the verbs is defined by the pure state machine of `kv-queue-machine`: every engine answers
+//! as it does, up to the renaming of tokens. Programs use `kv_queue::Queue`, not this module.
+
+mod job;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope};
+pub use request::{
+    Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
+    Inspected, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted, Tend, Tended, Verdict,
+};
+
+use crate::Result;
+
+/// The most items in one request: jobs, handles, operations, or claims.
+pub const MAX_BATCH: usize = 1_000;
+
+/// The least urgent priority; 0 is the most urgent.
+pub const MAX_PRIORITY: u8 = 15;
+
+/// How queues run on a store.
+#[derive(Clone)]
+pub enum QueueSupport {
+    /// By the backend's own engine.
+    Native(Arc<dyn QueueEngine>),
+    /// By the generic engine, on conditional writes.
+    Generic,
+    /// Not at all, and why.
+    Refused(&'static str),
+}
+
+impl std::fmt::Debug for QueueSupport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Native(_) => f.write_str("Native(..)"),
+            Self::Generic => f.write_str("Generic"),
+            Self::Refused(why) => f.debug_tuple("Refused").field(why).finish(),
+        }
+    }
+}
+
+/// Runs queues: what a backend with a native queue implements.
+///
+/// # Contract
+/// - Each verb is one atomic step, and one round trip where there is a server.
+/// - The store's clock decides when a lease ends or a job is due; requests carry durations only.
+/// - A handle's token fences: once a job was recovered or claimed again, every settle, extend and
+///   checkpoint under the old token is [`Verdict::Stale`] and changes nothing.
+/// - A request that names a [`Lane`] can be repeated, as it is, when its reply was lost: the
+///   first execution counts, and the repeat gets the same answer. A lane has one request in
+///   flight; a request older than the last is refused as `Conflict`.
+/// - Batches are at most [`MAX_BATCH`]; a larger one is `TooLarge`, and nothing is done.
+///
+/// # Cancel safety
+/// A dropped future may leave its request executed. Claimed jobs whose reply is lost come back
+/// when their lease ends, or by repeating the request on its lane.
+#[async_trait]
+pub trait QueueEngine: Send + Sync + 'static {
+    /// Creates the queue with a number of partitions, or checks that it has that number.
+    ///
+    /// # Errors
+    /// `Config` if the queue exists with another number of partitions, or in a format that this
+    /// version does not know; nothing is changed.
+    async fn open(&self, queue: &str, partitions: u32) -> Result<()>;
+
+    /// Adds jobs: an answer for each, in order. Duplicates inside one request are seen.
+    ///
+    /// # Errors
+    /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` where a partition is full,
+    /// `Conflict` for a lane's older request. None of the jobs is added then.
+    async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>>;
+
+    /// Settles, extends and checkpoints, then claims, all in one step: first the acks, then the
+    /// operations, then the claim, with a verdict for each item.
+    ///
+    /// # Errors
+    /// `TooLarge` for more than [`MAX_BATCH`] items of a kind, `Conflict` for a lane's older
+    /// request. Nothing is done then.
+    async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged>;
+
+    /// Promotes due jobs, recovers those whose lease ended, forgets what is past its time: up to
+    /// a limit of each.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended>;
+
+    /// Pauses, resumes, cancels, redrives or purges; bounded, to be repeated while `more`.
+    ///
+    /// # Errors
+    /// `TooLarge` for more than [`MAX_BATCH`] keys.
+    async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
+
+    /// Looks, and changes nothing.
+    ///
+    /// # Errors
+    /// `TooLarge` for a limit above [`MAX_BATCH`].
+    async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
+
+    /// Returns when a job may have become claimable in one of the partitions; it may return
+    /// early, and callers bound it by a timer of their own. The engine itself waits at most
+    /// about `timeout`.
+    ///
+    /// A submit, promotion, recovery, redrive or resume that happens after this call began wakes
+    /// it. What is due later does not: callers sleep until `next_due` themselves.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<()>;
+}

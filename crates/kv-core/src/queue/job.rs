@@ -1,0 +1,149 @@
+//! Who and what the queue's verbs talk about.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::MAX_PRIORITY;
+use crate::{Error, ErrorKind};
+
+/// One partition of one queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Partition {
+    /// The queue's name as stored: unique among all queues of the store.
+    pub queue: Arc<str>,
+    /// Which partition, from 0.
+    pub number: u32,
+}
+
+/// Names a job within its partition, from its submission to its end, retries and redrives
+/// included.
+///
+/// In its order, a more urgent and then an earlier job comes first.
+///
+/// ```
+/// use kv_core::queue::JobKey;
+/// let key = JobKey::new(8, 42);
+/// assert_eq!(key.to_string(), "8000000000002a");
+/// assert_eq!("8000000000002a".parse::<JobKey>().unwrap(), key);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobKey {
+    priority: u8,
+    sequence: u64,
+}
+
+impl JobKey {
+    /// The highest sequence number, so that a rank stays below 2^53.
+    pub const MAX_SEQUENCE: u64 = (1 << 49) - 1;
+
+    /// A key of its parts, each clamped to its range.
+    pub const fn new(priority: u8, sequence: u64) -> Self {
+        let priority = if priority > MAX_PRIORITY { MAX_PRIORITY } else { priority };
+        let sequence = if sequence > Self::MAX_SEQUENCE { Self::MAX_SEQUENCE } else { sequence };
+        Self { priority, sequence }
+    }
+
+    /// From 0, the most urgent, to [`MAX_PRIORITY`].
+    pub const fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    /// The how manyth job of its partition it was.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Priority and sequence as one number below 2^53: the order in which jobs are claimed.
+    pub const fn rank(&self) -> u64 {
+        ((self.priority as u64) << 49) | self.sequence
+    }
+}
+
+impl fmt::Display for JobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}{:013x}", self.priority, self.sequence)
+    }
+}
+
+impl FromStr for JobKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            let message = format!("{text:?} is no job key; expected 14 hexadecimal digits");
+            Error::new(ErrorKind::InvalidKey, message)
+        };
+        if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(wrong());
+        }
+        let (priority, sequence) = text.split_at(1);
+        let priority = u8::from_str_radix(priority, 16).map_err(|_| wrong())?;
+        let sequence = u64::from_str_radix(sequence, 16).map_err(|_| wrong())?;
+        let key = Self::new(priority, sequence);
+        if key.to_string() == text { Ok(key) } else { Err(wrong()) }
+    }
+}
+
+/// The right to settle one delivery of one job.
+///
+/// The token is a fencing token: it rises with every claim of a partition, so a write to another
+/// system can carry it and refuse an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle {
+    /// The job.
+    pub key: JobKey,
+    /// The claim; below 2^53.
+    pub token: u64,
+}
+
+/// A sender's place in the conversation, by which a repeated request is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// A random name, new for every incarnation of a sender; at most 64 bytes.
+    pub name: Arc<str>,
+    /// Rises with every new request on the lane; the same for a repeat.
+    pub request: u64,
+}
+
+/// For how long a unique key keeps others out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueScope {
+    /// While the job waits, runs or is a dead letter.
+    Live,
+    /// This long from the submission, whatever becomes of the job.
+    Window(Duration),
+    /// Until the queue is purged: once in the life of the run.
+    Run,
+}
+
+/// Admits one job only under a key, within a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unique {
+    /// The key; at most 1,024 bytes.
+    pub key: String,
+    /// For how long.
+    pub scope: UniqueScope,
+}
+
+/// What a queue's requests bring along of its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// A job whose failures reach this number is dead; at least 1. Failures count anew when a
+    /// checkpoint's progress advances.
+    pub max_failures: u32,
+    /// A job whose leases ended unsettled this often is dead; at least 1.
+    pub max_crashes: u32,
+    /// A job that was delivered this often, whatever for, is dead when it would be delivered
+    /// again; at least 1.
+    pub max_deliveries: u32,
+    /// How many dead letters a partition keeps; the oldest go first, and are counted.
+    pub keep_dead: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { max_failures: 5, max_crashes: 3, max_deliveries: 1_000, keep_dead: 10_000 }
+    }
+}

@@ -1,0 +1,47 @@
+//! Walking over keys in bounded memory.
+
+use std::fmt;
+
+use crate::Pattern;
+
+/// One step of a walk over the keys that match a pattern.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanRequest<'a> {
+    /// Which keys, prefix and namespace included.
+    pub pattern: &'a Pattern,
+    /// Where the last page ended; `None` starts a walk.
+    pub cursor: Option<&'a Cursor>,
+    /// About how many keys to look at; a hint, not a promise.
+    pub limit: usize,
+}
+
+/// A part of the keys. It may be empty although more follow.
+#[derive(Clone, Debug, Default)]
+pub struct ScanPage {
+    /// Keys that match, in no order.
+    pub keys: Vec<String>,
+    /// Where to go on; `None` ends the walk.
+    pub next: Option<Cursor>,
+}
+
+/// A backend's own note of where a walk stands, opaque to everyone else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cursor(Box<str>);
+
+impl Cursor {
+    /// Wraps a backend's note.
+    pub fn new(note: impl Into<Box<str>>) -> Self {
+        Self(note.into())
+    }
+
+    /// The backend's note.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(..)")
+    }
+}

@@ -1,0 +1,162 @@
+//! Values to bytes and back: the one seam at which a format is chosen.
+
+mod finite;
+mod json;
+mod message_pack;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{BoxError, Error, ErrorKind, Result};
+
+/// The deepest nesting of a value that is read, in every built-in format.
+pub const MAX_DEPTH: usize = 128;
+
+/// How a [`Store`](crate::Store) turns values into bytes.
+///
+/// Bytes are taken as hostile: beyond a depth of [128](MAX_DEPTH), behind the end of the value,
+/// or cut short, they are an error of kind `Serialization`, in time and memory proportional to
+/// their length.
+///
+/// ```
+/// use kv_core::Serializer;
+/// let bytes = Serializer::Json.encode(&(1, "a"))?;
+/// assert_eq!(bytes.as_ref(), br#"[1,"a"]"#);
+/// assert_eq!(Serializer::Json.decode::<(i32, String)>(&bytes)?, (1, "a".into()));
+/// assert!(Serializer::Json.encode(&f64::NAN).is_err());
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Serializer {
+    /// JSON text, which Python's `json` reads; numbers and floats keep every digit both ways.
+    /// A float that is not finite is an error, since JSON has no word for it.
+    #[default]
+    Json,
+    /// MessagePack with named fields.
+    MessagePack,
+    /// A format of the program's own, see [`custom`](Self::custom).
+    Custom(Arc<dyn Format>),
+}
+
+/// A format of the program's own.
+///
+/// ```
+/// use kv_core::{BoxError, Format, Serializer, erased_serde};
+///
+/// /// JSON with line breaks, for people.
+/// struct Pretty;
+///
+/// impl Format for Pretty {
+///     fn name(&self) -> &str {
+///         "pretty-json"
+///     }
+///     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///     fn decode(
+///         &self,
+///         bytes: &[u8],
+///         read: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), BoxError>,
+///     ) -> Result<(), BoxError> {
+///         let mut json = serde_json::Deserializer::from_slice(bytes);
+///         read(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+///         Ok(json.end()?)
+///     }
+/// }
+///
+/// let serializer = Serializer::custom(Pretty);
+/// let bytes = serializer.encode(&vec![1])?;
+/// assert_eq!(bytes.as_ref(), b"[\n  1\n]");
+/// assert_eq!(serializer.decode::<Vec<i32>>(&bytes)?, [1]);
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+pub trait Format: Send + Sync + 'static {
+    /// The format's name, for errors and logs.
+    fn name(&self) -> &str;
+
+    /// The value's bytes.
+    ///
+    /// # Errors
+    /// Whatever keeps the value from being written.
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
+
+    /// Calls `read` once with a deserializer over the bytes. Bytes behind the value are an error,
+    /// and so should be a depth that endangers the stack.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the bytes, and the error of `read`.
+    fn decode(
+        &self,
+        bytes: &[u8],
+        read: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), BoxError>,
+    ) -> Result<(), BoxError>;
+}
+
+impl Serializer {
+    /// A serializer of a format of the program's own.
+    pub fn custom(format: impl Format) -> Self {
+        Self::Custom(Arc::new(format))
+    }
+
+    /// The format's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Json => "json",
+            Self::MessagePack => "msgpack",
+            Self::Custom(format) => format.name(),
+        }
+    }
+
+    /// The bytes of a value.
+    ///
+    /// # Errors
+    /// `Serialization` for a value that the format cannot hold.
+    pub fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes> {
+        let bytes = match self {
+            Self::Json => json::encode(value),
+            Self::MessagePack => message_pack::encode(value),
+            Self::Custom(format) => format.encode(&value),
+        };
+        bytes.map(Bytes::from).map_err(|cause| self.error("cannot write the value as", cause))
+    }
+
+    /// The value that the bytes say.
+    ///
+    /// # Errors
+    /// `Serialization` for bytes that are no such value, or are followed by others.
+    pub fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
+        let value = match self {
+            Self::Json => json::decode(bytes),
+            Self::MessagePack => message_pack::decode(bytes),
+            Self::Custom(format) => decode_custom(format.as_ref(), bytes),
+        };
+        value.map_err(|cause| self.error("cannot read the stored value as", cause))
+    }
+
+    fn error(&self, what: &str, cause: BoxError) -> Error {
+        let message = format!("{what} {} of the expected type", self.name());
+        Error::new(ErrorKind::Serialization, message).because(cause)
+    }
+}
+
+fn decode_custom<T: DeserializeOwned>(format: &dyn Format, bytes: &[u8]) -> Result<T, BoxError> {
+    let mut value = None;
+    format.decode(bytes, &mut |deserializer| {
+        // The format's own message may quote the value, which is nobody's to see.
+        let read = erased_serde::deserialize::<T>(deserializer);
+        value = Some(read.map_err(|_| "the bytes are of another shape")?);
+        Ok(())
+    })?;
+    value.ok_or_else(|| "the format read nothing".into())
+}
+
+impl fmt::Debug for Serializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serializer({})", self.name())
+    }
+}

@@ -1,0 +1,88 @@
+//! The same verb for many keys, in as few round trips as the backend can.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SetOptions, Store};
+use crate::{Expiry, Result};
+
+impl Store {
+    /// The values of many keys, in the order of the keys. No snapshot: each is read on its own.
+    ///
+    /// # Errors
+    /// `Serialization` if one of them is no `T`; the error names its key.
+    pub async fn get_many<T, K>(&self, keys: K) -> Result<Vec<Option<T>>>
+    where
+        T: DeserializeOwned,
+        K: IntoIterator<Item: AsRef<str>> + Send,
+    {
+        let stored = self.keys_of("get_many", keys)?;
+        let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
+        let entries = self.backend()?.get_many(&keys).await;
+        let entries = entries.map_err(|error| error.operation("get_many"))?;
+        let values = entries.into_iter().zip(&stored).map(|(entry, key)| {
+            entry.map(|entry| self.decode("get_many", key, &entry.value)).transpose()
+        });
+        values.collect()
+    }
+
+    /// Stores many values with one expiry. Each is written whole; all together are no
+    /// transaction.
+    ///
+    /// # Errors
+    /// `Serialization` for a value that the format cannot hold, `InvalidTtl` for zero; nothing is
+    /// sent then.
+    ///
+    /// # Cancel safety
+    /// A dropped future may leave any number of the values written.
+    pub fn set_many<'a, P, K, V, E>(
+        &'a self,
+        pairs: P,
+        expiry: E,
+    ) -> impl Future<Output = Result<()>> + Send + use<'a, P, K, V, E>
+    where
+        P: IntoIterator<Item = (K, V)>,
+        K: AsRef<str>,
+        V: Serialize,
+        E: Into<Expiry>,
+    {
+        let expiry = expiry.into();
+        let lifetime = self.lifetime(expiry).map_err(|error| error.operation("set_many"));
+        let entries: Result<Vec<_>> = pairs
+            .into_iter()
+            .map(|(key, value)| {
+                let options = SetOptions::new().ttl(expiry);
+                let (key, value, _) = self.prepare_set(key.as_ref(), &value, options)?;
+                Ok((key, value))
+            })
+            .collect();
+        async move {
+            let written = self.backend()?.set_many(entries?, lifetime?).await;
+            written.map_err(|error| error.operation("set_many"))
+        }
+    }
+
+    /// Deletes many keys; how many this call removed.
+    ///
+    /// # Errors
+    /// Those of every verb. `MaybeApplied` says that a part may be deleted.
+    ///
+    /// # Cancel safety
+    /// A dropped future may leave any number of the keys deleted.
+    pub async fn delete_many<K>(&self, keys: K) -> Result<u64>
+    where
+        K: IntoIterator<Item: AsRef<str>> + Send,
+    {
+        let stored = self.keys_of("delete_many", keys)?;
+        let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
+        let deleted = self.backend()?.delete_many(&keys).await;
+        deleted.map_err(|error| error.operation("delete_many"))
+    }
+
+    fn keys_of<K>(&self, operation: &'static str, keys: K) -> Result<Vec<String>>
+    where
+        K: IntoIterator<Item: AsRef<str>>,
+    {
+        keys.into_iter().map(|key| self.key(operation, key.as_ref())).collect()
+    }
+}

@@ -1,0 +1,149 @@
+//! What one queued verb of a pipeline or batch answers, and how its answer is read.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SetOptions, Store};
+use crate::{Command, Condition, Error, ErrorKind, Expiry, Lifetime, Reply, Result, Serializer};
+
+/// How the answer of one queued verb is read.
+pub trait Step {
+    /// What the verb answers.
+    type Output;
+
+    /// Reads the backend's answer.
+    ///
+    /// # Errors
+    /// `Serialization` for bytes that do not decode.
+    fn read(self, reply: Reply, serializer: &Serializer) -> Result<Self::Output>;
+}
+
+/// A write without a condition; answers `()`.
+#[derive(Debug)]
+pub struct Wrote(());
+
+/// A verb that answers yes or no.
+#[derive(Debug)]
+pub struct Flag(());
+
+/// A verb that answers a number.
+#[derive(Debug)]
+pub struct Number(());
+
+/// A read of a value; answers `Option<T>`.
+#[derive(Debug)]
+pub struct Read<T>(PhantomData<fn() -> T>);
+
+impl Step for Wrote {
+    type Output = ();
+
+    fn read(self, _: Reply, _: &Serializer) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Step for Flag {
+    type Output = bool;
+
+    fn read(self, reply: Reply, _: &Serializer) -> Result<bool> {
+        match reply {
+            Reply::Flag(flag) => Ok(flag),
+            Reply::Outcome(outcome) => Ok(outcome.is_written()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+impl Step for Number {
+    type Output = i64;
+
+    fn read(self, reply: Reply, _: &Serializer) -> Result<i64> {
+        match reply {
+            Reply::Number(number) => Ok(number),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Step for Read<T> {
+    type Output = Option<T>;
+
+    fn read(self, reply: Reply, serializer: &Serializer) -> Result<Option<T>> {
+        match reply {
+            Reply::Entry(entry) => entry.map(|entry| serializer.decode(&entry.value)).transpose(),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn unexpected() -> Error {
+    Error::new(ErrorKind::Backend, "the backend answered a batch with replies of another kind")
+}
+
+/// The verbs that can be queued, checked and encoded when they are called.
+impl Store {
+    pub(super) fn queue_get<T>(&self, key: &str) -> (Result<Command>, Read<T>) {
+        (self.key("get", key).map(|key| Command::Get { key }), Read(PhantomData))
+    }
+
+    pub(super) fn queue_set<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        options: SetOptions,
+    ) -> Result<Command> {
+        let (key, value, write) = self.prepare_set(key, value, options)?;
+        Ok(Command::Set { key, value, write })
+    }
+
+    pub(super) fn queue_delete(&self, key: &str) -> (Result<Command>, Flag) {
+        let key = self.key("delete", key);
+        (key.map(|key| Command::Delete { key, condition: Condition::Always }), Flag(()))
+    }
+
+    pub(super) fn queue_exists(&self, key: &str) -> (Result<Command>, Flag) {
+        (self.key("exists", key).map(|key| Command::Exists { key }), Flag(()))
+    }
+
+    pub(super) fn queue_touch(&self, key: &str, expiry: Expiry) -> (Result<Command>, Flag) {
+        let command =
+            self.require(crate::Capabilities::TTL, "time to live", "touch").and_then(|()| {
+                let lifetime = self.lifetime(expiry).map_err(|e| e.operation("touch").key(key))?;
+                Ok(Command::Touch { key: self.key("touch", key)?, lifetime })
+            });
+        (command, Flag(()))
+    }
+
+    pub(super) fn queue_increment(
+        &self,
+        key: &str,
+        by: i64,
+        expiry: Expiry,
+    ) -> (Result<Command>, Number) {
+        let command = self.counter_key("increment", key).and_then(|stored| {
+            let lifetime: Lifetime =
+                self.lifetime(expiry).map_err(|e| e.operation("increment").key(key))?;
+            Ok(Command::Increment { key: stored, by, lifetime })
+        });
+        (command, Number(()))
+    }
+
+    pub(super) const WROTE: Wrote = Wrote(());
+    pub(super) const SET_IF: Flag = Flag(());
+
+    pub(super) async fn run(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = commands.len();
+        let replies = self.backend()?.execute(commands).await;
+        let replies = replies.map_err(|error| error.operation("execute"))?;
+        if replies.len() == asked {
+            return Ok(replies);
+        }
+        let message = format!("{} replies to {asked} commands", replies.len());
+        Err(Error::new(ErrorKind::Backend, message).operation("execute").maybe_applied())
+    }
+}

@@ -1,0 +1,125 @@
+//! Typed read-modify-write verbs: each is one change or none.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SetOptions, Store};
+use crate::provided::{ATTEMPTS, conflict};
+use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Write};
+
+impl Store {
+    /// Replaces a value by what a function makes of it, and returns what is stored then.
+    ///
+    /// The function gets `None` where there is no value, and deletes by returning `None`. It runs
+    /// once for each attempt, of which there are at most 128, so it should only compute. An
+    /// existing key keeps its time to live; a new one gets the default.
+    ///
+    /// # Errors
+    /// `Conflict` if others changed the key during each attempt; `Serialization` as `get` and
+    /// `set`; nothing is changed then.
+    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<Option<T>>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: FnMut(Option<T>) -> Option<T> + Send,
+    {
+        self.require(Capabilities::CONDITIONS, "conditions", "update")?;
+        for _ in 0..ATTEMPTS {
+            let (old, version) = self.get_versioned::<T>(key).await?.unzip();
+            let new = change(old);
+            if self.replace(key, &new, version).await? {
+                return Ok(new);
+            }
+        }
+        Err(conflict().operation("update").key(key))
+    }
+
+    /// One attempt of an update; `false` if the key is no longer in the state that was read.
+    fn replace<'a, T: Serialize>(
+        &'a self,
+        key: &str,
+        new: &Option<T>,
+        version: Option<crate::Version>,
+    ) -> impl Future<Output = Result<bool>> + Send + use<'a, T> {
+        let stored = self.key("update", key);
+        let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
+        let created = self.lifetime(Expiry::Default);
+        async move {
+            let (key, backend) = (stored?, self.backend()?);
+            let changed = match (value?, version) {
+                (None, None) => Ok(true),
+                (None, Some(version)) => backend.delete(&key, Condition::Version(version)).await,
+                (Some(value), version) => {
+                    let write = match version {
+                        None => Write { lifetime: created?, condition: Condition::Absent },
+                        Some(version) => Write {
+                            lifetime: Lifetime::Keep,
+                            condition: Condition::Version(version),
+                        },
+                    };
+                    backend.set(&key, value, write).await.map(|outcome| outcome.is_written())
+                }
+            };
+            changed.map_err(|error| error.operation("update").key(&key))
+        }
+    }
+
+    /// Reads a value and deletes it; exactly one of many concurrent callers gets it.
+    ///
+    /// It is decoded before it is deleted, so that one that does not decode stays.
+    ///
+    /// # Errors
+    /// `Serialization` for bytes that are no `T`, `Conflict` if others changed the key during
+    /// each of 128 attempts.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have deleted the value: it is lost.
+    pub async fn take<T: DeserializeOwned + Send>(&self, key: &str) -> Result<Option<T>> {
+        self.require(Capabilities::CONDITIONS, "take", "take")?;
+        let stored = self.key("take", key)?;
+        for _ in 0..ATTEMPTS {
+            let Some((value, version)) = self.get_versioned::<T>(key).await? else {
+                return Ok(None);
+            };
+            let deleted = self.backend()?.delete(&stored, Condition::Version(version)).await;
+            if deleted.map_err(|error| error.operation("take").key(&stored))? {
+                return Ok(Some(value));
+            }
+        }
+        Err(conflict().operation("take").key(key))
+    }
+
+    /// The value under a key, or else what the loader gives, stored for the next caller.
+    ///
+    /// Where others load at the same time, the first value that is stored counts, and all get it
+    /// (on a backend without conditions: the last). Each caller may run its own loader.
+    ///
+    /// # Errors
+    /// `Loader` with the loader's error as source, and nothing is stored; others as `get` and
+    /// `set`.
+    pub async fn get_or_set_with<T, X, F, Fut, E>(&self, key: &str, expiry: X, load: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        X: Into<Expiry> + Send,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: Into<BoxError>,
+    {
+        let mut options = SetOptions::new().ttl(expiry);
+        if let Some(value) = self.get(key).await? {
+            return Ok(value);
+        }
+        let loaded = load().await.map_err(|cause| {
+            let error = Error::new(ErrorKind::Loader, "the loader failed");
+            error.because(cause).operation("get_or_set_with").key(key)
+        })?;
+        if self.shared.capabilities.contains(Capabilities::CONDITIONS) {
+            options = options.condition(Condition::Absent);
+        }
+        let stored = self.set_with(key, &loaded, options);
+        if stored.await? {
+            return Ok(loaded);
+        }
+        // Somebody else's value came first; if it is gone again already, ours is as good.
+        Ok(self.get(key).await?.unwrap_or(loaded))
+    }
+}
