@@ -1,0 +1,23 @@
+//! The project's own test servers: a real `redis-server` on a free port, a clock to step, and a
+//! proxy that breaks connections where a test wants it.
+//!
+//! Nothing has to be installed beforehand: see [`redis_binary`]. Everything listens on 127.0.0.1.
+
+mod clock;
+mod error;
+mod port;
+mod provision;
+mod proxy;
+mod resp;
+mod server;
+mod wait;
+mod workdir;
+
+pub use clock::SteppedClock;
+pub use error::{Error, Result};
+pub use port::Port;
+pub use provision::{RedisBinary, SERVER_VARIABLE, redis_binary};
+pub use proxy::{Cut, Mode, Proxy, Traffic};
+pub use resp::{Connection, Reply};
+pub use server::{RedisServer, RedisServerBuilder};
+pub use wait::eventually;

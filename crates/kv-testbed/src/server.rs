@@ -1,0 +1,186 @@
+//! A real `redis-server` of one test's own.
+
+mod builder;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+pub use self::builder::RedisServerBuilder;
+use self::process::Process;
+use crate::clock::SteppedClock;
+use crate::error::{Error, Result};
+use crate::port::Port;
+use crate::provision::RedisBinary;
+use crate::resp::{Connection, Reply};
+use crate::wait::eventually;
+
+const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// A real `redis-server` on a free port of 127.0.0.1, with a directory of its own.
+///
+/// It is killed when this value is dropped, and also when the test's process dies without
+/// dropping it. By default it keeps nothing on disk.
+///
+/// ```no_run
+/// use kv_testbed::{RedisServer, Reply};
+/// let server = RedisServer::start()?;
+/// assert_eq!(server.cli(&["SET", "k", "v"])?, Reply::Simple("OK".into()));
+/// # kv_testbed::Result::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct RedisServer {
+    binary: RedisBinary,
+    password: Option<String>,
+    clock: Option<SteppedClock>,
+    // Declared in the order they are to be dropped: the server before its directory and its port.
+    process: Option<Process>,
+    dir: TempDir,
+    port: Port,
+}
+
+impl RedisServer {
+    /// Starts a server with the defaults and waits until it answers.
+    ///
+    /// # Errors
+    /// When no `redis-server` is found, or it does not start; the end of its log is included.
+    pub fn start() -> Result<Self> {
+        Self::builder().start()
+    }
+
+    /// A server with settings of its own.
+    pub fn builder() -> RedisServerBuilder {
+        RedisServerBuilder::default()
+    }
+
+    /// The port on 127.0.0.1; it stays the same across restarts.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// `redis://127.0.0.1:PORT/0`, without the password.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port())
+    }
+
+    /// The process id; `None` after [`kill`](Self::kill).
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// The server's directory: its configuration, its log (`redis.log`) and its data.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The clock asked for with [`RedisServerBuilder::clock`].
+    ///
+    /// # Errors
+    /// When the server was started without one.
+    pub fn clock(&self) -> Result<&SteppedClock> {
+        self.clock.as_ref().ok_or_else(|| Error::new("started without RedisServerBuilder::clock"))
+    }
+
+    /// Kills the server at once (SIGKILL) and waits until it is gone; nothing if it is already.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Kills the server and starts it again, on the same port, directory and clock.
+    ///
+    /// # Errors
+    /// When it does not start; the end of its log is included.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill();
+        let process =
+            Process::start(&self.binary, self.dir.path(), self.port(), self.clock.as_ref())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Suspends the server (SIGSTOP): connections stay open, nothing is answered.
+    ///
+    /// Returns once it has stopped, so it answers nothing that is sent afterwards.
+    ///
+    /// # Errors
+    /// When the server is not running.
+    pub fn pause(&self) -> Result<()> {
+        let pid = self.signal("STOP")?;
+        eventually(SIGNAL_LIMIT, || is_stopped(pid).then_some(()))
+            .ok_or_else(|| Error::new("the server did not stop after SIGSTOP"))
+    }
+
+    /// Lets a suspended server go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the server is not running.
+    pub fn resume(&self) -> Result<()> {
+        self.signal("CONT").map(drop)
+    }
+
+    /// A connection of one's own, authenticated when the server has a `requirepass`.
+    ///
+    /// # Errors
+    /// When the server does not accept it.
+    pub fn connection(&self) -> Result<Connection> {
+        let mut connection = Connection::open(self.port())?;
+        if let Some(password) = &self.password {
+            match connection.command(&["AUTH", password])? {
+                Reply::Simple(_) => {}
+                _ => return Err(Error::new("the server refused its own requirepass")),
+            }
+        }
+        Ok(connection)
+    }
+
+    /// Sends one command on a new connection; an error reply is a [`Reply::Error`].
+    ///
+    /// # Errors
+    /// When the server does not answer within ten seconds.
+    pub fn command(&self, arguments: &[&[u8]]) -> Result<Reply> {
+        self.connection()?.command(arguments)
+    }
+
+    /// [`command`](Self::command) with arguments that are text.
+    ///
+    /// # Errors
+    /// When the server does not answer within ten seconds.
+    pub fn cli(&self, arguments: &[&str]) -> Result<Reply> {
+        self.connection()?.command(arguments)
+    }
+
+    /// What `TIME` answers: the server's wall clock since 1970, in microseconds.
+    ///
+    /// # Errors
+    /// When the server does not answer within ten seconds.
+    pub fn time(&self) -> Result<Duration> {
+        let reply = self.cli(&["TIME"])?;
+        let Reply::Array(parts) = &reply else { return Err(Error::new("TIME is no array")) };
+        let number = |at: usize| parts.get(at).and_then(Reply::text)?.parse().ok();
+        let time = number(0).zip(number(1)).map(|(seconds, microseconds)| {
+            Duration::from_secs(seconds) + Duration::from_micros(microseconds)
+        });
+        time.ok_or_else(|| Error::new("TIME is no pair of numbers"))
+    }
+
+    /// Sends a signal through a shell, which needs no unsafe code.
+    fn signal(&self, name: &str) -> Result<u32> {
+        let pid = self.pid().ok_or_else(|| Error::new("the server is not running"))?;
+        let script = format!("kill -{name} {pid}");
+        let status = Command::new("sh")
+            .args(["-c", &script])
+            .status()
+            .map_err(Error::context("cannot run sh"))?;
+        if status.success() { Ok(pid) } else { Err(Error::new(format!("`{script}` failed"))) }
+    }
+}
+
+/// Reads the state that follows the name in parentheses; a system without /proc counts as stopped.
+fn is_stopped(pid: u32) -> bool {
+    let stat = PathBuf::from(format!("/proc/{pid}/stat"));
+    std::fs::read_to_string(stat)
+        .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T')))
+}

@@ -1,0 +1,100 @@
+//! The settings a server starts with.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::RedisServer;
+use super::process::{CONFIG_FILE, PID_FILE, Process, port_was_taken};
+use crate::clock::SteppedClock;
+use crate::error::{Error, Result};
+use crate::port::Port;
+use crate::provision::redis_binary;
+
+/// How often another port is tried when a program outside this testbed takes the chosen one.
+const PORT_TRIES: usize = 5;
+
+/// The settings a [`RedisServer`] starts with.
+#[derive(Debug, Default)]
+pub struct RedisServerBuilder {
+    config: Vec<(String, String)>,
+    clock: bool,
+    frozen_at: Option<Duration>,
+}
+
+impl RedisServerBuilder {
+    /// Adds a line to `redis.conf`, over the defaults; quote a value as that file needs it.
+    #[must_use]
+    pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.push((key.into(), value.into()));
+        self
+    }
+
+    /// Gives the server a clock that the test can step, see [`SteppedClock`]; it runs.
+    #[must_use]
+    pub fn clock(mut self) -> Self {
+        self.clock = true;
+        self
+    }
+
+    /// Gives the server a clock that stands still from the start, `since_epoch` after 1970.
+    #[must_use]
+    pub fn clock_frozen_at(mut self, since_epoch: Duration) -> Self {
+        self.frozen_at = Some(since_epoch);
+        self.clock()
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    /// When no `redis-server` is found, or it does not start; the end of its log is included.
+    pub fn start(self) -> Result<RedisServer> {
+        let binary = redis_binary()?;
+        let mut tries = 1;
+        loop {
+            let dir = tempfile::Builder::new()
+                .prefix("kv-testbed-")
+                .tempdir()
+                .map_err(Error::context("cannot make the server's directory"))?;
+            let port = Port::reserve()?;
+            self.write_config(dir.path(), port.number())?;
+            let clock = self.make_clock(dir.path())?;
+            match Process::start(&binary, dir.path(), port.number(), clock.as_ref()) {
+                Ok(process) => {
+                    let (password, process) = (self.password(), Some(process));
+                    return Ok(RedisServer { binary, password, clock, process, dir, port });
+                }
+                Err(_) if tries < PORT_TRIES && port_was_taken(dir.path()) => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn write_config(&self, dir: &Path, port: u16) -> Result<()> {
+        let mut text = format!(
+            "bind 127.0.0.1\nport {port}\ndir \"{dir}\"\npidfile \"{dir}/{PID_FILE}\"\n\
+             daemonize no\nsave \"\"\nappendonly no\n",
+            dir = dir.display(),
+        );
+        for (key, value) in &self.config {
+            text.push_str(&format!("{key} {value}\n"));
+        }
+        fs::write(dir.join(CONFIG_FILE), text).map_err(Error::context("cannot write redis.conf"))
+    }
+
+    fn make_clock(&self, dir: &Path) -> Result<Option<SteppedClock>> {
+        if !self.clock {
+            return Ok(None);
+        }
+        let clock = SteppedClock::create(dir.join("clock"))?;
+        if let Some(since_epoch) = self.frozen_at {
+            clock.freeze_at(since_epoch)?;
+        }
+        Ok(Some(clock))
+    }
+
+    fn password(&self) -> Option<String> {
+        let (_, value) = self.config.iter().rfind(|(key, _)| key == "requirepass")?;
+        Some(value.trim_matches('"').to_owned())
+    }
+}
