@@ -1,0 +1,91 @@
+//! What is refused before anything is written.
+
+use kv_core::queue::{Exchange, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit};
+use kv_core::{Error, ErrorKind, Result};
+
+use crate::MAX_STAMP;
+
+/// The longest unique key in bytes.
+pub const MAX_UNIQUE_BYTES: usize = 1_024;
+
+/// The longest name of a lane in bytes.
+pub const MAX_LANE_BYTES: usize = 64;
+
+/// The longest reason that is kept in bytes; a longer one is cut at a character.
+pub const MAX_REASON_BYTES: usize = 1_024;
+
+/// The most partitions of a queue.
+pub const MAX_PARTITIONS: u32 = 16_384;
+
+/// Checks a number of partitions.
+///
+/// # Errors
+/// `Config` for none and for more than [`MAX_PARTITIONS`].
+pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
+    if (1..=MAX_PARTITIONS).contains(&partitions) {
+        return Ok(());
+    }
+    let message = format!("{partitions} partitions; expected 1 to {MAX_PARTITIONS}");
+    Err(Error::new(ErrorKind::Config, message).operation("open").key(queue))
+}
+
+/// Checks the limits of a submit, as [`Machine::submit`](crate::Machine::submit) does first: for
+/// hosts that store something before the step.
+///
+/// # Errors
+/// `TooLarge`, with what is beyond which limit.
+pub fn check_submit(request: &Submit) -> Result<()> {
+    request.lane.as_ref().map_or(Ok(()), lane)?;
+    batch("jobs", request.jobs.len())?;
+    request.jobs.iter().try_for_each(job)
+}
+
+/// Checks the limits of an exchange, as [`Machine::exchange`](crate::Machine::exchange) does first:
+/// for hosts that store something before the step.
+///
+/// # Errors
+/// `TooLarge`, with what is beyond which limit.
+pub fn check_exchange(request: &Exchange) -> Result<()> {
+    lane(&request.lane)?;
+    batch("acks", request.acks.len())?;
+    batch("operations", request.operations.len())?;
+    batch("claims", request.claim.map_or(0, |claim| claim.limit))
+}
+
+/// Checks a number of items, or a limit to it.
+pub(crate) fn batch(what: &str, items: usize) -> Result<()> {
+    if items <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(too_large(format!("{items} {what} in one request; expected at most {MAX_BATCH}")))
+}
+
+fn job(job: &NewJob) -> Result<()> {
+    if job.priority > MAX_PRIORITY {
+        let message = format!("priority {}; expected 0 to {MAX_PRIORITY}", job.priority);
+        return Err(too_large(message));
+    }
+    let bytes = job.unique.as_ref().map_or(0, |unique| unique.key.len());
+    if bytes > MAX_UNIQUE_BYTES {
+        let message = format!("a unique key of {bytes} bytes; expected at most {MAX_UNIQUE_BYTES}");
+        return Err(too_large(message));
+    }
+    Ok(())
+}
+
+fn lane(lane: &Lane) -> Result<()> {
+    let bytes = lane.name.len();
+    if bytes > MAX_LANE_BYTES {
+        let message = format!("a lane's name of {bytes} bytes; expected at most {MAX_LANE_BYTES}");
+        return Err(too_large(message));
+    }
+    if lane.request > MAX_STAMP {
+        let message = format!("request number {}; expected at most {MAX_STAMP}", lane.request);
+        return Err(too_large(message));
+    }
+    Ok(())
+}
+
+fn too_large(message: String) -> Error {
+    Error::new(ErrorKind::TooLarge, message)
+}

@@ -1,0 +1,81 @@
+//! One verb of one partition: the machine.
+
+mod claim;
+mod control;
+mod exchange;
+mod inspect;
+mod job;
+mod lane;
+pub mod reason;
+mod settle;
+mod submit;
+mod tend;
+
+use std::time::Duration;
+
+use kv_core::queue::JobKey;
+use kv_core::{Bytes, Result};
+
+pub use lane::LANE_LIFETIME;
+
+use crate::tables::{Counter, Map, Member, Set, Tables};
+use crate::{member, time};
+
+/// Does one step at one time on the tables of a partition.
+///
+/// ```
+/// use std::time::Duration;
+/// use kv_core::queue::{Inspect, Inspected, NewJob, Submit};
+/// use kv_queue_machine::{Machine, MemTables};
+///
+/// let mut tables = MemTables::default();
+/// let job = NewJob {
+///     body: "payload".into(),
+///     priority: 8,
+///     delay: Duration::ZERO,
+///     unique: None,
+///     time_to_live: None,
+/// };
+/// let mut machine = Machine::new(&mut tables, Duration::from_secs(1_700_000_000));
+/// machine.submit(&Submit { lane: None, jobs: vec![job] })?;
+/// let Inspected::Counts(counts) = machine.inspect(&Inspect::Counts)? else { panic!() };
+/// assert_eq!(counts.ready, 1);
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Machine<'a, T: ?Sized> {
+    tables: &'a mut T,
+    now: u64,
+}
+
+impl<'a, T: Tables + ?Sized> Machine<'a, T> {
+    /// A step at the time that the store's clock shows: since 1970-01-01T00:00:00Z.
+    pub fn new(tables: &'a mut T, now: Duration) -> Self {
+        Self { tables, now: time::stamp(now) }
+    }
+
+    fn is_paused(&self) -> Result<bool> {
+        Ok(self.tables.counter(Counter::Paused)? != 0)
+    }
+
+    fn count(&mut self, counter: Counter) -> Result<()> {
+        let value = self.tables.counter(counter)?;
+        self.tables.set_counter(counter, value.saturating_add(1))
+    }
+
+    fn body(&self, key: JobKey) -> Result<Bytes> {
+        let body = self.tables.get(Map::Body, &key.to_string())?;
+        body.ok_or_else(|| member::corrupt("a job's body"))
+    }
+
+    /// The stamp at which the next job is due or the next lease ends.
+    fn next_due(&self) -> Result<Option<u64>> {
+        let timed = self.tables.first(Set::Timed, 1)?;
+        let leases = self.tables.first(Set::Leases, 1)?;
+        Ok(timed.iter().chain(&leases).map(|member: &Member| member.score).min())
+    }
+
+    fn until(&self, due: Option<u64>) -> Option<Duration> {
+        due.map(|due| time::until(self.now, due))
+    }
+}

@@ -1,0 +1,111 @@
+//! Submit.
+
+use kv_core::queue::{JobKey, NewJob, Submit, Submitted, Unique, UniqueScope};
+use kv_core::{Bytes, Error, ErrorKind, Result};
+
+use super::{Machine, lane};
+use crate::record::{self, JobRecord, LaneReply};
+use crate::tables::{Counter, Map, Set, Tables};
+use crate::{limits, member, time};
+
+impl<T: Tables + ?Sized> Machine<'_, T> {
+    /// Adds jobs, in order.
+    ///
+    /// A job whose unique key is held is a duplicate of the holder, which may be a job of the
+    /// same request, a dead letter or, under a window or for the run, long gone. A window that
+    /// is past holds nothing, whether it was forgotten or not. Else the job gets the next
+    /// sequence number, and is claimable at once or timed by its delay; its time to live counts
+    /// from now, too.
+    ///
+    /// # Errors
+    /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
+    pub fn submit(&mut self, request: &Submit) -> Result<Vec<Submitted>> {
+        limits::check_submit(request)?;
+        if let Some(lane) = &request.lane {
+            match self.recorded(lane)? {
+                Some(LaneReply::Submitted(replies)) => return record::replay_submitted(&replies),
+                Some(LaneReply::Exchanged(_)) => return Err(lane::other_verb(lane.request)),
+                None => {}
+            }
+        }
+        let first = self.tables.counter(Counter::Sequence)?;
+        check_sequence(first, request.jobs.len())?;
+        let mut sequence = first;
+        let mut replies = Vec::with_capacity(request.jobs.len());
+        for job in &request.jobs {
+            replies.push(self.add(job, &mut sequence)?);
+        }
+        if sequence != first {
+            self.tables.set_counter(Counter::Sequence, sequence)?;
+        }
+        if let Some(lane) = &request.lane {
+            let reply = LaneReply::Submitted(record::record_submitted(&replies));
+            self.record_reply(lane, reply)?;
+        }
+        Ok(replies)
+    }
+
+    fn add(&mut self, job: &NewJob, sequence: &mut u64) -> Result<Submitted> {
+        if let Some(unique) = &job.unique
+            && let Some(holder) = self.holder(&unique.key)?
+        {
+            return Ok(Submitted::Duplicate(holder));
+        }
+        *sequence += 1;
+        let key = JobKey::new(job.priority, *sequence);
+        let record = JobRecord {
+            unique: job.unique.as_ref().and_then(while_live),
+            deadline: job.time_to_live.map(|ttl| time::after(self.now, ttl)),
+            ..JobRecord::default()
+        };
+        self.tables.put(Map::Body, &key.to_string(), job.body.clone())?;
+        if record != JobRecord::default() {
+            self.save(key, &record)?;
+        }
+        if let Some(unique) = &job.unique {
+            self.hold(unique, key)?;
+        }
+        self.place(key, job.delay)?;
+        Ok(Submitted::Added(key))
+    }
+
+    /// The job that holds a unique key now.
+    fn holder(&mut self, unique: &str) -> Result<Option<JobKey>> {
+        let Some(holder) = self.tables.get(Map::Unique, unique)? else { return Ok(None) };
+        let end = self.tables.score(Set::Windows, unique)?;
+        if end.is_some_and(|end| end <= self.now) {
+            self.tables.remove(Set::Windows, unique)?;
+            self.tables.delete(Map::Unique, unique)?;
+            return Ok(None);
+        }
+        member::parse_holder(&holder).map(Some)
+    }
+
+    fn hold(&mut self, unique: &Unique, key: JobKey) -> Result<()> {
+        self.tables.put(Map::Unique, &unique.key, Bytes::from(key.to_string()))?;
+        match unique.scope {
+            UniqueScope::Live | UniqueScope::Run => Ok(()),
+            UniqueScope::Window(window) => {
+                let end = time::after(self.now, window);
+                self.tables.insert(Set::Windows, end, &unique.key)
+            }
+        }
+    }
+}
+
+/// The key, if it ends with the job.
+fn while_live(unique: &Unique) -> Option<String> {
+    match unique.scope {
+        UniqueScope::Live => Some(unique.key.clone()),
+        UniqueScope::Window(_) | UniqueScope::Run => None,
+    }
+}
+
+fn check_sequence(last: u64, jobs: usize) -> Result<()> {
+    let jobs = u64::try_from(jobs).unwrap_or(u64::MAX);
+    if last.saturating_add(jobs) <= JobKey::MAX_SEQUENCE {
+        return Ok(());
+    }
+    let message = format!("the partition's sequence numbers end at {}", JobKey::MAX_SEQUENCE);
+    Err(Error::new(ErrorKind::Backend, message))
+}

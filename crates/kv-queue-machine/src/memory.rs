@@ -1,0 +1,155 @@
+//! Tables in memory.
+
+mod codec;
+mod order;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::Result;
+
+use crate::Machine;
+use crate::tables::{Counter, Map, Member, Set, Tables};
+use order::Order;
+
+/// The tables of one partition in memory.
+///
+/// They tell what a host has to know of a step: whether anything changed, and whether a job may
+/// have become claimable.
+///
+/// ```
+/// use kv_queue_machine::{Member, MemTables, Set, Tables};
+/// let mut tables = MemTables::default();
+/// tables.insert(Set::Ready, 7, "b")?;
+/// tables.insert(Set::Ready, 7, "a")?;
+/// assert_eq!(tables.first(Set::Ready, 1)?, [Member { score: 7, name: "a".into() }]);
+/// assert!(tables.is_changed());
+/// let copy = MemTables::decode(&tables.encode()?)?;
+/// assert_eq!(copy.len(Set::Ready)?, 2);
+/// assert!(!copy.is_changed());
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemTables {
+    sets: [Order; Set::ALL.len()],
+    maps: [HashMap<Box<str>, Bytes>; Map::ALL.len()],
+    counters: [u64; Counter::ALL.len()],
+    changed: bool,
+    wakes: u64,
+}
+
+impl MemTables {
+    /// A step at the time that the store's clock shows: since 1970-01-01T00:00:00Z.
+    pub fn at(&mut self, now: Duration) -> Machine<'_, Self> {
+        Machine::new(self, now)
+    }
+
+    /// Whether anything changed since the tables were made or decoded.
+    pub const fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Rises whenever a job became claimable, or a pause ended.
+    pub const fn wakes(&self) -> u64 {
+        self.wakes
+    }
+
+    /// Whether a claim now would find a job.
+    pub fn is_claimable(&self) -> bool {
+        self.counters[Counter::Paused as usize] == 0 && self.sets[Set::Ready as usize].len() > 0
+    }
+
+    /// How many keys a map has.
+    pub fn map_len(&self, map: Map) -> usize {
+        self.map(map).len()
+    }
+
+    /// The keys and values of a map, in no order.
+    pub fn entries(&self, map: Map) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.map(map).iter().map(|(key, value)| (&**key, value))
+    }
+
+    fn set(&self, set: Set) -> &Order {
+        &self.sets[set as usize]
+    }
+
+    fn map(&self, map: Map) -> &HashMap<Box<str>, Bytes> {
+        &self.maps[map as usize]
+    }
+}
+
+impl Tables for MemTables {
+    fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()> {
+        self.changed = true;
+        self.wakes += u64::from(set == Set::Ready);
+        self.sets[set as usize].insert(score, name);
+        Ok(())
+    }
+
+    fn remove(&mut self, set: Set, name: &str) -> Result<bool> {
+        let removed = self.sets[set as usize].remove(name);
+        self.changed |= removed;
+        Ok(removed)
+    }
+
+    fn score(&self, set: Set, name: &str) -> Result<Option<u64>> {
+        Ok(self.set(set).score(name))
+    }
+
+    fn first(&self, set: Set, limit: usize) -> Result<Vec<Member>> {
+        Ok(self.set(set).iter().take(limit).cloned().collect())
+    }
+
+    fn first_until(&self, set: Set, score: u64, limit: usize) -> Result<Vec<Member>> {
+        let due = self.set(set).iter().take_while(|member| member.score <= score);
+        Ok(due.take(limit).cloned().collect())
+    }
+
+    fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>> {
+        Ok(self.set(set).behind(name, limit))
+    }
+
+    fn len(&self, set: Set) -> Result<u64> {
+        Ok(u64::try_from(self.set(set).len()).unwrap_or(u64::MAX))
+    }
+
+    fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
+        Ok(self.map(map).get(key).cloned())
+    }
+
+    fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
+        self.changed = true;
+        self.maps[map as usize].insert(key.into(), value);
+        Ok(())
+    }
+
+    fn delete(&mut self, map: Map, key: &str) -> Result<bool> {
+        let deleted = self.maps[map as usize].remove(key).is_some();
+        self.changed |= deleted;
+        Ok(deleted)
+    }
+
+    fn clear_set(&mut self, set: Set) -> Result<()> {
+        let old = std::mem::take(&mut self.sets[set as usize]);
+        self.changed |= old.len() > 0;
+        Ok(())
+    }
+
+    fn clear_map(&mut self, map: Map) -> Result<()> {
+        let old = std::mem::take(&mut self.maps[map as usize]);
+        self.changed |= !old.is_empty();
+        Ok(())
+    }
+
+    fn counter(&self, counter: Counter) -> Result<u64> {
+        Ok(self.counters[counter as usize])
+    }
+
+    fn set_counter(&mut self, counter: Counter, value: u64) -> Result<()> {
+        self.changed = true;
+        self.wakes += u64::from(counter == Counter::Paused && value == 0);
+        self.counters[counter as usize] = value;
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! What is stored of jobs and lanes beside their place in the sets.
+
+use bytes::Bytes;
+use kv_core::queue::{JobKey, Submitted, Verdict};
+use kv_core::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::MAX_REASON_BYTES;
+use crate::member::{corrupt, from_rank};
+
+/// What differs from a fresh job. A fresh job, and one that was claimed but never settled, has
+/// none: a delivery is counted when it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JobRecord {
+    /// The unique key that ends with the job.
+    pub(crate) unique: Option<String>,
+    /// When it expires, unless it was delivered before.
+    pub(crate) deadline: Option<u64>,
+    /// Failures since its progress last advanced: what the budget counts.
+    pub(crate) failures: u32,
+    /// Deliveries that ended in a failure.
+    pub(crate) failed: u32,
+    /// Deliveries whose lease ended.
+    pub(crate) crashes: u32,
+    /// Deliveries that ended in a snooze.
+    pub(crate) snoozes: u32,
+    /// The highest progress; `None` without a checkpoint.
+    pub(crate) progress: Option<u64>,
+    /// A running job was cancelled, and its worker not yet told.
+    pub(crate) cancelled: bool,
+    /// The last failure; of a dead letter, why it died.
+    pub(crate) reason: String,
+}
+
+impl JobRecord {
+    /// Deliveries that are over.
+    pub(crate) const fn ended(&self) -> u32 {
+        self.failed.saturating_add(self.crashes).saturating_add(self.snoozes)
+    }
+
+    /// Which attempt a delivery is that begins or runs now.
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.failed.saturating_add(self.crashes).saturating_add(1)
+    }
+
+    /// What a redriven job keeps.
+    pub(crate) fn renewed(self) -> Self {
+        Self { unique: self.unique, progress: self.progress, ..Self::default() }
+    }
+}
+
+/// A reason, cut at a character to what is kept.
+pub(crate) fn cut(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_REASON_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason.get(..end).unwrap_or_default()
+}
+
+/// The last request of a lane.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LaneRecord {
+    pub(crate) request: u64,
+    pub(crate) reply: LaneReply,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum LaneReply {
+    Submitted(Vec<SubmitRecord>),
+    Exchanged(ExchangeRecord),
+}
+
+/// Whether a job was added, and its rank or that of the one which held its unique key.
+pub(crate) type SubmitRecord = (bool, u64);
+
+/// Verdicts as letters; claims as ranks under one token; the next due time as a stamp.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ExchangeRecord {
+    pub(crate) acks: String,
+    pub(crate) operations: String,
+    pub(crate) token: u64,
+    pub(crate) claimed: Vec<u64>,
+    pub(crate) due: Option<u64>,
+}
+
+pub(crate) fn record_submitted(replies: &[Submitted]) -> Vec<SubmitRecord> {
+    let record = |reply: &Submitted| match reply {
+        Submitted::Added(key) => (true, key.rank()),
+        Submitted::Duplicate(key) => (false, key.rank()),
+    };
+    replies.iter().map(record).collect()
+}
+
+pub(crate) fn replay_submitted(records: &[SubmitRecord]) -> Result<Vec<Submitted>> {
+    let replay = |&(added, rank): &SubmitRecord| {
+        let key: JobKey = from_rank(rank)?;
+        Ok(if added { Submitted::Added(key) } else { Submitted::Duplicate(key) })
+    };
+    records.iter().map(replay).collect()
+}
+
+pub(crate) fn record_verdicts(verdicts: &[Verdict]) -> String {
+    let letter = |verdict: &Verdict| match verdict {
+        Verdict::Applied => 'a',
+        Verdict::Buried => 'b',
+        Verdict::Stale => 's',
+        Verdict::Cancelled => 'c',
+    };
+    verdicts.iter().map(letter).collect()
+}
+
+pub(crate) fn replay_verdicts(letters: &str) -> Result<Vec<Verdict>> {
+    let verdict = |letter| match letter {
+        'a' => Ok(Verdict::Applied),
+        'b' => Ok(Verdict::Buried),
+        's' => Ok(Verdict::Stale),
+        'c' => Ok(Verdict::Cancelled),
+        _ => Err(corrupt("a verdict")),
+    };
+    letters.chars().map(verdict).collect()
+}
+
+pub(crate) fn encode<T: Serialize>(record: &T) -> Result<Bytes> {
+    let encoded = rmp_serde::to_vec(record).map_err(|error| {
+        Error::new(ErrorKind::Serialization, "a queue's record cannot be encoded").because(error)
+    })?;
+    Ok(Bytes::from(encoded))
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T> {
+    rmp_serde::from_slice(stored).map_err(|error| corrupt(what).because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_at_a_character() {
+        let long = format!("{}é", "x".repeat(MAX_REASON_BYTES - 1));
+        assert_eq!(cut(&long).len(), MAX_REASON_BYTES - 1);
+        assert_eq!(cut("short"), "short");
+    }
+
+    #[test]
+    fn hostile_bytes_are_an_error() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for _ in 0..2_000 {
+            let bytes: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
+            let _ = decode::<JobRecord>("a job", &bytes).map_err(|e| e.kind());
+            let _ = decode::<LaneRecord>("a lane", &bytes).map_err(|e| e.kind());
+        }
+        let wrong = decode::<LaneRecord>("a lane", &[0xc1]).err().unwrap();
+        assert_eq!(wrong.kind(), ErrorKind::Backend);
+    }
+}

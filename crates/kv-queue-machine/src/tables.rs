@@ -1,0 +1,133 @@
+//! What the machine stands on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kv_core::Result;
+
+/// An ordered set of members with scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Set {
+    /// Claimable jobs, by rank.
+    Ready,
+    /// Jobs that wait for their time, by due stamp.
+    Timed,
+    /// Delivered jobs as `key:token`, by the stamp at which the lease ends.
+    Leases,
+    /// Dead letters, by the stamp of their death.
+    Dead,
+    /// Unique keys that end by time, by their end.
+    Windows,
+    /// Names of lanes, by the stamp at which they are forgotten.
+    Lanes,
+}
+
+impl Set {
+    /// Every set.
+    pub const ALL: [Self; 6] =
+        [Self::Ready, Self::Timed, Self::Leases, Self::Dead, Self::Windows, Self::Lanes];
+}
+
+/// Bytes under keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Map {
+    /// What differs from a fresh job, by job key.
+    Job,
+    /// Bodies, by job key.
+    Body,
+    /// States of checkpoints, by job key.
+    Checkpoint,
+    /// Keys of jobs, by unique key.
+    Unique,
+    /// Last requests, by name of a lane.
+    Lane,
+}
+
+impl Map {
+    /// Every map.
+    pub const ALL: [Self; 5] = [Self::Job, Self::Body, Self::Checkpoint, Self::Unique, Self::Lane];
+}
+
+/// A number below 2^53, zero at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counter {
+    /// Jobs ever added: the last sequence number.
+    Sequence,
+    /// The last token.
+    Token,
+    /// Jobs ever acked.
+    Done,
+    /// Jobs ever cancelled.
+    Cancelled,
+    /// Dead letters ever dropped beyond the cap.
+    Evicted,
+    /// 1 while claims are paused.
+    Paused,
+}
+
+impl Counter {
+    /// Every counter.
+    pub const ALL: [Self; 6] =
+        [Self::Sequence, Self::Token, Self::Done, Self::Cancelled, Self::Evicted, Self::Paused];
+}
+
+/// A member of a set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// What the set is ordered by; below 2^53.
+    pub score: u64,
+    /// Decides between equal scores, by its bytes.
+    pub name: Arc<str>,
+}
+
+/// The tables of one partition: sorted sets, hashes and numbers, as a host stores them.
+///
+/// A host runs each step of the [`Machine`](crate::Machine) alone on a partition's tables: under a
+/// lock, in a transaction, or on a copy that it writes back if nobody else did.
+///
+/// # Errors
+/// Every method fails only where the host cannot read or write.
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods")]
+pub trait Tables {
+    /// Adds a member, or moves it to another score.
+    fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()>;
+
+    /// Removes a member; whether it was there.
+    fn remove(&mut self, set: Set, name: &str) -> Result<bool>;
+
+    /// The score of a member.
+    fn score(&self, set: Set, name: &str) -> Result<Option<u64>>;
+
+    /// The first `limit` members.
+    fn first(&self, set: Set, limit: usize) -> Result<Vec<Member>>;
+
+    /// The first `limit` members whose score is at most `score`.
+    fn first_until(&self, set: Set, score: u64, limit: usize) -> Result<Vec<Member>>;
+
+    /// The first `limit` members behind this one; from the start if it is not there.
+    fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>>;
+
+    /// How many members.
+    fn len(&self, set: Set) -> Result<u64>;
+
+    /// The bytes under a key.
+    fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>>;
+
+    /// Stores bytes under a key.
+    fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()>;
+
+    /// Deletes a key; whether it was there.
+    fn delete(&mut self, map: Map, key: &str) -> Result<bool>;
+
+    /// Removes all members, at a cost that does not depend on their number where the host can.
+    fn clear_set(&mut self, set: Set) -> Result<()>;
+
+    /// Deletes all keys, at a cost that does not depend on their number where the host can.
+    fn clear_map(&mut self, map: Map) -> Result<()>;
+
+    /// A counter's value.
+    fn counter(&self, counter: Counter) -> Result<u64>;
+
+    /// Gives a counter a value.
+    fn set_counter(&mut self, counter: Counter, value: u64) -> Result<()>;
+}

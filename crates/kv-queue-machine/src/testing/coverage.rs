@@ -1,0 +1,76 @@
+//! What a run has seen: a comparison that never met a case proves nothing about it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kv_core::queue::{Inspected, Submitted};
+
+use super::ask::Answer;
+
+/// How often each kind of answer was given.
+#[derive(Clone, Default)]
+pub struct Coverage(BTreeMap<String, u64>);
+
+impl Coverage {
+    /// How often.
+    pub fn of(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    /// The sum of two.
+    pub fn add(&mut self, other: &Self) {
+        other.0.iter().for_each(|(what, times)| *self.0.entry(what.clone()).or_default() += times);
+    }
+
+    pub(super) fn count(&mut self, what: &str, times: usize) {
+        if times > 0 {
+            *self.0.entry(what.to_owned()).or_default() += times as u64;
+        }
+    }
+
+    pub(super) fn see(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Submit(replies) => {
+                let added = replies.iter().filter(|one| matches!(one, Submitted::Added(_))).count();
+                self.count("added", added);
+                self.count("duplicate", replies.len() - added);
+            }
+            Answer::Exchange(exchanged) => {
+                let verdicts = exchanged.acks.iter().chain(&exchanged.operations);
+                verdicts.for_each(|verdict| self.count(&format!("{verdict:?}"), 1));
+                self.count("claimed", exchanged.claimed.len());
+                let kept = exchanged.claimed.iter().filter(|one| one.checkpoint.is_some());
+                self.count("restored", kept.count());
+            }
+            Answer::Tend(tended) => {
+                self.count("promoted", tended.promoted);
+                self.count("recovered", tended.recovered);
+                self.count("buried by tend", tended.buried);
+                self.count("forgotten", tended.forgotten);
+            }
+            Answer::Control(controlled) => {
+                self.count("controlled", controlled.affected);
+                self.count("more to control", usize::from(controlled.more));
+            }
+            Answer::Inspect(Inspected::Dead(letters)) => {
+                letters.iter().for_each(|one| self.count(first_words(&one.reason), 1));
+            }
+            Answer::Inspect(Inspected::Jobs(jobs)) => self.count("peeked", jobs.len()),
+            Answer::Inspect(Inspected::Counts(counts)) => {
+                self.count("evicted", usize::from(counts.evicted > 0));
+                self.count("cancelled", usize::from(counts.cancelled > 0));
+            }
+            Answer::Error(kind) => self.count(&format!("{kind:?}"), 1),
+        }
+    }
+}
+
+fn first_words(reason: &str) -> &str {
+    reason.split(';').next().filter(|start| start.len() < 60).unwrap_or("long reason")
+}
+
+impl fmt::Debug for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.0).finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! Random scripts.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use kv_core::queue::{Claim, MAX_BATCH, NewJob, Operation, Policy, Unique, UniqueScope};
+
+use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Script, Step};
+
+/// Short, and few, so that times meet to the microsecond.
+const WAITS: [Duration; 7] = [
+    Duration::ZERO,
+    Duration::from_micros(1),
+    Duration::from_nanos(999_999_500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::MAX,
+];
+
+const STEPS: [Duration; 7] = [
+    Duration::from_micros(1),
+    Duration::from_micros(999_999),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(600),
+];
+
+/// The script of a seed.
+pub fn draw(seed: u64, steps: usize) -> Script {
+    let mut rng = Rng::with_seed(seed);
+    let steps = (0..steps).map(|_| step(&mut rng)).collect();
+    Script { seed, steps }
+}
+
+fn step(rng: &mut Rng) -> Step {
+    let partition = u32::from(rng.u8(..4) == 0);
+    match rng.u8(..100) {
+        0..15 => Step::Advance(pick(rng, &STEPS)),
+        15..38 => {
+            let lane = rng.bool().then(|| lane(rng));
+            Step::Submit(partition, lane, jobs(rng))
+        }
+        38..76 => Step::Exchange(partition, lane(rng), Box::new(exchanging(rng))),
+        76..88 => Step::Tend(partition, limit(rng), policy(rng)),
+        88..94 => Step::Control(partition, controlling(rng)),
+        _ => Step::Inspect(partition, inspecting(rng)),
+    }
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[rng.usize(..from.len())]
+}
+
+fn limit(rng: &mut Rng) -> usize {
+    pick(rng, &[0, 1, 2, 3, 5, 8, 100, MAX_BATCH, MAX_BATCH + 1])
+}
+
+fn lane(rng: &mut Rng) -> LaneUse {
+    let lane = rng.usize(..3);
+    match rng.u8(..20) {
+        0..4 => LaneUse::Repeat(lane),
+        4 => LaneUse::Older(lane),
+        5 => LaneUse::Reused(lane),
+        _ => LaneUse::Next(lane),
+    }
+}
+
+fn jobs(rng: &mut Rng) -> Vec<NewJob> {
+    if rng.u8(..60) == 0 {
+        return vec![job(rng); MAX_BATCH + 1];
+    }
+    (0..rng.usize(..5)).map(|_| job(rng)).collect()
+}
+
+fn job(rng: &mut Rng) -> NewJob {
+    let body: Vec<u8> = (0..rng.usize(..12)).map(|_| rng.u8(..)).collect();
+    NewJob {
+        body: body.into(),
+        priority: if rng.u8(..80) == 0 { 16 } else { pick(rng, &[0, 8, 8, 8, 15]) },
+        delay: if rng.bool() { Duration::ZERO } else { pick(rng, &WAITS) },
+        unique: rng.bool().then(|| unique(rng)),
+        time_to_live: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
+    }
+}
+
+fn unique(rng: &mut Rng) -> Unique {
+    let key = if rng.u8(..80) == 0 { "u".repeat(1_025) } else { format!("u{}", rng.u8(..12)) };
+    let scope = match rng.u8(..5) {
+        0..3 => UniqueScope::Live,
+        3 => UniqueScope::Window(pick(rng, &WAITS)),
+        _ => UniqueScope::Run,
+    };
+    Unique { key, scope }
+}
+
+fn exchanging(rng: &mut Rng) -> Exchanging {
+    let acks = match rng.u8(..80) {
+        0 => vec![handle(rng); MAX_BATCH + 1],
+        _ => (0..rng.usize(..3)).map(|_| handle(rng)).collect(),
+    };
+    let operations = (0..rng.usize(..4)).map(|_| (handle(rng), operation(rng))).collect();
+    let claim = (rng.u8(..4) > 0).then(|| Claim { limit: limit(rng), lease: pick(rng, &WAITS) });
+    Exchanging { acks, operations, claim, policy: policy(rng) }
+}
+
+/// Mostly one of the last claims.
+fn handle(rng: &mut Rng) -> PickHandle {
+    let recent = |rng: &mut Rng| Pick(if rng.bool() { rng.usize(..4) } else { rng.usize(..40) });
+    let key = recent(rng);
+    PickHandle { key, token: (rng.u8(..8) == 0).then(|| recent(rng)) }
+}
+
+fn operation(rng: &mut Rng) -> Operation {
+    let after = pick(rng, &WAITS);
+    match rng.u8(..10) {
+        0..3 => Operation::Retry { after, reason: reason(rng) },
+        3 => Operation::Fail { reason: reason(rng) },
+        4..6 => Operation::Snooze { after },
+        6..8 => Operation::Extend { lease: after },
+        _ => {
+            let state: Vec<u8> = (0..rng.usize(..9)).map(|_| rng.u8(..)).collect();
+            let progress = pick(rng, &[0, 1, 2, 3, 4, 1 << 53, u64::MAX]);
+            Operation::Checkpoint { state: state.into(), progress }
+        }
+    }
+}
+
+fn reason(rng: &mut Rng) -> String {
+    let long = if rng.u8(..10) == 0 { 1_000 } else { 0 };
+    format!("{}{}", "é".repeat(long), pick(rng, &["", "timeout", "refused"]))
+}
+
+fn policy(rng: &mut Rng) -> Policy {
+    Policy {
+        max_failures: rng.u32(1..4),
+        max_crashes: rng.u32(1..4),
+        max_deliveries: rng.u32(2..6),
+        keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
+    }
+}
+
+fn controlling(rng: &mut Rng) -> Controlling {
+    let keys = |rng: &mut Rng| (0..rng.usize(..4)).map(|_| Pick(rng.usize(..40))).collect();
+    match rng.u8(..20) {
+        0..2 => Controlling::Pause,
+        2..7 => Controlling::Resume,
+        7..13 => Controlling::Cancel(keys(rng)),
+        13..19 => Controlling::Redrive(keys(rng), limit(rng)),
+        _ => Controlling::Purge(limit(rng)),
+    }
+}
+
+fn inspecting(rng: &mut Rng) -> Inspecting {
+    match rng.u8(..3) {
+        0 => Inspecting::Counts,
+        1 => Inspecting::Peek(limit(rng)),
+        _ => Inspecting::Dead(rng.bool().then(|| Pick(rng.usize(..40))), limit(rng)),
+    }
+}

@@ -1,0 +1,141 @@
+//! Everything in a partition's tables, and whether it fits together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use kv_core::queue::JobKey;
+
+use super::naive::NaiveTables;
+use crate::member;
+use crate::memory::MemTables;
+use crate::record::{JobRecord, LaneRecord, decode};
+use crate::tables::{Counter, Map, Member, Set, Tables};
+
+/// The contents of a partition's tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dump {
+    sets: BTreeMap<Set, Vec<Member>>,
+    maps: BTreeMap<Map, BTreeMap<String, Bytes>>,
+    counters: BTreeMap<Counter, u64>,
+}
+
+impl From<&NaiveTables> for Dump {
+    fn from(tables: &NaiveTables) -> Self {
+        let map = |map| (map, owned(tables.entries(map)));
+        Self {
+            sets: Set::ALL.iter().map(|set| (*set, tables.all(*set))).collect(),
+            maps: Map::ALL.iter().copied().map(map).collect(),
+            counters: counters(tables),
+        }
+    }
+}
+
+impl From<&MemTables> for Dump {
+    fn from(tables: &MemTables) -> Self {
+        let set = |set| (set, tables.first(set, usize::MAX).unwrap_or_default());
+        let map = |map| (map, owned(tables.entries(map)));
+        Self {
+            sets: Set::ALL.iter().copied().map(set).collect(),
+            maps: Map::ALL.iter().copied().map(map).collect(),
+            counters: counters(tables),
+        }
+    }
+}
+
+fn owned<'a>(entries: impl Iterator<Item = (&'a str, &'a Bytes)>) -> BTreeMap<String, Bytes> {
+    entries.map(|(key, value)| (key.to_owned(), value.clone())).collect()
+}
+
+fn counters<T: Tables>(tables: &T) -> BTreeMap<Counter, u64> {
+    let value = |counter: &Counter| (*counter, tables.counter(*counter).unwrap_or(u64::MAX));
+    Counter::ALL.iter().map(value).collect()
+}
+
+impl Dump {
+    /// Checks that every index agrees with every body, key and lane.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn check(&self) -> Result<(), String> {
+        let placed = self.placed()?;
+        let bodies: BTreeSet<_> = self.map(Map::Body).keys().cloned().collect();
+        same("jobs in the sets and bodies", &placed, &bodies)?;
+        for (what, map) in [("records", Map::Job), ("checkpoints", Map::Checkpoint)] {
+            let keys: BTreeSet<_> = self.map(map).keys().cloned().collect();
+            same(what, &keys.difference(&bodies).cloned().collect(), &BTreeSet::new())?;
+        }
+        let lanes: BTreeSet<_> = self.map(Map::Lane).keys().cloned().collect();
+        same("lanes", &self.names(Set::Lanes), &lanes)?;
+        self.check_ranks()?;
+        self.check_unique()?;
+        self.check_records()
+    }
+
+    fn set(&self, set: Set) -> &[Member] {
+        self.sets.get(&set).map_or(&[], |members| members)
+    }
+
+    fn map(&self, map: Map) -> &BTreeMap<String, Bytes> {
+        static EMPTY: BTreeMap<String, Bytes> = BTreeMap::new();
+        self.maps.get(&map).unwrap_or(&EMPTY)
+    }
+
+    fn names(&self, set: Set) -> BTreeSet<String> {
+        self.set(set).iter().map(|member| member.name.to_string()).collect()
+    }
+
+    /// The keys of all jobs, each in one set only.
+    fn placed(&self) -> Result<BTreeSet<String>, String> {
+        let mut keys = BTreeSet::new();
+        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
+            for member in self.set(set) {
+                let key = member.name.split(':').next().unwrap_or_default().to_owned();
+                if !keys.insert(key) {
+                    return Err(format!("{} is in a second place: {set:?}", member.name));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn check_ranks(&self) -> Result<(), String> {
+        for member in self.set(Set::Ready) {
+            let key: JobKey = member.name.parse().map_err(|_| format!("{member:?}"))?;
+            if key.rank() != member.score {
+                return Err(format!("{member:?} is not at its rank"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_unique(&self) -> Result<(), String> {
+        let keys: BTreeSet<_> = self.map(Map::Unique).keys().cloned().collect();
+        let unheld = self.names(Set::Windows).difference(&keys).cloned().collect();
+        same("windows without a unique key", &unheld, &BTreeSet::new())?;
+        let holders = self.map(Map::Unique).values();
+        holders
+            .map(|holder| member::parse_holder(holder))
+            .try_for_each(|holder| holder.map(drop).map_err(|error| error.to_string()))
+    }
+
+    /// Records are readable, and a job that holds a unique key while it lives does hold it.
+    fn check_records(&self) -> Result<(), String> {
+        for lane in self.map(Map::Lane).values() {
+            let _: LaneRecord = decode("a lane", lane).map_err(|error| error.to_string())?;
+        }
+        for (key, record) in self.map(Map::Job) {
+            let record: JobRecord = decode("a job", record).map_err(|e| e.to_string())?;
+            let Some(unique) = record.unique else { continue };
+            let holder = self.map(Map::Unique).get(&unique);
+            if holder.is_none_or(|holder| *holder != *key.as_bytes()) {
+                return Err(format!("{key} lost its unique key {unique}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn same(what: &str, left: &BTreeSet<String>, right: &BTreeSet<String>) -> Result<(), String> {
+    let odd: Vec<_> = left.symmetric_difference(right).take(5).collect();
+    if odd.is_empty() { Ok(()) } else { Err(format!("{what} do not fit: {odd:?}")) }
+}

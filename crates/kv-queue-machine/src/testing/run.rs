@@ -1,0 +1,252 @@
+//! One script on a subject and on the machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::async_trait;
+use kv_core::queue::{
+    Control, Exchange, Handle, Inspect, JobKey, Lane, Partition, QueueEngine, Submit, Submitted,
+    Tend,
+};
+
+use super::ask::{Answer, Request, answer, ask};
+use super::rename::Tokens;
+use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Step};
+use super::{Coverage, Dump, NaiveTables, Script};
+use crate::Machine;
+
+/// The time at which every script begins.
+pub const START: Duration = Duration::from_secs(1_700_000_000);
+
+const PARTITIONS: u32 = 2;
+
+/// An engine under test.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// The engine, with no queue of this name.
+    fn engine(&self) -> &dyn QueueEngine;
+
+    /// The stored name of the queue to use.
+    fn queue(&self) -> Arc<str> {
+        "oracle".into()
+    }
+
+    /// Makes the engine's clock stand at this time.
+    async fn set_time(&self, now: Duration);
+
+    /// Checks what the engine stores, if the test can look at it.
+    ///
+    /// # Errors
+    /// What does not fit.
+    async fn check(&self, partition: &Partition) -> Result<(), String> {
+        let _ = partition;
+        Ok(())
+    }
+}
+
+/// Runs a script; what was seen.
+///
+/// # Errors
+/// The step at which the subject and the machine differ, and how.
+pub async fn run(subject: &dyn Subject, script: &Script) -> Result<Coverage, (usize, String)> {
+    subject.set_time(START).await;
+    let opened = subject.engine().open(&subject.queue(), PARTITIONS).await;
+    opened.map_err(|error| (0, format!("open: {error}")))?;
+    let mut run = Run::new(subject);
+    for (index, step) in script.steps.iter().enumerate() {
+        run.step(step).await.map_err(|why| (index, why))?;
+        if index % 16 == 0 {
+            run.audit().await.map_err(|why| (index, why))?;
+        }
+    }
+    run.audit().await.map_err(|why| (script.steps.len(), why))?;
+    Ok(run.coverage)
+}
+
+/// What is known of one partition.
+#[derive(Default)]
+struct Side {
+    tables: NaiveTables,
+    tokens: Tokens,
+    /// The machine's handles, in the order of their claims.
+    handles: Vec<Handle>,
+    keys: Vec<JobKey>,
+    lanes: [Talk; 3],
+}
+
+/// The last request of a lane.
+#[derive(Default)]
+struct Talk {
+    number: u64,
+    last: Option<Request>,
+}
+
+struct Run<'a> {
+    subject: &'a dyn Subject,
+    now: Duration,
+    sides: [Side; PARTITIONS as usize],
+    coverage: Coverage,
+}
+
+impl<'a> Run<'a> {
+    fn new(subject: &'a dyn Subject) -> Self {
+        Self { subject, now: START, sides: Default::default(), coverage: Coverage::default() }
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Advance(by) => {
+                self.now += *by;
+                self.subject.set_time(self.now).await;
+                Ok(())
+            }
+            Step::Submit(at, lane, jobs) => {
+                let submit = |lane| Request::Submit(Submit { lane, jobs: jobs.clone() });
+                let request = match lane {
+                    None => submit(None),
+                    Some(lane) => self.side(*at).on_lane(*lane, |lane| submit(Some(lane))),
+                };
+                self.compare(*at, request).await
+            }
+            Step::Exchange(at, lane, exchanging) => {
+                let side = self.side(*at);
+                let exchange = side.exchange(exchanging);
+                let request =
+                    side.on_lane(*lane, |lane| Request::Exchange(Exchange { lane, ..exchange }));
+                self.compare(*at, request).await
+            }
+            Step::Tend(at, limit, policy) => {
+                self.compare(*at, Request::Tend(Tend { limit: *limit, policy: *policy })).await
+            }
+            Step::Control(at, controlling) => {
+                let request = Request::Control(self.side(*at).control(controlling));
+                self.compare(*at, request).await
+            }
+            Step::Inspect(at, inspecting) => {
+                let request = Request::Inspect(self.side(*at).inspect(*inspecting));
+                self.compare(*at, request).await
+            }
+        }
+    }
+
+    fn side(&mut self, at: u32) -> &mut Side {
+        &mut self.sides[at as usize]
+    }
+
+    async fn compare(&mut self, at: u32, request: Request) -> Result<(), String> {
+        let now = self.now;
+        let side = &mut self.sides[at as usize];
+        let expected = answer(Machine::new(&mut side.tables, now), &request);
+        let partition = Partition { queue: self.subject.queue(), number: at };
+        let theirs = side.tokens.for_subject(request.clone());
+        let given = ask(self.subject.engine(), &partition, theirs).await;
+        let given = side.tokens.for_model(&expected, given)?;
+        if given != expected {
+            return Err(format!("{request:?}\n  expected {expected:?}\n  answered {given:?}"));
+        }
+        side.remember(&expected);
+        self.coverage.see(&expected);
+        Ok(())
+    }
+
+    /// Compares what is at rest, and checks that it fits together on both sides.
+    async fn audit(&mut self) -> Result<(), String> {
+        for at in 0..PARTITIONS {
+            for look in [
+                Inspect::Counts,
+                Inspect::Peek { limit: 1_000 },
+                Inspect::Dead { after: None, limit: 1_000 },
+            ] {
+                self.compare(at, Request::Inspect(look)).await?;
+            }
+            Dump::from(&self.side(at).tables).check().map_err(|why| format!("model: {why}"))?;
+            let partition = Partition { queue: self.subject.queue(), number: at };
+            self.subject.check(&partition).await.map_err(|why| format!("at rest: {why}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Side {
+    /// A request on a lane: made by `make`, or the lane's last one.
+    fn on_lane(&mut self, lane: LaneUse, make: impl FnOnce(Lane) -> Request) -> Request {
+        let (LaneUse::Next(index)
+        | LaneUse::Repeat(index)
+        | LaneUse::Older(index)
+        | LaneUse::Reused(index)) = lane;
+        let talk = &mut self.lanes[index];
+        let name = format!("lane-{index}").into();
+        match (lane, &talk.last) {
+            (LaneUse::Repeat(_), Some(last)) => last.clone(),
+            (LaneUse::Older(_), Some(_)) => make(Lane { name, request: talk.number - 1 }),
+            (LaneUse::Reused(_), Some(_)) => make(Lane { name, request: talk.number }),
+            _ => {
+                talk.number += 1;
+                let request = make(Lane { name, request: talk.number });
+                talk.last = Some(request.clone());
+                request
+            }
+        }
+    }
+
+    fn exchange(&self, exchanging: &Exchanging) -> Exchange {
+        let operations = exchanging.operations.iter();
+        Exchange {
+            lane: Lane { name: "".into(), request: 0 },
+            acks: exchanging.acks.iter().filter_map(|pick| self.handle(*pick)).collect(),
+            operations: operations
+                .filter_map(|(pick, operation)| Some((self.handle(*pick)?, operation.clone())))
+                .collect(),
+            claim: exchanging.claim,
+            policy: exchanging.policy,
+        }
+    }
+
+    fn control(&self, controlling: &Controlling) -> Control {
+        let keys =
+            |picks: &[Pick]| picks.iter().filter_map(|pick| last(&self.keys, *pick)).collect();
+        match controlling {
+            Controlling::Pause => Control::Pause,
+            Controlling::Resume => Control::Resume,
+            Controlling::Cancel(picks) => Control::Cancel { keys: keys(picks) },
+            Controlling::Redrive(picks, limit) => {
+                Control::Redrive { keys: keys(picks), limit: *limit }
+            }
+            Controlling::Purge(limit) => Control::Purge { limit: *limit },
+        }
+    }
+
+    fn inspect(&self, inspecting: Inspecting) -> Inspect {
+        match inspecting {
+            Inspecting::Counts => Inspect::Counts,
+            Inspecting::Peek(limit) => Inspect::Peek { limit },
+            Inspecting::Dead(after, limit) => {
+                Inspect::Dead { after: after.and_then(|pick| last(&self.keys, pick)), limit }
+            }
+        }
+    }
+
+    fn handle(&self, pick: PickHandle) -> Option<Handle> {
+        let handle = last(&self.handles, pick.key)?;
+        let token = pick.token.and_then(|pick| last(&self.handles, pick));
+        Some(Handle { token: token.map_or(handle.token, |other| other.token), ..handle })
+    }
+
+    fn remember(&mut self, answer: &Answer) {
+        if let Answer::Exchange(exchanged) = answer {
+            self.handles.extend(exchanged.claimed.iter().map(|claimed| claimed.handle));
+        }
+        if let Answer::Submit(replies) = answer {
+            self.keys.extend(replies.iter().filter_map(|reply| match reply {
+                Submitted::Added(key) => Some(*key),
+                Submitted::Duplicate(_) => None,
+            }));
+        }
+    }
+}
+
+/// A thing seen before, counted from the last one.
+fn last<T: Copy>(seen: &[T], pick: Pick) -> Option<T> {
+    let back = pick.0.checked_rem(seen.len())?;
+    seen.iter().rev().nth(back).copied()
+}

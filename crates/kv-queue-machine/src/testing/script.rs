@@ -1,0 +1,113 @@
+//! Abstract steps: what they are about is chosen when they run, so that any step can be left out.
+
+use std::time::Duration;
+
+use kv_core::queue::{Claim, NewJob, Operation, Policy};
+
+/// A partition's part of a script.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// The seed that it was drawn from.
+    pub seed: u64,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One of the things seen so far, by a number that is taken modulo their count.
+#[derive(Clone, Copy, Debug)]
+pub struct Pick(pub usize);
+
+/// How a request uses a lane.
+#[derive(Clone, Copy, Debug)]
+pub enum LaneUse {
+    /// The next number.
+    Next(usize),
+    /// The lane's last request once more, in place of this one.
+    Repeat(usize),
+    /// A number below the last one.
+    Older(usize),
+    /// The last number for this request, which is another one.
+    Reused(usize),
+}
+
+/// One step of a script, on partition 0 or 1.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Time passes.
+    Advance(Duration),
+    /// A submit.
+    Submit(u32, Option<LaneUse>, Vec<NewJob>),
+    /// An exchange.
+    Exchange(u32, LaneUse, Box<Exchanging>),
+    /// A tend with its limit.
+    Tend(u32, usize, Policy),
+    /// A control.
+    Control(u32, Controlling),
+    /// An inspect.
+    Inspect(u32, Inspecting),
+}
+
+/// An exchange: handles are picked from those claimed.
+#[derive(Clone, Debug)]
+pub struct Exchanging {
+    /// The acks.
+    pub acks: Vec<PickHandle>,
+    /// The operations.
+    pub operations: Vec<(PickHandle, Operation)>,
+    /// The claim.
+    pub claim: Option<Claim>,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// A handle claimed before, or one forged of a claimed key and another claim's token.
+#[derive(Clone, Copy, Debug)]
+pub struct PickHandle {
+    /// Whose key.
+    pub key: Pick,
+    /// Whose token.
+    pub token: Option<Pick>,
+}
+
+/// A control: keys are picked from those added.
+#[derive(Clone, Debug)]
+pub enum Controlling {
+    Pause,
+    Resume,
+    Cancel(Vec<Pick>),
+    Redrive(Vec<Pick>, usize),
+    Purge(usize),
+}
+
+/// An inspect: the key is picked from those added.
+#[derive(Clone, Copy, Debug)]
+pub enum Inspecting {
+    Counts,
+    Peek(usize),
+    Dead(Option<Pick>, usize),
+}
+
+impl Step {
+    /// The step without its part of a number, from 0: a job, an ack, an operation. `None` when
+    /// there is no such part.
+    pub(super) fn without(&self, part: usize) -> Option<Self> {
+        let mut smaller = self.clone();
+        match &mut smaller {
+            Self::Submit(_, _, jobs) if part < jobs.len() => {
+                jobs.remove(part);
+            }
+            Self::Exchange(_, _, exchanging) if part < exchanging.acks.len() => {
+                exchanging.acks.remove(part);
+            }
+            Self::Exchange(_, _, exchanging) => {
+                let part = part - exchanging.acks.len();
+                if part >= exchanging.operations.len() {
+                    return None;
+                }
+                exchanging.operations.remove(part);
+            }
+            _ => return None,
+        }
+        Some(smaller)
+    }
+}

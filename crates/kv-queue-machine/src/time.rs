@@ -1,0 +1,44 @@
+//! Stamps: whole microseconds below 2^53.
+
+use std::time::Duration;
+
+use kv_core::MAX_LIFETIME;
+
+/// The last stamp, in the year 2255; also the largest token and request number.
+pub const MAX_STAMP: u64 = (1 << 53) - 1;
+
+/// A clock's reading as a stamp, rounded down.
+pub(crate) fn stamp(reading: Duration) -> u64 {
+    u64::try_from(reading.as_micros()).map_or(MAX_STAMP, |micros| micros.min(MAX_STAMP))
+}
+
+/// The stamp this long after another one.
+pub(crate) fn after(start: u64, wait: Duration) -> u64 {
+    let micros = wait.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
+    start.saturating_add(u64::try_from(micros).unwrap_or(MAX_STAMP)).min(MAX_STAMP)
+}
+
+/// How long from one stamp to another, zero if it is past.
+pub(crate) const fn until(now: u64, due: u64) -> Duration {
+    Duration::from_micros(due.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_rounded_up_and_clamped() {
+        assert_eq!(after(10, Duration::from_nanos(1)), 11);
+        assert_eq!(after(10, Duration::ZERO), 10);
+        assert_eq!(after(1_700_000_000_000_000, Duration::MAX), MAX_STAMP);
+        assert_eq!(after(0, Duration::MAX), 9_000_000_000_000_000);
+    }
+
+    #[test]
+    fn a_reading_is_rounded_down_and_clamped() {
+        assert_eq!(stamp(Duration::from_nanos(1_999)), 1);
+        assert_eq!(stamp(Duration::MAX), MAX_STAMP);
+        assert_eq!(until(5, 3), Duration::ZERO);
+    }
+}

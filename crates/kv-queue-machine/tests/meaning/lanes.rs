@@ -1,0 +1,76 @@
+use kv_core::ErrorKind;
+use kv_core::queue::{Exchange, Lane, Submit, Verdict};
+use kv_queue_machine::LANE_LIFETIME;
+
+use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
+
+fn lane(request: u64) -> Lane {
+    Lane { name: "lane".into(), request }
+}
+
+#[test]
+fn a_repeat_gets_the_same_verdicts_and_claims_and_does_nothing() {
+    let mut bench = Bench::with(&["a", "b", "c"]);
+    let handle = bench.take().handle;
+    let request = Exchange { lane: lane(1), acks: vec![handle, handle], ..claim(5) };
+    let first = bench.machine().exchange(&request).unwrap();
+    let before = bench.counts();
+    bench.now += SECOND;
+    let repeat = bench.machine().exchange(&request).unwrap();
+    assert_eq!(repeat.acks, [Verdict::Applied, Verdict::Stale]);
+    assert_eq!(repeat.claimed, first.claimed);
+    assert_eq!((first.next_due, repeat.next_due), (Some(LEASE), Some(LEASE - SECOND)));
+    assert_eq!(bench.counts(), before);
+}
+
+#[test]
+fn a_repeated_claim_leaves_out_what_is_no_longer_held() {
+    let mut bench = Bench::with(&["a", "b"]);
+    let request = Exchange { lane: lane(1), ..claim(5) };
+    let first = bench.machine().exchange(&request).unwrap();
+    bench.ack(first.claimed[0].handle);
+    let repeat = bench.machine().exchange(&request).unwrap();
+    assert_eq!(repeat.claimed, first.claimed[1..]);
+}
+
+#[test]
+fn a_repeated_submit_adds_nothing_and_answers_the_same() {
+    let mut bench = Bench::new();
+    let request = Submit { lane: Some(lane(7)), jobs: vec![job("a"), job("b")] };
+    let first = bench.machine().submit(&request).unwrap();
+    assert_eq!(bench.machine().submit(&request).unwrap(), first);
+    assert_eq!(bench.counts().entered, 2);
+}
+
+#[test]
+fn an_older_request_and_one_of_another_verb_are_refused() {
+    let mut bench = Bench::with(&["a"]);
+    let ask = |request| Exchange { lane: lane(request), ..claim(1) };
+    bench.machine().exchange(&Exchange { lane: lane(5), ..exchange() }).unwrap();
+    let older = bench.machine().exchange(&ask(4)).unwrap_err();
+    let submit = Submit { lane: Some(lane(5)), jobs: vec![job("b")] };
+    let other = bench.machine().submit(&submit).unwrap_err();
+    assert_eq!([older.kind(), other.kind()], [ErrorKind::Conflict; 2]);
+    assert_eq!((bench.counts().leased, bench.counts().entered), (0, 1));
+    assert_eq!(bench.machine().exchange(&ask(6)).unwrap().claimed.len(), 1);
+}
+
+#[test]
+fn a_lane_is_remembered_for_its_lifetime_and_until_a_tend() {
+    let mut bench = Bench::with(&["a"]);
+    let ask = |request| Exchange { lane: lane(request), ..exchange() };
+    bench.machine().exchange(&ask(5)).unwrap();
+    bench.now += LANE_LIFETIME;
+    bench.machine().exchange(&ask(4)).unwrap_err();
+    bench.tend(10);
+    bench.machine().exchange(&ask(4)).unwrap();
+}
+
+#[test]
+fn a_repeat_that_finds_jobs_where_there_were_none_still_gets_none() {
+    let mut bench = Bench::new();
+    let request = Exchange { lane: lane(1), ..claim(1) };
+    assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
+    bench.add(job("a"));
+    assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
+}

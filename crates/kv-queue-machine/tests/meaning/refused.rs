@@ -1,0 +1,129 @@
+use kv_core::queue::{
+    Claim, Control, Exchange, Inspect, JobKey, Lane, NewJob, Operation, Submit, Tend, UniqueScope,
+    Verdict,
+};
+use kv_core::{Bytes, ErrorKind};
+use kv_queue_machine::testing::Dump;
+use kv_queue_machine::{Map, MemTables, Set, Tables};
+
+use crate::bench::{Bench, exchange, job, unique};
+
+#[test]
+fn a_submit_beyond_a_limit_adds_nothing() {
+    let mut bench = Bench::new();
+    let lane = |name: &str, request| Some(Lane { name: name.into(), request });
+    for (lane, last) in [
+        (None, NewJob { priority: 16, ..job("x") }),
+        (None, unique(&"u".repeat(1_025), UniqueScope::Live)),
+        (lane(&"l".repeat(65), 1), job("x")),
+        (lane("l", 1 << 53), job("x")),
+    ] {
+        let request = Submit { lane, jobs: vec![job("first"), last] };
+        let error = bench.machine().submit(&request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+    let request = Submit { lane: None, jobs: vec![job("x"); 1_001] };
+    assert_eq!(bench.machine().submit(&request).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(!bench.tables.is_changed());
+}
+
+#[test]
+fn an_exchange_beyond_a_limit_does_nothing() {
+    let mut bench = Bench::with(&["a"]);
+    let handle = bench.take().handle;
+    let extend = (handle, Operation::Extend { lease: std::time::Duration::ZERO });
+    let lease = std::time::Duration::ZERO;
+    for request in [
+        Exchange { acks: vec![handle; 1_001], ..exchange() },
+        Exchange { acks: vec![handle], operations: vec![extend; 1_001], ..exchange() },
+        Exchange { claim: Some(Claim { limit: 1_001, lease }), acks: vec![handle], ..exchange() },
+    ] {
+        let lane = Lane { name: "other".into(), request: 1 };
+        let error = bench.machine().exchange(&Exchange { lane, ..request }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+    assert_eq!(bench.ack(handle), Verdict::Applied);
+}
+
+#[test]
+fn other_requests_beyond_a_limit_are_refused() {
+    let mut bench = Bench::with(&["a"]);
+    let keys = || vec![JobKey::new(8, 1); 1_001];
+    for control in [
+        Control::Cancel { keys: keys() },
+        Control::Redrive { keys: keys(), limit: 1 },
+        Control::Redrive { keys: vec![], limit: 1_001 },
+        Control::Purge { limit: 1_001 },
+    ] {
+        let error = bench.machine().control(&control).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+    let tend = Tend { limit: 1_001, policy: bench.policy };
+    assert_eq!(bench.machine().tend(&tend).unwrap_err().kind(), ErrorKind::TooLarge);
+    for look in [Inspect::Peek { limit: 1_001 }, Inspect::Dead { after: None, limit: 1_001 }] {
+        let error = bench.machine().inspect(&look).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+    assert_eq!(bench.counts().outstanding(), 1);
+}
+
+#[test]
+fn values_at_the_edge_of_an_exchange_are_clamped_not_refused() {
+    let mut bench = Bench::with(&["a"]);
+    let handle = bench.take().handle;
+    assert_eq!(bench.checkpoint(handle, "x", u64::MAX), Verdict::Applied);
+    let extend = Operation::Extend { lease: std::time::Duration::MAX };
+    assert_eq!(bench.operate(handle, extend), Verdict::Applied);
+    let retry = Operation::Retry { after: std::time::Duration::MAX, reason: "r".repeat(9_999) };
+    assert_eq!(bench.operate(handle, retry), Verdict::Applied);
+    assert_eq!(bench.counts().timed, 1);
+}
+
+#[test]
+fn stored_nonsense_is_an_error_and_never_a_panic() {
+    let nonsense = || Bytes::from_static(&[0xc1, 0xff]);
+    for map in [Map::Job, Map::Unique, Map::Lane] {
+        let mut bench = Bench::new();
+        let key = bench.add(unique("u", UniqueScope::Live)).to_string();
+        let name = [(Map::Unique, "u"), (Map::Lane, "bench")];
+        let name = name.iter().find(|(one, _)| *one == map).map_or(&*key, |(_, name)| name);
+        bench.tables.put(map, name, nonsense()).unwrap();
+        let jobs = vec![unique("u", UniqueScope::Live)];
+        let submitted = bench.machine().submit(&Submit { lane: None, jobs }).map(drop);
+        let claim = Some(Claim { limit: 1, lease: std::time::Duration::ZERO });
+        let claimed = bench.machine().exchange(&Exchange { claim, ..exchange() }).map(drop);
+        let error = submitted.and(claimed).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Backend, "{map:?}");
+    }
+}
+
+#[test]
+fn stored_members_that_are_no_jobs_are_an_error() {
+    for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
+        let mut bench = Bench::new();
+        bench.tables.insert(set, 1, "no job").unwrap();
+        let error = bench.machine().control(&Control::Purge { limit: 10 }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Backend);
+    }
+}
+
+#[test]
+fn an_index_of_random_bytes_is_an_error_and_never_a_panic() {
+    let mut bench = Bench::with(&["a", "b"]);
+    bench.take();
+    let good = bench.tables.encode().unwrap();
+    assert_eq!(Dump::from(&MemTables::decode(&good).unwrap()), Dump::from(&bench.tables));
+    let mut rng = fastrand::Rng::with_seed(11);
+    for _ in 0..5_000 {
+        let mut bytes = good.to_vec();
+        let at = rng.usize(1..bytes.len());
+        bytes[at] = rng.u8(..);
+        bytes.truncate(rng.usize(1..=bytes.len()));
+        let Ok(tables) = MemTables::decode(&bytes) else { continue };
+        let mut bench = Bench { tables, ..Bench::new() };
+        let _ = bench.machine().tend(&Tend { limit: 10, policy: Default::default() });
+        let _ = bench.machine().control(&Control::Purge { limit: 10 });
+    }
+    assert_eq!(MemTables::decode(&[2, 0]).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(MemTables::decode(&[]).unwrap_err().kind(), ErrorKind::Backend);
+}

@@ -1,0 +1,166 @@
+//! Tables with one planted bug each.
+
+use kv_core::{Bytes, Result};
+use kv_queue_machine::{Counter, Map, MemTables, Member, Set, Tables};
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Any lease of a job is as good as the handle's.
+    NoTokenCheck,
+    /// A claimed job leaves the ready set and gets no lease.
+    HalfMove,
+    /// Unique keys are never found.
+    NoDedup,
+    /// Unique keys are never released.
+    UniqueKept,
+    /// Windows never end.
+    EndlessWindow,
+    /// Lanes are not remembered.
+    NoReplay,
+    /// The count of done jobs skips every fifth.
+    CounterDrift,
+    /// What is due now is due a microsecond later.
+    DueOffByOne,
+    /// Ready jobs come in the order in which they became ready.
+    InsertionOrder,
+    /// Members of equal score come in the wrong order.
+    TieOrder,
+    /// Only a job's first checkpoint is kept.
+    StaleCheckpoint,
+    /// One dead letter too many is kept.
+    DeadCap,
+    /// The newest dead letters are dropped.
+    NewestEvicted,
+    /// Extending does nothing.
+    NoExtend,
+    /// A job's failures, crashes and snoozes are not stored.
+    NoHistory,
+    /// Two claims in a microsecond get the same token.
+    TokenReused,
+}
+
+/// Tables in memory, but for the fault.
+#[derive(Debug)]
+pub(crate) struct FaultyTables {
+    pub(crate) tables: MemTables,
+    fault: Fault,
+    inserted: u64,
+}
+
+impl FaultyTables {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self { tables: MemTables::default(), fault, inserted: 0 }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    /// The member that a look-up by name finds.
+    fn found(&self, set: Set, name: &str) -> Result<String> {
+        if !self.has(Fault::NoTokenCheck) || set != Set::Leases {
+            return Ok(name.to_owned());
+        }
+        let key = name.split(':').next().unwrap_or_default();
+        let all = self.tables.first(set, usize::MAX)?;
+        let lease = all.iter().find(|member| member.name.starts_with(key));
+        Ok(lease.map_or(name, |member| &*member.name).to_owned())
+    }
+}
+
+impl Tables for FaultyTables {
+    fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()> {
+        self.inserted += 1;
+        let held = self.tables.score(set, name)?.is_some();
+        match (self.fault, set) {
+            (Fault::HalfMove, Set::Leases) => Ok(()),
+            (Fault::NoExtend, Set::Leases) if held => Ok(()),
+            (Fault::InsertionOrder, Set::Ready) => self.tables.insert(set, self.inserted, name),
+            _ => self.tables.insert(set, score, name),
+        }
+    }
+
+    fn remove(&mut self, set: Set, name: &str) -> Result<bool> {
+        let name = self.found(set, name)?;
+        self.tables.remove(set, &name)
+    }
+
+    fn score(&self, set: Set, name: &str) -> Result<Option<u64>> {
+        if self.has(Fault::EndlessWindow) && set == Set::Windows {
+            return Ok(None);
+        }
+        self.tables.score(set, &self.found(set, name)?)
+    }
+
+    fn first(&self, set: Set, limit: usize) -> Result<Vec<Member>> {
+        let mut all = self.tables.first(set, usize::MAX)?;
+        match (self.fault, set) {
+            (Fault::NewestEvicted, Set::Dead) if limit < 3 => all.reverse(),
+            (Fault::TieOrder, _) => {
+                all.sort_by(|one, two| (one.score, &two.name).cmp(&(two.score, &one.name)));
+            }
+            _ => {}
+        }
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    fn first_until(&self, set: Set, score: u64, limit: usize) -> Result<Vec<Member>> {
+        let early = u64::from(self.has(Fault::DueOffByOne));
+        self.tables.first_until(set, score - early, limit)
+    }
+
+    fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_after(set, name, limit)
+    }
+
+    fn len(&self, set: Set) -> Result<u64> {
+        let len = self.tables.len(set)?;
+        let hidden = u64::from(self.has(Fault::DeadCap) && set == Set::Dead);
+        Ok(len.saturating_sub(hidden))
+    }
+
+    fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
+        match (self.fault, map) {
+            (Fault::NoDedup, Map::Unique) | (Fault::NoReplay, Map::Lane) => Ok(None),
+            _ => self.tables.get(map, key),
+        }
+    }
+
+    fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
+        let held = self.tables.get(map, key)?.is_some();
+        match (self.fault, map) {
+            (Fault::StaleCheckpoint, Map::Checkpoint) if held => Ok(()),
+            (Fault::NoHistory, Map::Job) => Ok(()),
+            _ => self.tables.put(map, key, value),
+        }
+    }
+
+    fn delete(&mut self, map: Map, key: &str) -> Result<bool> {
+        if self.has(Fault::UniqueKept) && map == Map::Unique {
+            return Ok(true);
+        }
+        self.tables.delete(map, key)
+    }
+
+    fn clear_set(&mut self, set: Set) -> Result<()> {
+        self.tables.clear_set(set)
+    }
+
+    fn clear_map(&mut self, map: Map) -> Result<()> {
+        self.tables.clear_map(map)
+    }
+
+    fn counter(&self, counter: Counter) -> Result<u64> {
+        self.tables.counter(counter)
+    }
+
+    fn set_counter(&mut self, counter: Counter, value: u64) -> Result<()> {
+        match (self.fault, counter) {
+            (Fault::CounterDrift, Counter::Done) if value.is_multiple_of(5) => Ok(()),
+            (Fault::TokenReused, Counter::Token) => Ok(()),
+            _ => self.tables.set_counter(counter, value),
+        }
+    }
+}
