@@ -23,9 +23,9 @@ use crate::{
 /// - Per key, [`set`](Self::set) is linearizable under every condition that is declared, and the
 ///   value and version of a [`get`](Self::get) belong together.
 /// - Lifetimes count in milliseconds: zero is `InvalidTtl`, a huge one is clamped to
-///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), a part of a millisecond is rounded up. As on
-///   Redis, a key is there while its lifetime, to the millisecond, is not exceeded: set for
-///   1,000 ms, it is still there when 1,000 ms have passed and gone at 1,001. An expired key
+///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), a part of a millisecond is rounded up. A key
+///   that is set for 1,000 ms is there while fewer have passed, and gone when more have; when
+///   exactly 1,000 have, a backend may show it or not, as Redis still does. An expired key
 ///   is invisible to every method, whether or not its memory was freed. What is not declared in
 ///   [`capabilities`](Self::capabilities) is refused as `Unsupported`, never approximated.
 /// - No write is sent twice. Where a backend cannot tell whether one was executed, its error says

@@ -1,0 +1,86 @@
+//! How a memory store is made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::Clock;
+
+use crate::MemoryStore;
+use crate::time::Time;
+
+/// Settings of a [`MemoryStore`]; from [`MemoryStore::builder`].
+///
+/// ```
+/// use kv_memory::MemoryStore;
+/// use std::time::Duration;
+/// let store = MemoryStore::builder()
+///     .max_entries(10_000)
+///     .cleanup_interval(Duration::from_secs(5))
+///     .build();
+/// assert_eq!(store.sweep(), 0);
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct MemoryStoreBuilder {
+    max_entries: Option<usize>,
+    cleanup_interval: Duration,
+    time: Time,
+    seed: Option<u64>,
+}
+
+impl MemoryStoreBuilder {
+    /// How often expired keys are freed, unless another interval is given.
+    pub const DEFAULT_CLEANUP_INTERVAL: Duration = Duration::from_secs(1);
+
+    /// The shortest interval between sweeps.
+    pub const MIN_CLEANUP_INTERVAL: Duration = Duration::from_millis(1);
+
+    pub(crate) fn new() -> Self {
+        Self {
+            max_entries: None,
+            cleanup_interval: Self::DEFAULT_CLEANUP_INTERVAL,
+            time: Time::machine(),
+            seed: None,
+        }
+    }
+
+    /// The most keys that are kept; at least 1, so 0 counts as 1. Unbounded unless given.
+    ///
+    /// A write that adds one more first drops keys that have expired, then evicts about the least
+    /// recently used one. A write's own key is never evicted by it. While writes run, the store
+    /// holds at most one key above the limit for each of them.
+    pub fn max_entries(mut self, max_entries: usize) -> Self {
+        self.max_entries = Some(max_entries.max(1));
+        self
+    }
+
+    /// How often a background thread frees keys that have expired; at least
+    /// [`MIN_CLEANUP_INTERVAL`](Self::MIN_CLEANUP_INTERVAL), to which a shorter one is raised.
+    ///
+    /// The thread starts with the first key that has a lifetime. This is real time, whatever the
+    /// clock. A key is invisible from the moment it expires, whether or not it was freed.
+    pub fn cleanup_interval(mut self, interval: Duration) -> Self {
+        self.cleanup_interval = interval.max(Self::MIN_CLEANUP_INTERVAL);
+        self
+    }
+
+    /// Where time comes from; the machine's clocks unless given. Lifetimes run on its monotonic
+    /// time.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.time = Time::of(Arc::new(clock));
+        self
+    }
+
+    /// Makes all choices of the store repeatable: which keys it evicts, in which order it scans.
+    ///
+    /// Not for a store with keys that strangers choose: the seed also seeds the hashes.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The store.
+    pub fn build(self) -> MemoryStore {
+        MemoryStore::assemble(self.max_entries, self.cleanup_interval, self.time, self.seed)
+    }
+}

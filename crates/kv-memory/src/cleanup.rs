@@ -1,0 +1,160 @@
+//! What removes records that nobody deleted: sweeps, and evictions from a full table.
+
+use std::sync::atomic::Ordering;
+
+use kv_core::Result;
+
+use crate::record::NEVER;
+use crate::slots::Slot;
+use crate::table::Table;
+
+/// The most records that a sweep removes before it lets go of the shards, and the most that a
+/// write removes for it.
+const CHUNK: usize = 256;
+
+impl Table {
+    /// Removes what has expired by now; how many. Costs by the number that it removes.
+    pub(crate) fn sweep(&self) -> usize {
+        let started = self.time.moment();
+        let now = started.nanos();
+        let mut removed = 0;
+        // Ends, for what others add meanwhile expires later than `now`.
+        while self.tally.next_due.load(Ordering::Relaxed) <= now {
+            match self.sweep_chunk(now) {
+                Ok(chunk) if chunk > 0 => removed += chunk,
+                _ => break,
+            }
+        }
+        if removed > 0 {
+            let micros = self.time.moment().nanos().saturating_sub(now) / 1_000;
+            tracing::debug!(removed, micros, "swept expired keys");
+        }
+        removed
+    }
+
+    /// Removes at most [`CHUNK`] records that have expired.
+    pub(crate) fn sweep_chunk(&self, now: u64) -> Result<usize> {
+        // Unlocking a shard lowers it again to what that shard has next, so that after a whole
+        // pass it is right, whatever others added before or behind it.
+        self.tally.next_due.store(NEVER, Ordering::Relaxed);
+        let mut removed: Vec<Slot> = Vec::new();
+        for shard in 0..self.shards() {
+            let mut contents = self.write(shard)?;
+            while removed.len() < CHUNK
+                && let Some(slot) = contents.pop_due(now)
+            {
+                removed.push(slot);
+            }
+        }
+        self.count_expired(removed.len());
+        Ok(removed.len())
+    }
+
+    pub(crate) fn count_expired(&self, records: usize) {
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        self.tally.expired.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Brings a table that a write made too large back to its limit, but spares that write.
+    ///
+    /// Every write that adds a record calls this once it is unlocked. So there are never more
+    /// records above the limit than writes running.
+    pub(crate) fn make_room(&self, shard: usize, version: u64) {
+        if !self.is_too_large() {
+            return;
+        }
+        let now = self.time.moment();
+        if self.tally.next_due.load(Ordering::Relaxed) <= now.nanos() {
+            let _ = self.sweep_chunk(now.nanos());
+        }
+        while self.is_too_large() && self.evict_one(shard, version) {}
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.tally.records.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// Evicts from the shard that was written to, or from the next one that has another record.
+    fn evict_one(&self, first: usize, version: u64) -> bool {
+        for step in 0..self.shards() {
+            let shard = (first + step) % self.shards();
+            let Ok(mut contents) = self.write(shard) else { return false };
+            let spare = (step == 0).then_some(version);
+            if contents.evict(spare).is_some() {
+                drop(contents);
+                self.report_eviction();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Tells of the first eviction, the second, the fourth and so on: a full store evicts at
+    /// every write, and must not log at every write.
+    fn report_eviction(&self) {
+        let evicted = self.tally.evicted.fetch_add(1, Ordering::Relaxed) + 1;
+        if evicted.is_power_of_two() {
+            tracing::debug!(evicted, max_entries = self.limit, "evicting keys from a full store");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use kv_core::{Lifetime, Write};
+
+    use super::*;
+    use crate::time::{Frozen, Time};
+
+    fn filled(limit: Option<usize>, keys: usize) -> Table {
+        let table = Table::new(limit, Some(1), Time::of(Arc::new(Frozen(Duration::ZERO))));
+        for key in 0..keys {
+            let hour = Lifetime::In(Duration::from_secs(3_600 + key as u64));
+            table.set(&key.to_string(), Bytes::new(), &Write::ALWAYS.lifetime(hour)).unwrap();
+        }
+        table
+    }
+
+    fn looks(table: &Table) -> usize {
+        (0..table.shards())
+            .map(|shard| table.read(shard).unwrap().slots.looks.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    #[test]
+    fn a_sweep_costs_by_what_expires_and_not_by_what_is_stored() {
+        let table = filled(None, 20_000);
+        let before = looks(&table);
+        let hour_and_9_s = 3_609 * 1_000_000_000;
+        let removed = table.sweep_chunk(hour_and_9_s).unwrap();
+        assert_eq!(removed, 10);
+        let looked = looks(&table) - before;
+        assert!(looked <= 10 * removed, "looked {looked} times to remove {removed} of 20,000");
+    }
+
+    #[test]
+    fn a_sweep_lets_go_after_each_chunk_and_comes_back_for_the_rest() {
+        let table = filled(None, 1_000);
+        assert_eq!(table.sweep_chunk(NEVER - 1).unwrap(), CHUNK);
+        assert_ne!(table.tally.next_due.load(Ordering::Relaxed), NEVER);
+        for left in [1_000 - CHUNK, 1_000 - 2 * CHUNK, 1_000 - 3 * CHUNK] {
+            assert_eq!(table.sweep_chunk(NEVER - 1).unwrap(), left.min(CHUNK));
+        }
+        assert_eq!(table.tally.next_due.load(Ordering::Relaxed), NEVER);
+        assert_eq!(table.tally.records.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_write_to_a_full_store_looks_at_a_few_records() {
+        let table = filled(Some(20_000), 20_000);
+        let before = looks(&table);
+        table.set("one more", Bytes::new(), &Write::ALWAYS).unwrap();
+        assert_eq!(table.tally.evicted.load(Ordering::Relaxed), 1);
+        let looked = looks(&table) - before;
+        assert!(looked <= 20, "looked {looked} times");
+    }
+}

@@ -1,0 +1,133 @@
+//! The native queue engine: the queue's machine, under a lock for each partition.
+
+mod partitions;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use kv_core::queue::{
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
+    Submitted, Tend, Tended,
+};
+use kv_core::{Clock, Error, ErrorKind, Result, async_trait};
+use kv_queue_machine::{MemTables, check_partitions};
+
+use partitions::Partitions;
+
+/// All queues of a store.
+///
+/// The time of a step is the clock's date. A queue is used after this store opened it; an
+/// unknown queue or partition is an error of kind `Config`. Queues are never evicted, and end
+/// with the store.
+///
+/// # Cancel safety
+/// Every verb but `wait` is done at its first poll. `wait` changes nothing.
+#[derive(Debug)]
+pub(crate) struct MemoryQueues {
+    clock: Arc<dyn Clock>,
+    queues: RwLock<HashMap<Arc<str>, Arc<Partitions>>>,
+    closed: AtomicBool,
+}
+
+impl MemoryQueues {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, queues: RwLock::default(), closed: AtomicBool::new(false) }
+    }
+
+    /// Ends the engine: waiting calls return, and every later call is an error of kind `Closed`.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for queue in self.queues.read().unwrap_or_else(PoisonError::into_inner).values() {
+            queue.wake();
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    fn queue(&self, partition: &Partition) -> Result<Arc<Partitions>> {
+        self.check_open()?;
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.get(&partition.queue).cloned().ok_or_else(|| not_open(partition))
+    }
+
+    /// One step on a partition, and the wake-up that it calls for.
+    fn step<R>(
+        &self,
+        partition: &Partition,
+        step: impl FnOnce(&mut MemTables, Duration) -> Result<R>,
+    ) -> Result<R> {
+        let queue = self.queue(partition)?;
+        let mut tables = queue.lock(partition.number).ok_or_else(|| not_open(partition))?;
+        let wakes = tables.wakes();
+        let answer = step(&mut tables, self.clock.wall());
+        let woken = tables.wakes() != wakes;
+        drop(tables);
+        if woken {
+            queue.wake();
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl QueueEngine for MemoryQueues {
+    async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.check_open()?;
+        check_partitions(queue, partitions)?;
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = queues.get(queue) else {
+            queues.insert(queue.into(), Arc::new(Partitions::new(partitions)));
+            return Ok(());
+        };
+        if known.count() == partitions {
+            return Ok(());
+        }
+        let message = format!("{partitions} partitions; the queue has {}", known.count());
+        Err(Error::new(ErrorKind::Config, message).operation("open").key(queue))
+    }
+
+    async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
+        self.step(partition, |tables, now| tables.at(now).submit(&request))
+    }
+
+    async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
+        self.step(partition, |tables, now| tables.at(now).exchange(&request))
+    }
+
+    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
+        self.step(partition, |tables, now| tables.at(now).tend(&request))
+    }
+
+    async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
+        self.step(partition, |tables, now| tables.at(now).control(&request))
+    }
+
+    async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
+        self.step(partition, |tables, now| tables.at(now).inspect(&request))
+    }
+
+    /// Ends by a wake-up only, at once if a job is claimable already: the timeout is the
+    /// caller's, since this engine needs no runtime.
+    async fn wait(&self, partitions: &[Partition], _timeout: Duration) -> Result<()> {
+        let mut waited = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let queue = self.queue(partition)?;
+            drop(queue.lock(partition.number).ok_or_else(|| not_open(partition))?);
+            waited.push((queue, partition.number));
+        }
+        wait::until(&waited, || self.closed.load(Ordering::SeqCst)).await;
+        self.check_open()
+    }
+}
+
+fn not_open(partition: &Partition) -> Error {
+    let message = format!("partition {} is not open in this store", partition.number);
+    Error::new(ErrorKind::Config, message).key(&partition.queue)
+}

@@ -1,0 +1,47 @@
+//! The partitions of one queue.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kv_queue_machine::MemTables;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// The tables of each partition, and who waits for them.
+#[derive(Debug)]
+pub(super) struct Partitions {
+    tables: Box<[Mutex<MemTables>]>,
+    woken: Notify,
+}
+
+impl Partitions {
+    pub(super) fn new(count: u32) -> Self {
+        let tables = (0..count).map(|_| Mutex::default()).collect();
+        Self { tables, woken: Notify::new() }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.tables.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The tables of a partition; `None` if there is no such one.
+    ///
+    /// The machine does not panic, so a poisoned lock guards tables as good as any.
+    pub(super) fn lock(&self, number: u32) -> Option<MutexGuard<'_, MemTables>> {
+        let tables = self.tables.get(usize::try_from(number).ok()?)?;
+        Some(tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn is_claimable(&self, number: u32) -> bool {
+        self.lock(number).is_some_and(|tables| tables.is_claimable())
+    }
+
+    /// Wakes all that wait for any partition of the queue; they look which.
+    pub(super) fn wake(&self) {
+        self.woken.notify_waiters();
+    }
+
+    /// Ends at the first wake-up after this call, polled or not.
+    pub(super) fn woken(&self) -> Notified<'_> {
+        self.woken.notified()
+    }
+}

@@ -1,0 +1,163 @@
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_executor::block_on;
+use kv_core::queue::{
+    Claim, Control, Exchange, Lane, NewJob, Operation, Partition, Policy, QueueEngine, Submit, Tend,
+};
+use kv_core::{ErrorKind, async_trait};
+use kv_queue_machine::testing::{Dump, ManualClock, START, Subject, check};
+
+use super::MemoryQueues;
+
+struct Memory {
+    clock: Arc<ManualClock>,
+    queues: MemoryQueues,
+}
+
+impl Memory {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        clock.set(START);
+        Self { queues: MemoryQueues::new(Arc::clone(&clock) as _), clock }
+    }
+
+    fn open() -> Self {
+        let memory = Self::new();
+        block_on(memory.queues.open("q", 2)).unwrap();
+        memory
+    }
+
+    fn submit(&self, number: u32, delay: Duration) {
+        let job =
+            NewJob { body: "body".into(), priority: 8, delay, unique: None, time_to_live: None };
+        let request = Submit { lane: None, jobs: vec![job] };
+        block_on(self.queues.submit(&partition(number), request)).unwrap();
+    }
+
+    fn exchange(&self, request: u64, operation: Option<Operation>) {
+        let lane = |request| Lane { name: "lane".into(), request };
+        let policy = Policy::default();
+        let claim = Some(Claim { limit: 1, lease: Duration::from_secs(1) });
+        let ask = Exchange { lane: lane(request), acks: vec![], operations: vec![], claim, policy };
+        let claimed = block_on(self.queues.exchange(&partition(0), ask.clone())).unwrap().claimed;
+        if let Some(operation) = operation {
+            let operations = vec![(claimed[0].handle, operation)];
+            let ask = Exchange { lane: lane(request + 1), operations, claim: None, ..ask };
+            block_on(self.queues.exchange(&partition(0), ask)).unwrap();
+        }
+    }
+
+    fn tend(&self) {
+        let tend = Tend { limit: 10, policy: Policy::default() };
+        block_on(self.queues.tend(&partition(0), tend)).unwrap();
+    }
+
+    fn control(&self, control: Control) {
+        block_on(self.queues.control(&partition(0), control)).unwrap();
+    }
+
+    /// Whether a wait on partition 0 that began before `event` is over after it.
+    fn wakes(&self, event: impl FnOnce(&Self)) -> bool {
+        let partitions = [partition(0)];
+        let mut wait = pin!(self.queues.wait(&partitions, Duration::from_secs(1)));
+        assert!(poll(wait.as_mut()).is_pending());
+        event(self);
+        poll(wait).is_ready()
+    }
+}
+
+#[async_trait]
+impl Subject for Memory {
+    fn engine(&self) -> &dyn QueueEngine {
+        &self.queues
+    }
+
+    async fn set_time(&self, now: Duration) {
+        self.clock.set(now);
+    }
+
+    async fn check(&self, partition: &Partition) -> Result<(), String> {
+        let queue = self.queues.queue(partition).map_err(|error| error.to_string())?;
+        let tables = queue.lock(partition.number).ok_or("no such partition")?;
+        Dump::from(&*tables).check()
+    }
+}
+
+fn partition(number: u32) -> Partition {
+    Partition { queue: "q".into(), number }
+}
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn it_answers_as_the_machine_does() {
+    block_on(check(async || Memory::new(), 0..120, 500)).unwrap();
+}
+
+#[test]
+fn whatever_makes_a_job_claimable_ends_a_wait() {
+    let later = Duration::from_secs(5);
+    let memory = Memory::open();
+    assert!(memory.wakes(|it| it.submit(0, Duration::ZERO)));
+    memory.exchange(1, None);
+    memory.clock.set(START + Duration::from_secs(1));
+    assert!(memory.wakes(Memory::tend), "a recovery");
+    memory.exchange(2, Some(Operation::Fail { reason: String::new() }));
+    assert!(memory.wakes(|it| it.control(Control::Redrive { keys: vec![], limit: 1 })));
+    let snooze = Operation::Snooze { after: Duration::ZERO };
+    memory.exchange(4, Some(Operation::Snooze { after: later }));
+    memory.clock.set(START + Duration::from_secs(1) + later);
+    assert!(memory.wakes(Memory::tend), "a promotion");
+    memory.control(Control::Pause);
+    assert!(memory.wakes(|it| it.control(Control::Resume)));
+    memory.exchange(6, None);
+    memory.submit(1, Duration::ZERO);
+    assert!(!memory.wakes(|it| it.submit(0, later)), "a delayed job and another partition");
+    memory.submit(0, Duration::ZERO);
+    memory.exchange(7, Some(snooze));
+    assert!(poll(pin!(memory.queues.wait(&[partition(0)], later))).is_ready(), "at once");
+}
+
+#[test]
+fn a_wait_begun_after_the_submit_ends_at_once() {
+    let memory = Memory::open();
+    memory.submit(1, Duration::ZERO);
+    let partitions = [partition(0), partition(1)];
+    block_on(memory.queues.wait(&partitions, Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn closing_ends_waits_and_refuses_every_later_call() {
+    let memory = Memory::open();
+    let partitions = [partition(0)];
+    let mut wait = pin!(memory.queues.wait(&partitions, Duration::from_secs(1)));
+    assert!(poll(wait.as_mut()).is_pending());
+    memory.queues.close();
+    assert_eq!(block_on(wait).unwrap_err().kind(), ErrorKind::Closed);
+    let open = block_on(memory.queues.open("q", 2)).unwrap_err();
+    let wait = block_on(memory.queues.wait(&partitions, Duration::ZERO)).unwrap_err();
+    let control = block_on(memory.queues.control(&partitions[0], Control::Pause)).unwrap_err();
+    assert_eq!([open, wait, control].map(|error| error.kind()), [ErrorKind::Closed; 3]);
+}
+
+#[test]
+fn another_number_of_partitions_and_unknown_ones_are_refused() {
+    let memory = Memory::open();
+    for partitions in [0, 1, 3, u32::MAX] {
+        let error = block_on(memory.queues.open("q", partitions)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+    block_on(memory.queues.open("q", 2)).unwrap();
+    for unknown in [partition(2), Partition { queue: "r".into(), number: 0 }] {
+        let error = block_on(memory.queues.control(&unknown, Control::Pause)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let error = block_on(memory.queues.wait(&[unknown], Duration::ZERO)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+}

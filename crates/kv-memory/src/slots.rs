@@ -1,0 +1,139 @@
+//! A hash map whose entries lie dense in a vector.
+//!
+//! Dense slots make two things cheap that a plain hash map cannot do: a random entry is an index,
+//! and a walk from the last slot to the first survives changes (see [`Slots::range`]).
+
+use hashbrown::HashTable;
+
+use crate::record::Record;
+
+/// A key and its record.
+pub(crate) struct Slot {
+    pub(crate) hash: u64,
+    pub(crate) key: Box<str>,
+    pub(crate) record: Record,
+}
+
+impl Slot {
+    /// Bytes of key and value.
+    pub(crate) fn size(&self) -> u64 {
+        (self.key.len() + self.record.value.len()) as u64
+    }
+}
+
+/// Records by key, in slots without gaps.
+#[derive(Default)]
+pub(crate) struct Slots {
+    /// Indices into `slots`, by the hash of the slot's key.
+    index: HashTable<usize>,
+    slots: Vec<Slot>,
+    /// How often a record was looked at, for tests of what an operation costs.
+    #[cfg(test)]
+    pub(crate) looks: std::sync::atomic::AtomicUsize,
+}
+
+impl Slots {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&Slot> {
+        #[cfg(test)]
+        self.looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.slots.get(at)
+    }
+
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(at)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter()
+    }
+
+    /// Where a key lies.
+    pub(crate) fn find(&self, hash: u64, key: &str) -> Option<usize> {
+        self.find_where(hash, |slot| slot.hash == hash && *slot.key == *key)
+    }
+
+    /// Where the record of a version lies.
+    pub(crate) fn find_version(&self, hash: u64, version: u64) -> Option<usize> {
+        self.find_where(hash, |slot| slot.record.version == version)
+    }
+
+    fn find_where(&self, hash: u64, wanted: impl Fn(&Slot) -> bool) -> Option<usize> {
+        self.index.find(hash, |&at| self.get(at).is_some_and(&wanted)).copied()
+    }
+
+    /// Adds a key that is not there yet.
+    pub(crate) fn push(&mut self, slot: Slot) {
+        let slots = &self.slots;
+        let hash_of = |&at: &usize| slots.get(at).map_or(0, |slot: &Slot| slot.hash);
+        self.index.insert_unique(slot.hash, slots.len(), hash_of);
+        self.slots.push(slot);
+    }
+
+    /// Takes a slot out; the last slot moves into its place.
+    pub(crate) fn swap_remove(&mut self, at: usize) -> Option<Slot> {
+        let last = self.slots.len().checked_sub(1)?;
+        let (hash, last_hash) = (self.get(at)?.hash, self.get(last)?.hash);
+        if let Ok(found) = self.index.find_entry(hash, |&index| index == at) {
+            found.remove();
+        }
+        if at != last
+            && let Some(moved) = self.index.find_mut(last_hash, |&index| index == last)
+        {
+            *moved = at;
+        }
+        Some(self.slots.swap_remove(at))
+    }
+
+    /// The slots from `from` up to and without `to`: one page of a walk downwards.
+    ///
+    /// A removal moves only the last slot, and only downwards. So a slot that a downward walk has
+    /// not reached yet stays unreached until the walk comes to it, and none is missed.
+    pub(crate) fn range(&self, from: usize, to: usize) -> &[Slot] {
+        self.slots.get(from..to).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::record::NEVER;
+
+    /// Few hashes, so that most keys collide.
+    fn slot(key: u64, version: u64) -> Slot {
+        let record = Record::new(Bytes::new(), version, NEVER);
+        Slot { hash: key % 5, key: key.to_string().into(), record }
+    }
+
+    #[test]
+    fn random_pushes_and_removals_agree_with_a_map() {
+        let seed = 7;
+        let (mut random, mut slots) = (fastrand::Rng::with_seed(seed), Slots::default());
+        let mut model = HashMap::new();
+        for version in 0..10_000 {
+            let key = random.u64(0..60);
+            match slots.find(key % 5, &key.to_string()) {
+                Some(at) => {
+                    let removed = slots.swap_remove(at).map(|slot| slot.record.version);
+                    assert_eq!(removed, model.remove(&key), "seed {seed}");
+                }
+                None => {
+                    assert!(model.insert(key, version).is_none(), "seed {seed}");
+                    slots.push(slot(key, version));
+                }
+            }
+            assert_eq!(slots.len(), model.len(), "seed {seed}");
+        }
+        for (key, version) in model {
+            let at = slots.find_version(key % 5, version).expect("present");
+            assert_eq!(slots.find(key % 5, &key.to_string()), Some(at), "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The handle, and the contract on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kv_core::queue::QueueSupport;
+use kv_core::{
+    Capabilities, Command, Condition, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
+    Reply, Result, ScanPage, ScanRequest, Stats, Write,
+};
+
+use crate::MemoryStoreBuilder;
+use crate::queue::MemoryQueues;
+use crate::sweeper::Sweeper;
+use crate::table::Table;
+use crate::time::Time;
+use crate::verbs::partly;
+
+/// A store in this process's memory. Clones are handles of the same store.
+///
+/// Every call is done at its first poll and needs no runtime; a future that was never polled did
+/// nothing. Versions are numbers, and no state of a key shares one with another state of it.
+/// Lifetimes run on the monotonic time of the store's clock.
+///
+/// When the last handle is dropped, the records are freed and the thread that sweeps has ended.
+///
+/// ```
+/// use kv_core::{KeyValueStore, Write};
+/// use kv_memory::MemoryStore;
+/// # futures_executor::block_on(async {
+/// let store = MemoryStore::new();
+/// store.set("user:1", "Ada".into(), Write::ALWAYS).await?;
+/// let entry = store.clone().get("user:1").await?.unwrap();
+/// assert_eq!(entry.value, "Ada");
+/// # Ok::<(), kv_core::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Inner>);
+
+struct Inner {
+    table: Arc<Table>,
+    sweeper: Sweeper,
+    queues: Arc<MemoryQueues>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        // First, so that a sweep that is running ends.
+        self.table.close();
+        self.sweeper.stop();
+        self.queues.close();
+    }
+}
+
+impl MemoryStore {
+    /// An unbounded store on the machine's clocks.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Settings for a store.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::new()
+    }
+
+    pub(crate) fn assemble(
+        max_entries: Option<usize>,
+        cleanup_interval: Duration,
+        time: Time,
+        seed: Option<u64>,
+    ) -> Self {
+        let queues = Arc::new(MemoryQueues::new(Arc::clone(time.clock())));
+        let table = Arc::new(Table::new(max_entries, seed, time));
+        let sweeper = Sweeper::new(cleanup_interval);
+        Self(Arc::new(Inner { table, sweeper, queues }))
+    }
+
+    /// Frees the keys that have expired by now; how many. A background thread does so from time
+    /// to time.
+    ///
+    /// It costs as much as there are keys that have expired, however many are stored, and other
+    /// calls may go in between. A closed store has none.
+    pub fn sweep(&self) -> usize {
+        self.0.table.sweep()
+    }
+
+    fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    /// Starts the sweeps once there is something to sweep.
+    fn expect_expiry(&self, lifetime: Lifetime) {
+        if matches!(lifetime, Lifetime::In(_)) {
+            self.0.sweeper.start(&self.0.table);
+        }
+    }
+
+    fn set_now(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
+        let outcome = self.table().set(key, value, write)?;
+        self.expect_expiry(write.lifetime);
+        Ok(outcome)
+    }
+
+    fn increment_now(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
+        let sum = self.table().increment(key, by, lifetime)?;
+        self.expect_expiry(lifetime);
+        Ok(sum)
+    }
+
+    fn touch_now(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
+        let exists = self.table().touch(key, lifetime)?;
+        self.expect_expiry(lifetime);
+        Ok(exists)
+    }
+
+    fn run(&self, command: Command) -> Result<Reply> {
+        let table = self.table();
+        Ok(match command {
+            Command::Get { key } => Reply::Entry(table.get(&key)?),
+            Command::Set { key, value, write } => {
+                Reply::Outcome(self.set_now(&key, value, &write)?)
+            }
+            Command::Delete { key, condition } => Reply::Flag(table.delete(&key, &condition)?),
+            Command::Exists { key } => Reply::Flag(table.ttl(&key)?.is_some()),
+            Command::Ttl { key } => Reply::Remaining(table.ttl(&key)?),
+            Command::Touch { key, lifetime } => Reply::Flag(self.touch_now(&key, lifetime)?),
+            Command::Take { key } => Reply::Entry(table.take(&key)?),
+            Command::Increment { key, by, lifetime } => {
+                Reply::Number(self.increment_now(&key, by, lifetime)?)
+            }
+            _ => return Err(Error::unsupported("this command")),
+        })
+    }
+}
+
+/// Shows the size only: neither keys nor values.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.table().tally.records.load(Ordering::Relaxed);
+        f.debug_struct("MemoryStore").field("keys", &keys).finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl KeyValueStore for MemoryStore {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        self.table().get(key)
+    }
+
+    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.set_now(key, value, &write)
+    }
+
+    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
+        self.table().delete(key, &condition)
+    }
+
+    async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
+        self.table().ttl(key)
+    }
+
+    async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
+        self.table().scan(&request)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS
+    }
+
+    fn get_now(&self, key: &str) -> Option<Result<Option<Entry>>> {
+        Some(self.table().get(key))
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        Ok(self.table().ttl(key)?.is_some())
+    }
+
+    async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
+        self.table().check_open()?;
+        keys.iter().map(|key| self.table().get(key)).collect()
+    }
+
+    async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {
+        self.table().check_open()?;
+        let write = Write::ALWAYS.lifetime(lifetime);
+        for (done, (key, value)) in entries.into_iter().enumerate() {
+            let outcome = self.set_now(&key, value, &write);
+            outcome.map_err(|error| partly(error.key(&key), done))?;
+        }
+        Ok(())
+    }
+
+    async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
+        self.table().check_open()?;
+        let mut deleted = 0;
+        for (done, key) in keys.iter().enumerate() {
+            let removed = self.table().delete(key, &Condition::Always);
+            deleted += u64::from(removed.map_err(|error| partly(error.key(key), done))?);
+        }
+        Ok(deleted)
+    }
+
+    async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
+        self.increment_now(key, by, lifetime)
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Entry>> {
+        self.table().take(key)
+    }
+
+    async fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
+        self.touch_now(key, lifetime)
+    }
+
+    async fn execute(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        self.table().check_open()?;
+        Ok(commands.into_iter().map(|command| self.run(command)).collect())
+    }
+
+    async fn now(&self) -> Result<Duration> {
+        self.table().check_open()?;
+        Ok(self.table().time.clock().wall())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.table().check_open()
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.table().stats()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close();
+        Ok(())
+    }
+
+    fn queue_engine(&self) -> QueueSupport {
+        QueueSupport::Native(Arc::clone(&self.0.queues) as _)
+    }
+}

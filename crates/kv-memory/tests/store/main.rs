@@ -1,0 +1,16 @@
+//! The memory store, seen from outside.
+
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
+mod eviction;
+#[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
+mod linearizability;
+#[cfg(test)]
+mod scanning;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod verbs;
