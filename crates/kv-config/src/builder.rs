@@ -1,0 +1,186 @@
+//! A configuration that a program sets, with setters named like the variables.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kv_core::Result;
+
+use crate::config::Config;
+use crate::loader::Loader;
+use crate::source::Given;
+use crate::table::PREFIX;
+use crate::value::Raw;
+
+/// Sets what the variables would, under the same names and with the same checks.
+///
+/// An error names the variable of the setter: `OC_KV_STORE_REDIS_PORT` for
+/// [`redis_port`](Self::redis_port). Of two calls of a setter the later one counts, and an empty
+/// value counts as unset. `Debug` shows no values.
+///
+/// ```
+/// use kv_config::Config;
+/// use std::time::Duration;
+/// # #[cfg(feature = "memory")] {
+/// let config = Config::builder()
+///     .store_type("memory")
+///     .memory_max_entries(10_000)
+///     .serializer("msgpack")
+///     .default_ttl(Duration::from_secs(3_600))
+///     .build()?;
+/// assert_eq!(config.serializer().name(), "msgpack");
+///
+/// let error = Config::builder().redis_port(0).build().unwrap_err();
+/// assert!(error.to_string().starts_with("OC_KV_STORE_REDIS_PORT: `0` is out of range"));
+/// # }
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Builder {
+    loader: Loader,
+    given: Vec<(String, Setting)>,
+}
+
+/// A value that can be handed in again for each [`Builder::build`].
+#[derive(Clone)]
+enum Setting {
+    Text(String),
+    Path(PathBuf),
+    Duration(Duration),
+    List(Vec<String>),
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])+ $setter:ident($variable:literal, $type:ty) => $convert:expr;)*) => {$(
+        $(#[$doc])+
+        pub fn $setter(self, value: $type) -> Self {
+            let convert: fn(_) -> Setting = $convert;
+            self.with($variable, convert(value.into()))
+        }
+    )*};
+}
+
+impl Builder {
+    pub(crate) fn new(loader: Loader) -> Self {
+        Self { loader, given: Vec::new() }
+    }
+
+    fn with(mut self, name: &str, value: Setting) -> Self {
+        self.given.push((format!("{PREFIX}{name}"), value));
+        self
+    }
+
+    /// Sets a variable by its whole name, as the environment would: for those of registered
+    /// backends.
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.given.push((name.into(), Setting::Text(value.into())));
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn build(self) -> Result<Config> {
+        let given = self.given.into_iter().map(|(name, value)| Given::variable(name, raw(value)));
+        self.loader.load(given.collect())
+    }
+
+    setters! {
+        /// The backend: `memory`, `redis` or a registered name.
+        store_type("TYPE", impl Into<String>) => Setting::Text;
+        /// `json` or `msgpack`.
+        serializer("SERIALIZER", impl Into<String>) => Setting::Text;
+        /// The lifetime of what is written without one.
+        default_ttl("DEFAULT_TTL", Duration) => Setting::Duration;
+        /// The server's address in place of its parts.
+        url("URL", impl Into<String>) => Setting::Text;
+        /// How many entries are kept.
+        memory_max_entries("MEMORY_MAX_ENTRIES", u64) => integer;
+        /// How often expired entries are removed.
+        memory_cleanup_interval("MEMORY_CLEANUP_INTERVAL", Duration) => Setting::Duration;
+        /// The server's name or address.
+        redis_host("REDIS_HOST", impl Into<String>) => Setting::Text;
+        /// The server's port.
+        redis_port("REDIS_PORT", u16) => integer;
+        /// The number of the database.
+        redis_db("REDIS_DB", u64) => integer;
+        /// The user; needs a password.
+        redis_username("REDIS_USERNAME", impl Into<String>) => Setting::Text;
+        /// The password.
+        redis_password("REDIS_PASSWORD", impl Into<String>) => Setting::Text;
+        /// A file that holds the password.
+        redis_password_file("REDIS_PASSWORD_FILE", impl Into<PathBuf>) => Setting::Path;
+        /// What every key on the server begins with.
+        redis_key_prefix("REDIS_KEY_PREFIX", impl Into<String>) => Setting::Text;
+        /// Connections to the server.
+        redis_max_connections("REDIS_MAX_CONNECTIONS", u64) => integer;
+        /// The time within which every call returns.
+        redis_timeout("REDIS_TIMEOUT", Duration) => Setting::Duration;
+        /// Whether a read that got no reply is repeated.
+        redis_retry_on_timeout("REDIS_RETRY_ON_TIMEOUT", bool) => flag;
+        /// Whether the connection is encrypted; this version refuses `true`.
+        redis_tls("REDIS_TLS", bool) => flag;
+        /// The certificates to trust; only with TLS.
+        redis_tls_ca_file("REDIS_TLS_CA_FILE", impl Into<PathBuf>) => Setting::Path;
+        /// `single`; this version refuses `cluster` and `sentinel`.
+        redis_mode("REDIS_MODE", impl Into<String>) => Setting::Text;
+        /// The servers to ask first, as `host:port`; only in a cluster or with sentinels.
+        redis_nodes("REDIS_NODES", impl Into<Vec<String>>) => Setting::List;
+        /// The name of the primary; only with sentinels.
+        redis_sentinel_master("REDIS_SENTINEL_MASTER", impl Into<String>) => Setting::Text;
+        /// The database file of `redb`, which this version does not bring.
+        redb_path("REDB_PATH", impl Into<PathBuf>) => Setting::Path;
+    }
+}
+
+fn integer(number: u64) -> Setting {
+    Setting::Text(number.to_string())
+}
+
+fn flag(flag: bool) -> Setting {
+    Setting::Text(flag.to_string())
+}
+
+fn raw(value: Setting) -> Raw {
+    match value {
+        Setting::Text(text) => Raw::Untyped(text),
+        Setting::Path(path) => {
+            path.into_os_string().into_string().map_or(Raw::Unreadable, Raw::Untyped)
+        }
+        Setting::Duration(duration) => Raw::Duration(duration),
+        Setting::List(items) => Raw::List(items),
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.given.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Builder").field("loader", &self.loader).field("set", &names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::groups;
+
+    #[test]
+    fn there_is_a_setter_for_each_variable_of_the_table() {
+        let second = Duration::from_secs(1);
+        let builder = Config::builder().store_type("").serializer("").default_ttl(second).url("");
+        let builder = builder.memory_max_entries(1).memory_cleanup_interval(second);
+        let builder = builder.redis_host("").redis_port(1).redis_db(1).redis_username("");
+        let builder = builder.redis_password("").redis_password_file("").redis_key_prefix("");
+        let builder = builder.redis_max_connections(1).redis_timeout(second);
+        let builder = builder.redis_retry_on_timeout(true).redis_tls(true).redis_tls_ca_file("");
+        let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
+        let builder = builder.redb_path("");
+        let set: Vec<String> = builder.given.into_iter().map(|(name, _)| name).collect();
+        let names = |group: &crate::table::Group| -> Vec<String> {
+            group.variables.iter().map(|variable| group.variable(variable)).collect()
+        };
+        let known: Vec<String> = groups().iter().flat_map(names).collect();
+        assert_eq!(set, known);
+    }
+}

@@ -1,0 +1,70 @@
+//! What a text must be beyond text: each tells what is wrong.
+
+use std::net::Ipv6Addr;
+
+use kv_core::RESERVED;
+
+const MAX_PREFIX_BYTES: usize = 512;
+
+/// The schemes of a Redis server.
+const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
+
+/// A URL in its outlines; the backend that it is for reads the rest.
+pub(crate) fn url(text: &str) -> Option<&'static str> {
+    let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        None => Some("has another scheme than `redis`"),
+        Some(rest) if rest.is_empty() || rest.contains(is_odd) => Some("is no URL of a server"),
+        Some(_) if text.starts_with("rediss:") => {
+            Some("asks for TLS, which this version does not serve")
+        }
+        Some(_) => None,
+    }
+}
+
+/// What is checked elsewhere, such as the name of a backend.
+pub(crate) fn anything(_: &str) -> Option<&'static str> {
+    None
+}
+
+/// A name or an address alone.
+pub(crate) fn host(text: &str) -> Option<&'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.contains("://") {
+        Some("has a scheme")
+    } else if text.chars().all(plain) || text.parse::<Ipv6Addr>().is_ok() {
+        None
+    } else if text.contains(':') {
+        Some("has a port or is no address")
+    } else {
+        Some("has a character that no host name has")
+    }
+}
+
+/// A host and a port; an IPv6 address in brackets.
+pub(crate) fn node(text: &str) -> Option<&'static str> {
+    let Some((name, port)) = text.rsplit_once(':') else { return Some("has an item without port") };
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    match port.parse::<u16>() {
+        Ok(1..) if !name.is_empty() => host(name),
+        _ => Some("has an item that is no host and port"),
+    }
+}
+
+pub(crate) fn key_prefix(text: &str) -> Option<&'static str> {
+    if text.contains(['{', '}']) {
+        Some("has a brace, which would put all keys into one slot of a cluster")
+    } else if text.contains(RESERVED) {
+        Some("has what marks the library's own keys")
+    } else if text.contains(char::is_control) {
+        Some("has a control character")
+    } else if text.len() > MAX_PREFIX_BYTES {
+        Some("is too long")
+    } else {
+        None
+    }
+}
+
+fn is_odd(character: char) -> bool {
+    character.is_whitespace() || character.is_control()
+}

@@ -1,0 +1,169 @@
+//! A configuration that was checked, and the store that it opens.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use kv_core::{KeyValueStore, Result, Serializer, Store};
+use tracing::info;
+
+use crate::builder::Builder;
+use crate::factory::{Connect, Factory};
+use crate::loader::Loader;
+use crate::settings::Settings;
+
+/// Opens the store that the process's environment describes.
+///
+/// # Errors
+/// `Config`, naming everything that is wrong; otherwise those of the backend's connection.
+///
+/// # Cancel safety
+/// Dropping the future opens nothing.
+///
+/// ```
+/// # async fn open() -> kv_core::Result<()> {
+/// let store = kv_config::from_env().await?;
+/// store.set("greeting", "hello").await?;
+/// # Ok(()) }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # if cfg!(feature = "memory") { runtime.block_on(open()).unwrap(); }
+/// ```
+pub async fn from_env() -> Result<Store> {
+    Config::from_env()?.open().await
+}
+
+/// A configuration that was checked as a whole.
+///
+/// `Debug` shows no secret.
+///
+/// ```
+/// use kv_config::Config;
+/// # #[cfg(feature = "redis")] {
+/// let config = Config::from_vars([
+///     ("OC_KV_STORE_TYPE", "redis"),
+///     ("OC_KV_STORE_REDIS_PASSWORD", "hunter2"),
+/// ])?;
+/// assert!(!format!("{config:?}").contains("hunter2"));
+/// # }
+/// # Ok::<(), kv_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) backend: String,
+    pub(crate) settings: Settings,
+    pub(crate) serializer: Serializer,
+    pub(crate) default_ttl: Option<Duration>,
+    pub(crate) connect: Connect,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_env() -> Result<Self> {
+        Self::loader().from_env()
+    }
+
+    /// Reads variables as an environment has them; those of other prefixes are left alone.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        Self::loader().from_vars(variables)
+    }
+
+    /// Reads a TOML file of at most 1 MiB, and not the environment;
+    /// [`Loader::with_file`] reads both.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        Self::loader().from_file(path)
+    }
+
+    /// Starts a configuration that the program sets.
+    pub fn builder() -> Builder {
+        Self::loader().builder()
+    }
+
+    /// A loader that knows a backend of another crate; its name is that of the type, and begins
+    /// its variables: `OC_KV_STORE_SQLITE_PATH` of `sqlite`.
+    pub fn with_backend(name: &str, factory: Factory) -> Loader {
+        Self::loader().with_backend(name, factory)
+    }
+
+    /// A loader, to which backends and files can be added.
+    pub fn loader() -> Loader {
+        Loader::default()
+    }
+
+    /// The selected backend's name.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// The selected backend's values.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The serializer that the store gets.
+    pub fn serializer(&self) -> &Serializer {
+        &self.serializer
+    }
+
+    /// The lifetime of what is written without one; `None` where that never expires.
+    pub fn default_ttl(&self) -> Option<Duration> {
+        self.default_ttl
+    }
+
+    /// Connects the backend: bytes, without serializer and default lifetime.
+    ///
+    /// # Errors
+    /// Those of the backend's connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future opens nothing.
+    pub async fn connect(&self) -> Result<Box<dyn KeyValueStore>> {
+        (self.connect)().await
+    }
+
+    /// Opens the store: connected, with serializer and default lifetime.
+    ///
+    /// # Errors
+    /// Those of the backend's connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future opens nothing.
+    pub async fn open(&self) -> Result<Store> {
+        let backend = self.connect().await?;
+        info!(
+            backend = self.backend,
+            serializer = self.serializer.name(),
+            prefix = backend.key_prefix(),
+            "store opened"
+        );
+        let store = Store::from(backend).with_serializer(self.serializer.clone());
+        Ok(match self.default_ttl {
+            Some(ttl) => store.with_default_ttl(ttl),
+            None => store,
+        })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("backend", &self.backend)
+            .field("serializer", &self.serializer)
+            .field("default_ttl", &self.default_ttl)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! `OC_KV_STORE_*` variables, TOML files and builders to an open store.
+//!
+//! [`from_env`] is all that most programs need. [`Config`] also reads other variables, a file or
+//! what a program sets, and [`Config::with_backend`] adds backends of other crates. All of them
+//! are made of one table, and equally strict: everything that is unknown, malformed or
+//! contradictory is told, all together, in one error of kind `Config`. No error, log or `Debug`
+//! shows a secret.
+//!
+//! The variables are listed in `docs/CONFIGURATION.md`, which [`reference_markdown`] prints.
+//!
+//! # Features
+//! `memory` and `redis`, both on by default, each bring the backend of that name.
+//!
+//! ```
+//! use kv_config::Config;
+//! # if cfg!(not(feature = "memory")) { return Ok(()); }
+//! let config = Config::from_vars([
+//!     ("OC_KV_STORE_TYPE", "memory"),
+//!     ("OC_KV_STORE_DEFAULT_TTL", "3600"),
+//! ])?;
+//! assert_eq!(config.backend(), "memory");
+//!
+//! let error = Config::from_vars([("OC_KV_STORE_TPYE", "memory")]).unwrap_err();
+//! assert!(error.to_string().contains("did you mean `OC_KV_STORE_TYPE`?"));
+//! # Ok::<(), kv_core::Error>(())
+//! ```
+
+mod backends;
+mod builder;
+mod check;
+mod config;
+mod factory;
+mod loader;
+mod problem;
+mod reference;
+mod settings;
+mod source;
+mod suggest;
+mod table;
+mod value;
+mod values;
+mod variable;
+
+pub use builder::Builder;
+pub use config::{Config, from_env};
+pub use factory::Factory;
+pub use loader::Loader;
+pub use reference::reference_markdown;
+pub use settings::{FromSetting, Settings};
+pub use variable::Variable;

@@ -1,0 +1,188 @@
+//! From sources to a configuration: every check, and one error for all that is wrong.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use kv_core::{Error, ErrorKind, Result, Serializer};
+
+use crate::backends;
+use crate::builder::Builder;
+use crate::config::Config;
+use crate::factory::{Connect, Factory};
+use crate::problem::{Problems, either, quote};
+use crate::settings::Settings;
+use crate::source::{Given, environment, file};
+use crate::suggest::nearest;
+use crate::table::{Group, groups};
+use crate::values::Values;
+
+/// Reads configurations, with backends of other crates and with a file for what is unset.
+///
+/// [`Config::from_env`] and its siblings are this with nothing added.
+///
+/// ```
+/// use kv_config::{Config, Factory, Variable};
+/// # #[cfg(feature = "memory")] {
+/// let sqlite = Factory::new(|settings| async move {
+///     let path: std::path::PathBuf = settings.get("PATH")?;
+///     // A real one would open the file.
+///     # let _ = path;
+///     Ok(Box::new(kv_memory::MemoryStore::new()) as Box<dyn kv_core::KeyValueStore>)
+/// })
+/// .variable(Variable::path("PATH").required().help("The database file."));
+///
+/// let loader = Config::with_backend("sqlite", sqlite);
+/// let selected = ("OC_KV_STORE_TYPE", "sqlite");
+/// assert!(loader.from_vars([selected, ("OC_KV_STORE_SQLITE_PATH", "jobs.db")]).is_ok());
+/// let error = loader.from_vars([selected]).unwrap_err();
+/// assert!(error.to_string().contains("OC_KV_STORE_SQLITE_PATH: is not set"));
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Loader {
+    factories: Vec<(String, Factory)>,
+    files: Vec<PathBuf>,
+}
+
+impl Loader {
+    /// Adds a backend under a name of lowercase letters and digits, as
+    /// [`Config::with_backend`] does.
+    #[must_use]
+    pub fn with_backend(mut self, name: &str, factory: Factory) -> Self {
+        self.factories.push((name.into(), factory));
+        self
+    }
+
+    /// Adds a TOML file for what the environment, the variables or the builder leaves unset. Of
+    /// several files, a later one goes before an earlier one.
+    #[must_use]
+    pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_env(&self) -> Result<Config> {
+        self.load(environment::read(environment::of_process()))
+    }
+
+    /// Reads variables as an environment has them; those of other prefixes are left alone.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_vars<N, V>(&self, variables: impl IntoIterator<Item = (N, V)>) -> Result<Config>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.load(environment::read(variables))
+    }
+
+    /// Reads a TOML file of at most 1 MiB, and not the environment.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_file(&self, path: impl AsRef<Path>) -> Result<Config> {
+        self.clone().with_file(path.as_ref()).load(Vec::new())
+    }
+
+    /// Starts a configuration that the program sets.
+    pub fn builder(&self) -> Builder {
+        Builder::new(self.clone())
+    }
+
+    pub(crate) fn load(&self, last: Vec<Given>) -> Result<Config> {
+        let mut problems = Problems::default();
+        let groups = self.groups(&mut problems);
+        let mut given = Vec::new();
+        for path in &self.files {
+            given.extend(file::read(path, &mut problems));
+        }
+        given.extend(last);
+        let values = Values::read(groups, given, &mut problems);
+        let backend = selected(&values);
+        let general = values.settings("", &mut problems);
+        let settings = values.settings(&backend, &mut problems);
+        let connect = self.connect(&backend, &settings, &values, &mut problems);
+        problems.into_result()?;
+        let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
+        let (serializer, default_ttl) = (serializer(&general)?, general.get("DEFAULT_TTL")?);
+        Ok(Config { backend, settings, serializer, default_ttl, connect })
+    }
+
+    /// The table's groups and those of the registered backends.
+    fn groups(&self, problems: &mut Problems) -> Vec<Group> {
+        let mut groups = groups();
+        for (name, factory) in &self.factories {
+            let mut characters = name.chars();
+            let letter = characters.next().is_some_and(|first| first.is_ascii_lowercase());
+            let plain = characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            let subject = format!("backend {name:?}");
+            if !letter || !plain {
+                problems.add(subject, "is misnamed", "lowercase letters and digits");
+            } else if groups.iter().any(|group| group.name == *name) {
+                problems.add(subject, "is registered already", "another name");
+            } else {
+                let variables = factory.variables.clone().into();
+                groups.push(Group { name: name.clone().into(), variables });
+            }
+        }
+        groups
+    }
+
+    /// How the selected backend is connected; nothing where a problem was told.
+    fn connect(
+        &self,
+        name: &str,
+        settings: &Settings,
+        values: &Values,
+        problems: &mut Problems,
+    ) -> Option<Connect> {
+        let built_in = backends::prepare(name, values, problems);
+        if let Some((_, factory)) = self.factories.iter().find(|(known, _)| known == name) {
+            return Some(factory.connect(settings.clone()));
+        }
+        if !name.is_empty() && !backends::COMPILED.contains(&name) {
+            self.refuse(name, values, problems);
+        }
+        built_in
+    }
+
+    fn refuse(&self, name: &str, values: &Values, problems: &mut Problems) {
+        let registered = self.factories.iter().map(|(name, _)| name.clone());
+        let mut usable: Vec<String> =
+            backends::COMPILED.iter().map(ToString::to_string).chain(registered).collect();
+        let shown = quote(name);
+        let problem = if let Some(feature) = backends::compiled_out(name) {
+            format!("{shown} is compiled out: kv-config's feature `{feature}` brings it")
+        } else if backends::is_planned(name) {
+            format!("{shown} is not part of this version")
+        } else {
+            let meant = nearest(name, &usable);
+            let meant = meant.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+            format!("{shown} is no known backend{meant}")
+        };
+        usable.push("a registered name".into());
+        problems.add(values.subject("", "TYPE"), problem, either(&usable));
+    }
+}
+
+/// The name that was set, or that the URL tells, or the default; empty where it was refused.
+fn selected(values: &Values) -> String {
+    if !values.is_set("", "TYPE") && values.is_set("", "URL") {
+        return "redis".into();
+    }
+    values.settings("", &mut Problems::default()).get("TYPE").unwrap_or_default()
+}
+
+fn serializer(general: &Settings) -> Result<Serializer> {
+    match general.get::<String>("SERIALIZER")?.as_str() {
+        "json" => Ok(Serializer::Json),
+        "msgpack" => Ok(Serializer::MessagePack),
+        _ => Err(Error::unsupported("a serializer that the table of variables names")),
+    }
+}

@@ -1,0 +1,186 @@
+//! The one table of variables: parser, defaults and reference are made of it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use kv_core::MAX_LIFETIME;
+
+use crate::check;
+use crate::variable::Variable;
+
+/// What every variable begins with.
+pub(crate) const PREFIX: &str = "OC_KV_STORE_";
+
+/// The variables of one backend, or those of none.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// The backend's name, lowercase; empty for the general variables.
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) variables: Cow<'static, [Variable]>,
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const CLUSTERED: &[&str] = &["cluster", "sentinel"];
+
+const GENERAL: &[Variable] = &[
+    Variable::text("TYPE")
+        .default("memory")
+        .checked(check::anything, "`memory`, `redis` or a registered name")
+        .help("The backend. Unset, it is `redis` where `OC_KV_STORE_URL` is set."),
+    Variable::choice("SERIALIZER", &["json", "msgpack"])
+        .default("json")
+        .later(&["pickle"])
+        .help("The format of stored values."),
+    Variable::whole_seconds("DEFAULT_TTL", MILLISECOND, MAX_LIFETIME).help(
+        "How long an entry lives that is written without a lifetime; unset, it never expires.",
+    ),
+    Variable::secret("URL").checked(check::url, "redis://[user:password@]host[:port][/db]").help(
+        "The server's address in place of the host, the port, the database and the credentials.",
+    ),
+];
+
+const MEMORY: &[Variable] = &[
+    Variable::integer("MAX_ENTRIES", 1..=4_294_967_295).help(
+        "How many entries are kept; beyond, the least recently used are evicted. Unset, all are.",
+    ),
+    Variable::seconds("CLEANUP_INTERVAL", MILLISECOND, DAY)
+        .default("1")
+        .help("How often expired entries are removed."),
+];
+
+const REDIS: &[Variable] = &[
+    Variable::text("HOST")
+        .default("localhost")
+        .excludes(&["URL"])
+        .checked(check::host, "a host name or an IP address, without scheme and port")
+        .help("The server's name or address."),
+    Variable::integer("PORT", 1..=65_535)
+        .default("6379")
+        .excludes(&["URL"])
+        .help("The server's port."),
+    Variable::integer("DB", 0..=255)
+        .default("0")
+        .excludes(&["URL"])
+        .help("The number of the database."),
+    Variable::text("USERNAME")
+        .excludes(&["URL"])
+        .help("The user; unset, the server's default one."),
+    Variable::secret("PASSWORD").excludes(&["URL"]).help("The password."),
+    Variable::path("PASSWORD_FILE")
+        .excludes(&["PASSWORD", "URL"])
+        .help("A file that holds the password; one line break at its end does not count."),
+    Variable::text("KEY_PREFIX")
+        .default("data_fetcher:")
+        .checked(check::key_prefix, "at most 512 bytes without braces and `!kv:`")
+        .help("What every key on the server begins with; a `:` is appended where it is missing."),
+    Variable::integer("MAX_CONNECTIONS", 1..=1_024)
+        .default("1")
+        .help("Connections to the server; one serves many tasks at a time."),
+    Variable::seconds("TIMEOUT", MILLISECOND, HOUR)
+        .default("5")
+        .help("The time within which every call returns."),
+    Variable::flag("RETRY_ON_TIMEOUT")
+        .default("false")
+        .help("Whether a read that got no reply is repeated; a write never is."),
+    Variable::flag("TLS")
+        .default("false")
+        .later(&["true"])
+        .excludes(&["URL"])
+        .help("Whether the connection is encrypted."),
+    Variable::path("TLS_CA_FILE")
+        .needs("TLS", &["true"])
+        .help("The certificates to trust, in PEM, in place of the system's."),
+    Variable::choice("MODE", &["single"])
+        .default("single")
+        .later(CLUSTERED)
+        .help("How the servers are arranged."),
+    Variable::list("NODES")
+        .needs("MODE", CLUSTERED)
+        .excludes(&["URL"])
+        .checked(check::node, "host:port, separated by commas")
+        .help("The servers to ask first."),
+    Variable::text("SENTINEL_MASTER")
+        .needs("MODE", &["sentinel"])
+        .help("The name under which the sentinels know the primary."),
+];
+
+const REDB: &[Variable] = &[Variable::path("PATH").help("The database file.")];
+
+/// Every backend that has a name of its own, with its variables, the general ones first.
+pub(crate) const TABLE: [(&str, &[Variable]); 4] =
+    [("", GENERAL), ("memory", MEMORY), ("redis", REDIS), ("redb", REDB)];
+
+/// The groups of the table.
+pub(crate) fn groups() -> Vec<Group> {
+    TABLE.map(|(name, variables)| Group { name: name.into(), variables: variables.into() }).into()
+}
+
+impl Group {
+    /// The variable's name in the environment.
+    pub(crate) fn variable(&self, variable: &Variable) -> String {
+        match self.name.as_ref() {
+            "" => format!("{PREFIX}{}", variable.name),
+            name => format!("{PREFIX}{}_{}", name.to_ascii_uppercase(), variable.name),
+        }
+    }
+
+    /// The whole name of a variable of this group, or else of the general ones.
+    pub(crate) fn whole_name(&self, name: &str) -> String {
+        let own = self.variables.iter().find(|variable| variable.name == name);
+        own.map_or_else(|| format!("{PREFIX}{name}"), |variable| self.variable(variable))
+    }
+
+    /// The variable's key in a file.
+    pub(crate) fn key(&self, variable: &Variable) -> String {
+        match self.name.as_ref() {
+            "" => variable.name.to_ascii_lowercase(),
+            name => format!("{name}.{}", variable.name.to_ascii_lowercase()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{Raw, expected, parse};
+
+    #[test]
+    fn every_default_is_a_value_of_its_variable() {
+        for (group, variables) in TABLE {
+            for variable in variables {
+                let Some(default) = variable.default else { continue };
+                let value = parse(variable, &Raw::Untyped(default.into()));
+                assert!(value.is_ok(), "{group} {}: {value:?}", variable.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_variable_is_explained_in_a_sentence_and_has_an_expectation() {
+        for variable in TABLE.iter().flat_map(|(_, variables)| *variables) {
+            assert!(variable.help.ends_with('.'), "{}", variable.name);
+            assert!(!expected(variable).is_empty(), "{}", variable.name);
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice_and_every_relation_is_to_a_known_one() {
+        let of = |group: &Group| -> Vec<String> {
+            group.variables.iter().map(|variable| group.variable(variable)).collect()
+        };
+        let names: Vec<String> = groups().iter().flat_map(of).collect();
+        for name in &names {
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
+        }
+        for group in groups() {
+            for variable in group.variables.iter() {
+                let needed = variable.needs.iter().map(|(name, _)| name);
+                for other in variable.excludes.iter().chain(needed) {
+                    assert!(names.contains(&group.whole_name(other)), "{other}");
+                }
+            }
+        }
+    }
+}

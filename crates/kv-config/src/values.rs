@@ -1,0 +1,194 @@
+//! What is set, checked against the table: each value alone, then against the others.
+
+use std::collections::BTreeMap;
+
+use crate::problem::{Problems, either};
+use crate::settings::Settings;
+use crate::source::{Given, Origin};
+use crate::suggest::nearest;
+use crate::table::{Group, PREFIX};
+use crate::value::{Raw, Value, expected, parse, word};
+use crate::variable::Variable;
+
+/// The values that are set, by the variable's whole name.
+pub(crate) struct Values {
+    groups: Vec<Group>,
+    set: BTreeMap<String, Set>,
+}
+
+struct Set {
+    subject: String,
+    /// Nothing where the value was refused.
+    value: Option<Value>,
+}
+
+impl Values {
+    /// Checks each value; a later one replaces an earlier one of the same variable.
+    pub(crate) fn read(groups: Vec<Group>, given: Vec<Given>, problems: &mut Problems) -> Self {
+        let mut values = Self { groups, set: BTreeMap::new() };
+        for given in given {
+            values.take(&given, problems);
+        }
+        values.check_against_each_other(problems);
+        values
+    }
+
+    fn take(&mut self, given: &Given, problems: &mut Problems) {
+        let subject = given.subject();
+        let Some((group, variable)) = self.find(given) else {
+            if !self.is_table_of_a_group(given) {
+                self.refuse_unknown(given, problems);
+            }
+            return;
+        };
+        if given.raw.is_unset() {
+            return;
+        }
+        let value = parse(variable, &given.raw);
+        match &value {
+            Err(problem) => problems.add(&subject, problem, expected(variable)),
+            Ok(value) if variable.later.contains(&word(value)) => {
+                let problem = format!("`{}` is not served by this version", word(value));
+                problems.add(&subject, problem, available(variable));
+            }
+            Ok(_) => {}
+        }
+        let name = group.variable(variable);
+        self.set.insert(name, Set { subject, value: value.ok() });
+    }
+
+    fn find(&self, given: &Given) -> Option<(&Group, &Variable)> {
+        self.all().find(|(group, variable)| name_in(&given.origin, group, variable) == given.name)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Group, &Variable)> {
+        self.groups.iter().flat_map(|group| group.variables.iter().map(move |v| (group, v)))
+    }
+
+    fn is_table_of_a_group(&self, given: &Given) -> bool {
+        let known = self.groups.iter().any(|group| group.name == given.name);
+        known && matches!((&given.origin, &given.raw), (Origin::File(_), Raw::Other(_)))
+    }
+
+    fn refuse_unknown(&self, given: &Given, problems: &mut Problems) {
+        let cut = match given.origin {
+            Origin::Variables => PREFIX.len(),
+            Origin::File(_) => 0,
+        };
+        let short = |name: &str| name.get(cut..).unwrap_or_default().to_owned();
+        let known: Vec<String> = self
+            .all()
+            .map(|(group, variable)| short(&name_in(&given.origin, group, variable)))
+            .collect();
+        let head = given.name.get(..cut).unwrap_or_default().to_ascii_uppercase();
+        let (problem, wanted) = match nearest(&short(&given.name), &known) {
+            Some(name) => ("is unknown, did you mean ", format!("`{head}{name}`?")),
+            None => ("is unknown", String::new()),
+        };
+        let known = self.names_beside(given);
+        problems.add(given.subject(), format!("{problem}{wanted}"), either(&known));
+    }
+
+    /// The names in the group that the unknown one seems to be of.
+    fn names_beside(&self, given: &Given) -> Vec<String> {
+        let of_group = |group: &&Group| {
+            let sample = match given.origin {
+                Origin::Variables => format!("{PREFIX}{}_", group.name.to_ascii_uppercase()),
+                Origin::File(_) => format!("{}.", group.name),
+            };
+            !group.name.is_empty() && given.name.starts_with(&sample)
+        };
+        let group = self.groups.iter().find(of_group).or(self.groups.first());
+        let group = group.into_iter();
+        group
+            .flat_map(|group| group.variables.iter().map(move |v| (group, v)))
+            .map(|(group, variable)| name_in(&given.origin, group, variable))
+            .collect()
+    }
+
+    fn check_against_each_other(&self, problems: &mut Problems) {
+        for (group, variable) in self.all() {
+            let Some(set) = self.set.get(&group.variable(variable)) else { continue };
+            for other in variable.excludes {
+                if let Some(other) = self.set.get(&group.whole_name(other)) {
+                    let problem = format!("is set together with {}", other.subject);
+                    problems.add(&set.subject, problem, "only one of the two");
+                }
+            }
+            // A value that was refused is told once.
+            if let (Some((other, words)), Some(_)) = (variable.needs, &set.value) {
+                self.check_need(group, set, (other, words), problems);
+            }
+        }
+    }
+
+    fn check_need(
+        &self,
+        group: &Group,
+        set: &Set,
+        (other, words): (&str, &[&str]),
+        problems: &mut Problems,
+    ) {
+        let name = group.whole_name(other);
+        let met = match self.set.get(&name) {
+            // What was refused is told there.
+            Some(other) => other.value.as_ref().is_none_or(|value| words.contains(&word(value))),
+            None => false,
+        };
+        if !met {
+            let expected = format!("{name} to be {}", either(words));
+            problems.add(&set.subject, "has no effect", expected);
+        }
+    }
+
+    /// Whether something is set, be it right or wrong.
+    pub(crate) fn is_set(&self, group: &str, name: &str) -> bool {
+        self.named(group, name).is_some_and(|(group, v)| self.set.contains_key(&group.variable(v)))
+    }
+
+    /// What an error calls the variable.
+    pub(crate) fn subject(&self, group: &str, name: &str) -> String {
+        let Some((group, variable)) = self.named(group, name) else { return PREFIX.into() };
+        let name = group.variable(variable);
+        self.set.get(&name).map_or(name, |set| set.subject.clone())
+    }
+
+    fn named(&self, group: &str, name: &str) -> Option<(&Group, &Variable)> {
+        self.all().find(|(known, variable)| known.name == group && variable.name == name)
+    }
+
+    /// The values of a group, with the defaults of what is unset.
+    pub(crate) fn settings(&self, group: &str, problems: &mut Problems) -> Settings {
+        let mut settings = Settings::new(group);
+        for (group, variable) in self.all().filter(|(known, _)| known.name == group) {
+            let name = group.variable(variable);
+            let value = match (self.set.get(&name), variable.default) {
+                (Some(set), _) => set.value.clone(),
+                (None, Some(default)) => parse(variable, &Raw::Untyped(default.into()))
+                    .map_err(|problem| problems.add(&name, problem, expected(variable)))
+                    .ok(),
+                (None, None) => {
+                    if variable.required {
+                        problems.add(&name, "is not set", expected(variable));
+                    }
+                    None
+                }
+            };
+            settings.insert(variable, value);
+        }
+        settings
+    }
+}
+
+/// The variable's name as the origin writes it.
+fn name_in(origin: &Origin, group: &Group, variable: &Variable) -> String {
+    match origin {
+        Origin::Variables => group.variable(variable),
+        Origin::File(_) => group.key(variable),
+    }
+}
+
+/// What is expected of a variable that has values which are known, but not served.
+fn available(variable: &Variable) -> String {
+    if variable.later == ["true"] { "false".into() } else { expected(variable) }
+}

@@ -1,0 +1,203 @@
+//! Wrong configurations: each error names the variable, the problem and the expectation.
+#![cfg(all(feature = "memory", feature = "redis"))]
+#![expect(clippy::expect_used, reason = "a helper fails like the test that calls it")]
+
+use kv_config::Config;
+use kv_core::ErrorKind;
+
+/// Variables without `OC_KV_STORE_`, then the variable that is named, the problem, and what was
+/// expected.
+type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str, &'static str);
+
+const GENERAL: &[Case] = &[
+    (&[("TYPE", "reddis")], "TYPE", "did you mean `redis`?", "memory, redis or a registered"),
+    (&[("TYPE", "Redis")], "TYPE", "`Redis` is no known backend", "did you mean `redis`?"),
+    (&[("TYPE", "sqlite")], "TYPE", "`sqlite` is no known backend", "memory, redis or a reg"),
+    (&[("TYPE", "redb")], "TYPE", "`redb` is not part of this version", "memory, redis or"),
+    (&[("TYPE", " ")], "TYPE", "` ` is no known backend", "memory, redis or a registered"),
+    (&[("TPYE", "redis")], "TPYE", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
+    (&[("type", "redis")], "type", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
+    (&[("TTL", "60")], "TTL", "is unknown", "did you mean `OC_KV_STORE_DEFAULT_TTL`?"),
+    (&[("COLOUR", "red")], "COLOUR", "is unknown", "OC_KV_STORE_TYPE, OC_KV_STORE_SERIALIZER"),
+    (&[("SQLITE_PATH", "a")], "SQLITE_PATH", "is unknown", "expected OC_KV_STORE_TYPE"),
+    (&[("", "a")], "", "is unknown", "expected OC_KV_STORE_TYPE"),
+    (&[("SERIALIZER", "yaml")], "SERIALIZER", "`yaml` is unknown", "expected json or msgpack"),
+    (&[("SERIALIZER", "jsno")], "SERIALIZER", "did you mean `json`?", "json or msgpack"),
+    (&[("SERIALIZER", "pickle")], "SERIALIZER", "`pickle` is not served by this", "json or msg"),
+    (&[("DEFAULT_TTL", "0")], "DEFAULT_TTL", "`0` is out of range", "whole seconds from 1 to"),
+    (&[("DEFAULT_TTL", "-5")], "DEFAULT_TTL", "`-5` is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", "+5")], "DEFAULT_TTL", "`+5` is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", "1.5")], "DEFAULT_TTL", "`1.5` is no whole number", "whole seconds"),
+    (&[("DEFAULT_TTL", "1h")], "DEFAULT_TTL", "`1h` is no whole number", "whole seconds from"),
+    (&[("DEFAULT_TTL", "9000000001")], "DEFAULT_TTL", "is out of range", "to 9000000000"),
+    (&[("DEFAULT_TTL", "99999999999999999999")], "DEFAULT_TTL", "out of range", "to 9000000000"),
+    (&[("DEFAULT_TTL", " 5")], "DEFAULT_TTL", "` 5` is no whole number", "whole seconds from 1"),
+];
+
+const URL: &[Case] = &[
+    (&[("URL", "http://h")], "URL", "has another scheme than `redis`", "redis://[user:"),
+    (&[("URL", "localhost:6379")], "URL", "has another scheme than `redis`", "redis://[user:"),
+    (&[("URL", "redis://")], "URL", "is no URL of a server", "redis://[user:password@]host"),
+    (&[("URL", "redis://a b")], "URL", "is no URL of a server", "redis://[user:password@]host"),
+    (&[("URL", "rediss://h")], "URL", "asks for TLS", "redis://[user:password@]host[:port]"),
+    (&[("URL", "redis://h/zero")], "URL", "a path that is no database", "expected 0 to 255"),
+    (&[("URL", "redis://h:99999")], "URL", "is refused: url", "redis://[user[:password]@]host"),
+    (&[("TYPE", "memory"), ("URL", "redis://h/x")], "URL", "is no database", "expected 0 to 255"),
+    (
+        &[("URL", "redis://h"), ("REDIS_HOST", "h")],
+        "REDIS_HOST",
+        "is set together with OC_KV_STORE_URL",
+        "only one of the two",
+    ),
+    (
+        &[("URL", "redis://h"), ("REDIS_PASSWORD", "p")],
+        "REDIS_PASSWORD",
+        "is set together with OC_KV_STORE_URL",
+        "only one of the two",
+    ),
+    (
+        &[("URL", "redis://h"), ("REDIS_DB", "0")],
+        "REDIS_DB",
+        "is set together with OC_KV_STORE_URL",
+        "only one of the two",
+    ),
+];
+
+const BACKENDS: &[Case] = &[
+    (&[("MEMORY_MAX_ENTRIES", "0")], "MEMORY_MAX_ENTRIES", "`0` is out of range", "from 1 to 429"),
+    (&[("MEMORY_MAX_ENTRIES", "many")], "MEMORY_MAX_ENTRIES", "`many` is no whole", "an integer"),
+    (&[("MEMORY_MAX_SIZE", "9")], "MEMORY_MAX_SIZE", "is unknown", "OC_KV_STORE_MEMORY_MAX_ENT"),
+    (&[("MEMORY_CLEANUP_INTERVAL", "0")], "MEMORY_CLEANUP_INTERVAL", "out of range", "0.001 to"),
+    (&[("MEMORY_CLEANUP_INTERVAL", "NaN")], "MEMORY_CLEANUP_INTERVAL", "`NaN` is no d", "seconds"),
+    (&[("REDIS_HOTS", "h")], "REDIS_HOTS", "is unknown", "did you mean `OC_KV_STORE_REDIS_HOST`?"),
+    (&[("REDIS_COLOUR", "h")], "REDIS_COLOUR", "is unknown", "expected OC_KV_STORE_REDIS_HOST, "),
+    (&[("HOST", "h")], "HOST", "is unknown", "did you mean `OC_KV_STORE_REDIS_HOST`?"),
+    (&[("REDIS_HOST", "redis://h")], "REDIS_HOST", "has a scheme", "a host name or an IP"),
+    (&[("REDIS_HOST", "h:6379")], "REDIS_HOST", "has a port or is no address", "without scheme"),
+    (&[("REDIS_HOST", "a b")], "REDIS_HOST", "character that no host name has", "a host name or"),
+    (&[("REDIS_PORT", "0")], "REDIS_PORT", "`0` is out of range", "an integer from 1 to 65535"),
+    (&[("REDIS_PORT", "70000")], "REDIS_PORT", "`70000` is out of range", "from 1 to 65535"),
+    (&[("REDIS_PORT", "six")], "REDIS_PORT", "`six` is no whole number", "from 1 to 65535"),
+    (&[("REDIS_PORT", "tcp://10.0.0.1:6379")], "REDIS_PORT", "the value is no whole", "65535"),
+    (&[("REDIS_DB", "256")], "REDIS_DB", "`256` is out of range", "an integer from 0 to 255"),
+    (&[("REDIS_DB", "-1")], "REDIS_DB", "`-1` is no whole number", "an integer from 0 to 255"),
+    (&[("REDIS_USERNAME", "u")], "REDIS_USERNAME", "without a password", "_PASSWORD_FILE too"),
+    (&[("REDIS_KEY_PREFIX", "{a}:")], "REDIS_KEY_PREFIX", "has a brace", "without braces"),
+    (&[("REDIS_KEY_PREFIX", "a!kv:")], "REDIS_KEY_PREFIX", "marks the library's", "and `!kv:`"),
+    (&[("REDIS_MAX_CONNECTIONS", "0")], "REDIS_MAX_CONNECTIONS", "is out of range", "1 to 1024"),
+    (&[("REDIS_TIMEOUT", "0")], "REDIS_TIMEOUT", "`0` is out of range", "from 0.001 to 3600"),
+    (&[("REDIS_TIMEOUT", "1e3")], "REDIS_TIMEOUT", "`1e3` is no decimal number", "0.001 to 3600"),
+    (&[("REDIS_TIMEOUT", "5s")], "REDIS_TIMEOUT", "`5s` is no decimal number", "0.001 to 3600"),
+    (&[("REDIS_RETRY_ON_TIMEOUT", "maybe")], "REDIS_RETRY_ON_TIMEOUT", "no truth", "true or fal"),
+    (&[("REDIS_TLS", "true")], "REDIS_TLS", "`true` is not served by this", "expected false"),
+    (&[("REDIS_TLS", "on")], "REDIS_TLS", "`true` is not served by this", "expected false"),
+    (&[("REDIS_TLS_CA_FILE", "a")], "REDIS_TLS_CA_FILE", "has no effect", "REDIS_TLS to be true"),
+    (&[("REDIS_MODE", "cluster")], "REDIS_MODE", "`cluster` is not served by", "expected single"),
+    (&[("REDIS_MODE", "sentinel")], "REDIS_MODE", "`sentinel` is not served", "expected single"),
+    (&[("REDIS_MODE", "singel")], "REDIS_MODE", "did you mean `single`?", "expected single"),
+    (&[("REDIS_NODES", "a:1,b:2")], "REDIS_NODES", "has no effect", "to be cluster or sentinel"),
+    (&[("REDIS_NODES", "a:1,b")], "REDIS_NODES", "item without port", "host:port, separated by"),
+    (&[("REDIS_NODES", "a:0")], "REDIS_NODES", "no host and port", "host:port, separated by"),
+    (&[("REDIS_SENTINEL_MASTER", "m")], "REDIS_SENTINEL_MASTER", "no effect", "to be sentinel"),
+    (&[("REDB_PTAH", "a")], "REDB_PTAH", "is unknown", "did you mean `OC_KV_STORE_REDB_PATH`?"),
+    (
+        &[("REDIS_PASSWORD", "p"), ("REDIS_PASSWORD_FILE", "f")],
+        "REDIS_PASSWORD_FILE",
+        "is set together with OC_KV_STORE_REDIS_PASSWORD",
+        "only one of the two",
+    ),
+    (
+        &[("TYPE", "redis"), ("REDIS_PASSWORD_FILE", "there/is/none")],
+        "REDIS_PASSWORD_FILE",
+        "names a file that cannot be read (entity not found)",
+        "the path of a text file",
+    ),
+    (
+        &[("TYPE", "redis"), ("REDIS_PASSWORD_FILE", ".")],
+        "REDIS_PASSWORD_FILE",
+        "cannot be read (not a regular file)",
+        "the path of a text file",
+    ),
+];
+
+fn error(variables: &[(&str, &str)]) -> String {
+    let named = variables.iter().map(|(name, value)| (format!("OC_KV_STORE_{name}"), *value));
+    let error = Config::from_vars(named).expect_err("a wrong configuration");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    error.to_string()
+}
+
+fn check(cases: &[Case]) {
+    for (variables, name, problem, expected) in cases {
+        let text = error(variables);
+        let name = format!("OC_KV_STORE_{name}: ");
+        for part in [name.as_str(), problem, expected, "expected "] {
+            assert!(text.contains(part), "{variables:?} gave {text:?}, without {part:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_general_variable_is_named_with_what_was_expected() {
+    check(GENERAL);
+}
+
+#[test]
+fn a_wrong_url_is_named_with_what_was_expected() {
+    check(URL);
+}
+
+#[test]
+fn a_wrong_variable_of_a_backend_is_named_with_what_was_expected() {
+    check(BACKENDS);
+}
+
+#[test]
+fn one_wrong_variable_is_told_in_one_line() {
+    for (variables, ..) in GENERAL.iter().chain(BACKENDS).filter(|case| case.0.len() == 1) {
+        assert_eq!(error(variables).lines().count(), 1, "{variables:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_together_each_in_its_line() {
+    let text = error(&[
+        ("TPYE", "redis"),
+        ("DEFAULT_TTL", "soon"),
+        ("REDIS_PORT", "0"),
+        ("REDIS_MODE", "cluster"),
+        ("REDIS_NODES", "a:1"),
+    ]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.first(), Some(&"4 problems in the configuration"));
+    for name in ["DEFAULT_TTL: ", "REDIS_MODE: ", "REDIS_PORT: ", "TPYE: "] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(&format!("OC_KV_STORE_{name}"))),
+            "{text}"
+        );
+    }
+    assert_eq!(lines.len(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf_8_is_named_and_not_shown() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let value = OsString::from_vec(b"canary\xff".to_vec());
+    for name in ["OC_KV_STORE_TYPE", "OC_KV_STORE_REDIS_PASSWORD"] {
+        let text = Config::from_vars([(name, value.clone())]).unwrap_err().to_string();
+        assert!(text.starts_with(&format!("{name}: is not UTF-8; expected ")), "{text}");
+        assert!(!text.contains("canary"));
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_name_in_lowercase_is_told_as_a_slip_and_not_ignored() {
+    for name in ["oc_kv_store_type", "Oc_Kv_Store_TYPE"] {
+        let text = Config::from_vars([(name, "redis")]).unwrap_err().to_string();
+        let expected = format!("{name}: is unknown, did you mean `OC_KV_STORE_TYPE`?; expected ");
+        assert!(text.starts_with(&expected), "{text}");
+    }
+}
