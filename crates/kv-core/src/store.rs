@@ -247,6 +247,11 @@ impl Store {
         self.shared.backend.close().await.map_err(|error| error.operation("close"))
     }
 
+    /// Whether the store was closed by one of its handles.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
     /// How values become bytes.
     pub fn serializer(&self) -> &Serializer {
         &self.serializer
@@ -289,7 +294,7 @@ fn kind_name(kind: &str) -> &'static str {
 /// What the verbs share.
 impl Store {
     fn backend(&self) -> Result<&dyn KeyValueStore> {
-        if self.shared.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(Error::closed());
         }
         Ok(&*self.shared.backend)

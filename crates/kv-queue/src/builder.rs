@@ -1,0 +1,194 @@
+//! Opening a queue.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::queue::{Partition, Policy, QueueEngine, QueueSupport};
+use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
+
+use crate::generic::GenericEngine;
+use crate::link::{Link, Settings};
+use crate::queue::Queue;
+use crate::retry::RetryPolicy;
+
+/// The most partitions that a queue can have.
+const MAX_PARTITIONS: u32 = 1_024;
+
+/// The settings of a queue, from [`Queue::builder`].
+#[derive(Clone, Debug)]
+pub struct QueueBuilder<T> {
+    name: String,
+    partitions: u32,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    payload: PhantomData<fn() -> T>,
+}
+
+impl<T> QueueBuilder<T> {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            partitions: 1,
+            settings: Settings {
+                lease: Duration::from_secs(30),
+                max_payload: 1 << 20,
+                policy: Policy::default(),
+                retry: RetryPolicy::default(),
+            },
+            clock: Arc::new(SystemClock::new()),
+            payload: PhantomData,
+        }
+    }
+
+    /// How long a delivery may stay unsettled before its job is delivered again: 30 seconds
+    /// unless set.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// Into how many parts the queue is split, from 1, the default, to 1,024; fixed by whoever
+    /// opens the queue first. Order and uniqueness hold within a part; a unique key always has
+    /// the same one.
+    #[must_use]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// How long a job waits that failed in a [`Worker`](crate::Worker): exponential from one
+    /// second to ten minutes unless set.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.settings.retry = policy;
+        self
+    }
+
+    /// How many failures make a job a dead letter: 5 unless set; at least 1.
+    #[must_use]
+    pub fn max_failures(mut self, failures: u32) -> Self {
+        self.settings.policy.max_failures = failures;
+        self
+    }
+
+    /// How many ended leases, as after a crash, make a job a dead letter: 3 unless set; at
+    /// least 1.
+    #[must_use]
+    pub fn max_crashes(mut self, crashes: u32) -> Self {
+        self.settings.policy.max_crashes = crashes;
+        self
+    }
+
+    /// How many deliveries a job gets at all, snoozes included: 1,000 unless set; at least 1.
+    #[must_use]
+    pub fn max_deliveries(mut self, deliveries: u32) -> Self {
+        self.settings.policy.max_deliveries = deliveries;
+        self
+    }
+
+    /// How many dead letters a partition keeps, the newest: 10,000 unless set.
+    #[must_use]
+    pub fn keep_dead(mut self, letters: u32) -> Self {
+        self.settings.policy.keep_dead = letters;
+        self
+    }
+
+    /// The largest encoded payload in bytes: 1 MiB unless set.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.settings.max_payload = bytes;
+        self
+    }
+
+    /// The clock for a store that has none of its own; others ignore it.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the queue on a store, and creates it if it is new.
+    ///
+    /// # Errors
+    /// `InvalidKey` for a name that is empty or too long; `Config` for settings out of range, or
+    /// another number of partitions than the queue has; `Unsupported` on a store that can hold no
+    /// queue; the store's own.
+    pub async fn open(self, store: &Store) -> Result<Queue<T>> {
+        self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
+        let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
+        let engine = engine_of(store, self.clock)?;
+        let partitions = (0..self.partitions)
+            .map(|number| Partition { queue: Arc::clone(&name), number })
+            .collect();
+        let link = Link::new(engine, store.clone(), partitions, self.settings);
+        let opened = link.insist(|| link.engine.open(&name, self.partitions)).await;
+        opened.map_err(|error| error.operation("open queue").key(&self.name))?;
+        Ok(Queue::of(Arc::new(link)))
+    }
+
+    fn check(&self) -> Result<()> {
+        let Settings { lease, policy, .. } = &self.settings;
+        let wrong = |what: String| Err(Error::new(ErrorKind::Config, what));
+        if self.name.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidKey, "an empty queue name; expected a name"));
+        }
+        if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
+            let given = self.partitions;
+            return wrong(format!("{given} partitions; expected 1 to {MAX_PARTITIONS}"));
+        }
+        if *lease < Duration::from_millis(1) {
+            return wrong(format!("a lease of {lease:?}; expected at least a millisecond"));
+        }
+        for (name, least) in [
+            ("max_failures", policy.max_failures),
+            ("max_crashes", policy.max_crashes),
+            ("max_deliveries", policy.max_deliveries),
+        ] {
+            if least == 0 {
+                return wrong(format!("{name} is 0; expected at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn engine_of(store: &Store, clock: Arc<dyn Clock>) -> Result<Arc<dyn QueueEngine>> {
+    let refuse = |why: &'static str| Err(Error::new(ErrorKind::Unsupported, why));
+    match store.inner().queue_engine() {
+        QueueSupport::Native(engine) => Ok(engine),
+        QueueSupport::Refused(why) => refuse(why),
+        QueueSupport::Generic => {
+            if store.inner().capabilities().contains(Capabilities::CONDITIONS) {
+                return Ok(Arc::new(GenericEngine::new(Arc::clone(store.inner()), clock)));
+            }
+            refuse("a queue needs a store with conditions, which this one does not declare")
+        }
+    }
+}
+
+/// A name in which no braces are left: on a Redis Cluster, they would choose the slot.
+fn encode(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '{' => encoded.push_str("%7B"),
+            '}' => encoded.push_str("%7D"),
+            '%' => encoded.push_str("%25"),
+            other => encoded.push(other),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encode;
+
+    #[test]
+    fn names_stay_apart_and_lose_their_braces() {
+        assert_eq!(encode("fetch:run-42"), "fetch:run-42");
+        assert_eq!(encode("{a}%7B"), "%7Ba%7D%257B");
+    }
+}

@@ -1,0 +1,252 @@
+//! One delivery of one job, and the right to settle it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kv_core::queue::{Claimed, Handle, Operation, Partition, SavedProgress, Verdict};
+use kv_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::job::JobId;
+use crate::link::Link;
+
+/// One delivery of a job: its payload, its history, and the right to settle it.
+///
+/// The right is a lease. When the lease ends unsettled, the job is delivered again, and every
+/// verb of this delivery is an error of kind `Conflict` that changes nothing. A job should
+/// therefore bear to be done twice, or check [`token`](Self::token) where it writes.
+///
+/// # Errors
+/// Every verb returns with the store's verdict. Each may fail with `Conflict` where the lease was
+/// lost or the job was cancelled, and with the store's own errors: requests are repeated safely
+/// for a while before one is reported.
+///
+/// # Cancel safety
+/// A dropped verb may or may not be executed; calling it again is safe. A dropped delivery is
+/// settled by nobody, so that its job comes back when the lease ends.
+pub struct Delivery<T> {
+    payload: T,
+    lease: Arc<Lease>,
+}
+
+/// What a worker keeps of a delivery that it handed out.
+pub(crate) struct Lease {
+    link: Arc<Link>,
+    partition: u32,
+    handle: Handle,
+    attempt: u32,
+    delivery: u32,
+    checkpoint: Option<SavedProgress>,
+    settled: AtomicBool,
+}
+
+impl Lease {
+    pub(crate) fn of(link: &Arc<Link>, partition: &Partition, claimed: Claimed) -> Self {
+        let Claimed { handle, attempt, delivery, checkpoint, body: _ } = claimed;
+        Self {
+            link: Arc::clone(link),
+            partition: partition.number,
+            handle,
+            attempt,
+            delivery,
+            checkpoint,
+            settled: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) const fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    pub(crate) const fn partition(&self) -> u32 {
+        self.partition
+    }
+
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    pub(crate) const fn id(&self) -> JobId {
+        JobId { partition: self.partition, key: self.handle.key }
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn ack(&self) -> Result<()> {
+        let partition = self.link.partition(self.partition)?;
+        let answer = self.link.exchange(partition, vec![self.handle], Vec::new(), None).await;
+        let verdict = answer.map(|answer| answer.acks.first().copied());
+        self.settle(self.read("ack", verdict)).map(drop)
+    }
+
+    pub(crate) async fn retry(&self, after: Duration, reason: String) -> Result<Verdict> {
+        self.settle(self.apply("retry", Operation::Retry { after, reason }).await)
+    }
+
+    pub(crate) async fn fail(&self, reason: String) -> Result<Verdict> {
+        self.settle(self.apply("fail", Operation::Fail { reason }).await)
+    }
+
+    pub(crate) async fn snooze(&self, after: Duration) -> Result<Verdict> {
+        self.settle(self.apply("snooze", Operation::Snooze { after }).await)
+    }
+
+    pub(crate) async fn apply(&self, verb: &'static str, operation: Operation) -> Result<Verdict> {
+        let partition = self.link.partition(self.partition)?;
+        let operations = vec![(self.handle, operation)];
+        let answer = self.link.exchange(partition, Vec::new(), operations, None).await;
+        self.read(verb, answer.map(|answer| answer.operations.first().copied()))
+    }
+
+    fn read(&self, verb: &'static str, verdict: Result<Option<Verdict>>) -> Result<Verdict> {
+        let conflict = |message: &'static str| Err(Error::new(ErrorKind::Conflict, message));
+        let verdict = match verdict {
+            Ok(Some(Verdict::Stale)) => conflict("the lease was lost; the job is no longer yours"),
+            Ok(Some(Verdict::Cancelled)) => conflict("the job was cancelled; it is gone"),
+            Ok(Some(verdict)) => Ok(verdict),
+            Ok(None) => Err(Error::new(ErrorKind::Backend, "the engine gave no verdict")),
+            Err(error) => Err(error),
+        };
+        verdict.map_err(|error| error.operation(verb).key(&self.id().to_string()))
+    }
+
+    /// Notes that the delivery is over, by a verdict of either kind.
+    fn settle(&self, verdict: Result<Verdict>) -> Result<Verdict> {
+        let over = match &verdict {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::Conflict,
+        };
+        if over {
+            self.settled.store(true, Ordering::Release);
+        }
+        verdict
+    }
+}
+
+impl<T> Delivery<T> {
+    pub(crate) const fn new(payload: T, lease: Arc<Lease>) -> Self {
+        Self { payload, lease }
+    }
+
+    pub(crate) const fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    /// What the job is about.
+    pub const fn payload(&self) -> &T {
+        &self.payload
+    }
+
+    /// Which job it is.
+    pub fn id(&self) -> JobId {
+        self.lease.id()
+    }
+
+    /// Which attempt this is, from 1: failures and crashes count, snoozes do not.
+    pub fn attempt(&self) -> u32 {
+        self.lease.attempt
+    }
+
+    /// Which delivery of the job this is, from 1: all count.
+    pub fn delivery(&self) -> u32 {
+        self.lease.delivery
+    }
+
+    /// The fencing token: higher than that of every earlier claim in the job's partition. A
+    /// write to another system can carry it and refuse a lower one.
+    pub fn token(&self) -> u64 {
+        self.lease.handle.token
+    }
+
+    /// The job is done.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost: another delivery does the job.
+    pub async fn ack(&self) -> Result<()> {
+        self.lease.ack().await
+    }
+
+    /// It failed: deliver it again after a time, or bury it if its budget of failures is spent.
+    /// For a server's `Retry-After`.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost or the job was cancelled.
+    pub async fn retry(&self, after: Duration) -> Result<()> {
+        self.lease.retry(after, "retry asked for".to_owned()).await.map(drop)
+    }
+
+    /// It failed for good: to the dead letters, with the reason.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost or the job was cancelled.
+    pub async fn fail(&self, reason: impl Into<String>) -> Result<()> {
+        self.lease.fail(reason.into()).await.map(drop)
+    }
+
+    /// Not now: deliver it again after a time, and charge no attempt.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost or the job was cancelled.
+    pub async fn snooze(&self, after: Duration) -> Result<()> {
+        self.lease.snooze(after).await.map(drop)
+    }
+
+    /// Still at work: the lease ends this long from now. A [`Worker`](crate::Worker) does it by
+    /// itself.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost or the job was cancelled.
+    pub async fn extend(&self, lease: Duration) -> Result<()> {
+        self.lease.apply("extend", Operation::Extend { lease }).await.map(drop)
+    }
+
+    /// Keeps a state for whoever continues the job after a crash or a retry; replaces the last.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease was lost or the job was cancelled: then nothing is overwritten.
+    /// `Serialization` for a state that the store's serializer cannot hold.
+    pub async fn checkpoint<S: Serialize + Sync + ?Sized>(&self, state: &S) -> Result<()> {
+        self.checkpoint_at(0, state).await
+    }
+
+    /// Keeps a state, and how far the job is: a number higher than any before renews the job's
+    /// budget of failures.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub async fn checkpoint_at<S: Serialize + Sync + ?Sized>(
+        &self,
+        progress: u64,
+        state: &S,
+    ) -> Result<()> {
+        let state = self.lease.link.serializer().encode(state);
+        let state = state.map_err(|error| error.operation("checkpoint"))?;
+        let operation = Operation::Checkpoint { state, progress };
+        self.lease.apply("checkpoint", operation).await.map(drop)
+    }
+
+    /// The state that an earlier delivery kept, or `None`.
+    ///
+    /// # Errors
+    /// `Serialization` for bytes that are no `S`.
+    pub fn restore<S: DeserializeOwned>(&self) -> Result<Option<S>> {
+        let saved = self.lease.checkpoint.as_ref();
+        let state =
+            saved.map(|saved| self.lease.link.serializer().decode(&saved.state)).transpose();
+        state.map_err(|error| error.operation("restore").key(&self.id().to_string()))
+    }
+}
+
+impl<T> fmt::Debug for Delivery<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id().to_string())
+            .field("attempt", &self.attempt())
+            .finish_non_exhaustive()
+    }
+}

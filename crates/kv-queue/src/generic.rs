@@ -1,0 +1,186 @@
+//! The engine for stores that bring none: the queue's machine on conditional writes.
+//!
+//! A partition is one value, its index, under `QUEUE:N:index`: all tables of the machine. A step
+//! reads it, does the step, and writes it back if nobody else wrote meanwhile, else it begins
+//! again. In place of bodies and checkpoints the index holds short names of blobs, which are
+//! values of their own under `QUEUE:N:body:NAME`. A blob is written under a fresh name before the
+//! index that names it, never changed, and deleted after the index that no longer names it. So
+//! an index never names a blob that was not written; what a crash can leave behind is a blob that
+//! no index names, and nobody reads.
+//!
+//! A step costs a reading of the clock, a read and a write of the index, whose size grows with
+//! the jobs in it, and the reads, writes and deletes of blobs. A partition holds up to
+//! [`MAX_JOBS`] jobs that wait or run, as many dead letters, and [`MAX_UNIQUE`] unique keys.
+
+mod blobs;
+mod exchange;
+mod index;
+mod step;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod turns;
+mod wait;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use kv_core::queue::{
+    Control, Controlled, DeadLetter, Exchange, Exchanged, Inspect, Inspected, Partition, Peeked,
+    QueueEngine, Submit, Submitted, Tend, Tended,
+};
+use kv_core::{Bytes, Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
+use kv_queue_machine::check_partitions;
+
+use step::Blobs;
+use turns::Turns;
+
+/// The most jobs of a partition that wait or run, and the most dead letters that it keeps.
+const MAX_JOBS: u32 = 10_000;
+
+/// The most unique keys of a partition: as many as its jobs and dead letters can hold.
+const MAX_UNIQUE: usize = 20_000;
+
+/// Runs queues on any store that declares conditional writes.
+///
+/// The time of a step is the store's clock, or the given one's date where the store has none. A
+/// queue is used after this engine opened it; an unknown queue or partition is an error of kind
+/// `Config`.
+///
+/// Steps of one engine on one partition take turns, so only other processes make one begin again;
+/// after too many attempts it is a `Conflict`. Where the outcome of a step's last write is
+/// unknown, its error says `MaybeApplied`, and the same request can be repeated on its lane.
+///
+/// # Cancel safety
+/// A dropped step is done or not, whole. It may leave blobs that no index names.
+#[derive(Debug)]
+pub(crate) struct GenericEngine {
+    store: StoreHandle,
+    clock: Arc<dyn Clock>,
+    queues: RwLock<HashMap<Arc<str>, Arc<Turns>>>,
+    /// The part of blob names that no other engine has.
+    nonce: u64,
+    names: AtomicU64,
+    rng: Mutex<fastrand::Rng>,
+}
+
+/// A store, for `Debug` of what holds it.
+struct StoreHandle(Arc<dyn KeyValueStore>);
+
+impl std::fmt::Debug for StoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("store")
+    }
+}
+
+impl GenericEngine {
+    /// An engine on a store that declares
+    /// [`CONDITIONS`](kv_core::Capabilities::CONDITIONS), with a clock for one that has none.
+    pub(crate) fn new(store: Arc<dyn KeyValueStore>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_nonce(store, clock, RandomState::new().hash_one("blobs"))
+    }
+
+    /// An engine whose blob names and pauses follow from a number that no other engine has.
+    fn with_nonce(store: Arc<dyn KeyValueStore>, clock: Arc<dyn Clock>, nonce: u64) -> Self {
+        Self {
+            store: StoreHandle(store),
+            clock,
+            queues: RwLock::default(),
+            nonce,
+            names: AtomicU64::new(0),
+            rng: Mutex::new(fastrand::Rng::with_seed(nonce)),
+        }
+    }
+
+    fn store(&self) -> &dyn KeyValueStore {
+        &*self.store.0
+    }
+
+    async fn now(&self) -> Result<Duration> {
+        match self.store().now().await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.clock.wall()),
+            answer => answer,
+        }
+    }
+
+    fn turns(&self, partition: &Partition) -> Result<Arc<Turns>> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let turns = queues.get(&partition.queue).filter(|turns| turns.has(partition.number));
+        turns.cloned().ok_or_else(|| {
+            let message = format!("partition {} is not open in this store", partition.number);
+            Error::new(ErrorKind::Config, message).key(&partition.queue)
+        })
+    }
+
+    /// Between 0 and `most`, by chance.
+    fn jitter(&self, most: Duration) -> Duration {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        most.mul_f64(rng.f64())
+    }
+
+    async fn peeked(&self, partition: &Partition, jobs: Vec<Peeked>) -> Result<Vec<Peeked>> {
+        let bodies = self.read(partition, jobs.iter().map(|job| &job.body)).await?;
+        let found = jobs.into_iter().zip(bodies);
+        Ok(found.filter_map(|(job, body)| Some(Peeked { body: body?, ..job })).collect())
+    }
+
+    /// A letter whose body is gone is shown all the same, without it.
+    async fn letters(
+        &self,
+        partition: &Partition,
+        letters: Vec<DeadLetter>,
+    ) -> Result<Vec<DeadLetter>> {
+        let bodies = self.read(partition, letters.iter().map(|letter| &letter.body)).await?;
+        let found = letters.into_iter().zip(bodies);
+        let letter = |(letter, body): (_, Option<Bytes>)| DeadLetter {
+            body: body.unwrap_or_default(),
+            ..letter
+        };
+        Ok(found.map(letter).collect())
+    }
+}
+
+#[async_trait]
+impl QueueEngine for GenericEngine {
+    async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
+        check_partitions(queue, partitions)?;
+        index::open(self.store(), queue, partitions).await?;
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        queues.entry(queue.into()).or_insert_with(|| Arc::new(Turns::new(partitions)));
+        Ok(())
+    }
+
+    async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
+        self.submit_jobs(partition, request).await
+    }
+
+    async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
+        self.exchange_jobs(partition, request).await
+    }
+
+    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
+        let request = Tend { policy: step::bounded(request.policy), ..request };
+        self.step(partition, Blobs::default(), |machine| machine.tend(&request)).await
+    }
+
+    async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
+        self.step(partition, Blobs::default(), |machine| machine.control(&request)).await
+    }
+
+    async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
+        let look = self.step(partition, Blobs::default(), |machine| machine.inspect(&request));
+        Ok(match look.await? {
+            Inspected::Counts(counts) => Inspected::Counts(counts),
+            Inspected::Jobs(jobs) => Inspected::Jobs(self.peeked(partition, jobs).await?),
+            Inspected::Dead(letters) => Inspected::Dead(self.letters(partition, letters).await?),
+        })
+    }
+
+    /// Looks for a claimable job now and then, and at once when this engine made one.
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<()> {
+        self.wait_for(partitions, timeout).await
+    }
+}

@@ -1,0 +1,187 @@
+//! Bodies and checkpoints as values of their own, and the tables that name them.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use kv_core::queue::Partition;
+use kv_core::{Bytes, Effect, Error, ErrorKind, Lifetime, Result};
+use kv_queue_machine::{Counter, Map, MemTables, Member, Set, Tables};
+
+use super::GenericEngine;
+
+/// Bytes of a blob's name: the engine's number and one of its own.
+const NAME_BYTES: usize = 16;
+
+/// The store's key of a blob.
+fn key(partition: &Partition, name: &[u8]) -> Result<String> {
+    let name: [u8; NAME_BYTES] = name.try_into().map_err(|_| {
+        let message = "the queue's stored data is corrupt: a blob's name cannot be read";
+        Error::new(ErrorKind::Backend, message).key(&partition.queue)
+    })?;
+    let name = u128::from_be_bytes(name);
+    Ok(format!("{}:{}:body:{name:032x}", partition.queue, partition.number))
+}
+
+impl GenericEngine {
+    /// A name that no blob has.
+    pub(super) fn fresh_name(&self) -> Bytes {
+        let own = self.names.fetch_add(1, Ordering::Relaxed);
+        let name = (u128::from(self.nonce) << 64) | u128::from(own);
+        Bytes::copy_from_slice(&name.to_be_bytes())
+    }
+
+    /// Writes new blobs. On an error the queue is as it was, whatever became of the blobs.
+    pub(super) async fn write(
+        &self,
+        partition: &Partition,
+        blobs: &[(Bytes, Bytes)],
+    ) -> Result<()> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let entry = |(name, blob): &(Bytes, Bytes)| Ok((key(partition, name)?, blob.clone()));
+        let entries = blobs.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        let written = self.store().set_many(entries, Lifetime::Never).await;
+        let Err(error) = written else { return Ok(()) };
+        self.discard(partition, blobs.iter().map(|(name, _)| name)).await;
+        match error.effect() {
+            Effect::NotApplied => Err(error),
+            Effect::MaybeApplied => {
+                let message = "the jobs' bodies or checkpoints could not be written";
+                Err(Error::new(error.kind(), message).because(error))
+            }
+        }
+    }
+
+    /// Reads blobs, in order; `None` for one that is gone.
+    pub(super) async fn read(
+        &self,
+        partition: &Partition,
+        names: impl Iterator<Item = &Bytes> + Send,
+    ) -> Result<Vec<Option<Bytes>>> {
+        let keys = names.map(|name| key(partition, name)).collect::<Result<Vec<_>>>()?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        let entries = self.store().get_many(&keys).await?;
+        Ok(entries.into_iter().map(|entry| entry.map(|entry| entry.value)).collect())
+    }
+
+    /// Deletes blobs that no index names. What fails here only takes room.
+    pub(super) async fn discard(
+        &self,
+        partition: &Partition,
+        names: impl Iterator<Item = &Bytes> + Send,
+    ) {
+        let keys: Vec<_> = names.filter_map(|name| key(partition, name).ok()).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        if let Err(error) = self.store().delete_many(&keys).await {
+            tracing::warn!(
+                queue = &*partition.queue, blobs = keys.len(), %error,
+                "blobs that the queue no longer needs could not be deleted"
+            );
+        }
+    }
+}
+
+/// Tables that note which blobs a step began and ceased to name.
+pub(super) struct NotedTables {
+    pub(super) tables: MemTables,
+    named: HashSet<Bytes>,
+    dropped: Vec<Bytes>,
+}
+
+impl NotedTables {
+    pub(super) fn new(tables: MemTables) -> Self {
+        Self { tables, named: HashSet::new(), dropped: Vec::new() }
+    }
+
+    /// The blobs to delete once the tables are stored: those that they ceased to name, and those
+    /// of `written` that they never named.
+    pub(super) fn garbage(self, written: &[(Bytes, Bytes)]) -> Vec<Bytes> {
+        let unused =
+            written.iter().map(|(name, _)| name).filter(|name| !self.named.contains(*name));
+        unused.cloned().collect::<Vec<_>>().into_iter().chain(self.dropped).collect()
+    }
+
+    fn note_drop(&mut self, map: Map, key: &str) -> Result<()> {
+        if is_of_blobs(map) {
+            self.dropped.extend(self.tables.get(map, key)?);
+        }
+        Ok(())
+    }
+}
+
+const fn is_of_blobs(map: Map) -> bool {
+    matches!(map, Map::Body | Map::Checkpoint)
+}
+
+impl Tables for NotedTables {
+    fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()> {
+        self.tables.insert(set, score, name)
+    }
+
+    fn remove(&mut self, set: Set, name: &str) -> Result<bool> {
+        self.tables.remove(set, name)
+    }
+
+    fn score(&self, set: Set, name: &str) -> Result<Option<u64>> {
+        self.tables.score(set, name)
+    }
+
+    fn first(&self, set: Set, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first(set, limit)
+    }
+
+    fn first_until(&self, set: Set, score: u64, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_until(set, score, limit)
+    }
+
+    fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_after(set, name, limit)
+    }
+
+    fn len(&self, set: Set) -> Result<u64> {
+        self.tables.len(set)
+    }
+
+    fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
+        self.tables.get(map, key)
+    }
+
+    fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
+        self.note_drop(map, key)?;
+        if is_of_blobs(map) {
+            self.named.insert(value.clone());
+        }
+        self.tables.put(map, key, value)
+    }
+
+    fn delete(&mut self, map: Map, key: &str) -> Result<bool> {
+        self.note_drop(map, key)?;
+        self.tables.delete(map, key)
+    }
+
+    fn clear_set(&mut self, set: Set) -> Result<()> {
+        self.tables.clear_set(set)
+    }
+
+    fn clear_map(&mut self, map: Map) -> Result<()> {
+        if is_of_blobs(map) {
+            self.dropped.extend(self.tables.entries(map).map(|(_, name)| name.clone()));
+        }
+        self.tables.clear_map(map)
+    }
+
+    fn counter(&self, counter: Counter) -> Result<u64> {
+        self.tables.counter(counter)
+    }
+
+    fn set_counter(&mut self, counter: Counter, value: u64) -> Result<()> {
+        self.tables.set_counter(counter, value)
+    }
+}

@@ -1,0 +1,82 @@
+//! Exchange: checkpoints first, then the index, then the bodies of what was claimed.
+
+use kv_core::queue::{Claimed, Exchange, Exchanged, Operation, Partition, Policy, SavedProgress};
+use kv_core::{Bytes, Result};
+use kv_queue_machine::check_exchange;
+
+use super::GenericEngine;
+use super::step::{Blobs, Step, bounded};
+
+/// Why a claimed job was buried that could not be read.
+pub(super) const LOST: &str = "its body or checkpoint is gone from the store";
+
+impl GenericEngine {
+    pub(super) async fn exchange_jobs(
+        &self,
+        partition: &Partition,
+        mut request: Exchange,
+    ) -> Result<Exchanged> {
+        check_exchange(&request)?;
+        request.policy = bounded(request.policy);
+        let mut blobs = Blobs::new();
+        for (_, operation) in &mut request.operations {
+            if let Operation::Checkpoint { state, .. } = operation {
+                let name = self.fresh_name();
+                blobs.push((name.clone(), std::mem::replace(state, name)));
+            }
+        }
+        let step = |machine: &mut Step<'_>| machine.exchange(&request);
+        let mut exchanged = self.step(partition, blobs, step).await?;
+        let claimed = std::mem::take(&mut exchanged.claimed);
+        let filled = self.fill(partition, claimed, &request.policy).await;
+        // The claims are made, so a repeat on the lane is what brings their bodies.
+        exchanged.claimed = filled.map_err(kv_core::Error::maybe_applied)?;
+        Ok(exchanged)
+    }
+
+    /// Claims with what their blobs hold. One that cannot be read is buried and left out.
+    async fn fill(
+        &self,
+        partition: &Partition,
+        claimed: Vec<Claimed>,
+        policy: &Policy,
+    ) -> Result<Vec<Claimed>> {
+        let states = claimed.iter().filter_map(|one| one.checkpoint.as_ref()).map(|it| &it.state);
+        let names = claimed.iter().map(|one| &one.body).chain(states);
+        let mut bodies = self.read(partition, names).await?;
+        let mut states = bodies.split_off(claimed.len()).into_iter();
+        let mut filled = Vec::with_capacity(claimed.len());
+        let mut lost = Vec::new();
+        for (one, body) in claimed.into_iter().zip(bodies) {
+            let handle = one.handle;
+            match complete(one, body, &mut states) {
+                Some(complete) => filled.push(complete),
+                None => lost.push(handle),
+            }
+        }
+        if !lost.is_empty() {
+            let fail = Operation::Fail { reason: LOST.to_owned() };
+            let bury = |machine: &mut Step<'_>| {
+                lost.iter().try_for_each(|it| machine.operate(*it, &fail, policy).map(drop))
+            };
+            self.step(partition, Blobs::new(), bury).await?;
+        }
+        Ok(filled)
+    }
+}
+
+/// A claim with its contents; `None` if some are gone.
+fn complete(
+    claimed: Claimed,
+    body: Option<Bytes>,
+    states: &mut impl Iterator<Item = Option<Bytes>>,
+) -> Option<Claimed> {
+    let checkpoint = match claimed.checkpoint {
+        None => None,
+        Some(saved) => match states.next().flatten() {
+            Some(state) => Some(SavedProgress { state, ..saved }),
+            None => return None,
+        },
+    };
+    Some(Claimed { body: body?, checkpoint, ..claimed })
+}

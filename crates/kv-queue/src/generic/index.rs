@@ -1,0 +1,54 @@
+//! Where a queue is stored, and its values.
+
+use kv_core::queue::Partition;
+use kv_core::{Bytes, Condition, Error, ErrorKind, KeyValueStore, Result, Write};
+use kv_queue_machine::MemTables;
+
+/// How often opening looks again, when others open or remove the queue at the same time.
+const ATTEMPTS: usize = 8;
+
+/// Before the number of partitions in a queue's settings.
+const SETTINGS: &str = "kv-queue/1 ";
+
+pub(super) fn key(partition: &Partition) -> String {
+    format!("{}:{}:index", partition.queue, partition.number)
+}
+
+/// The index and the condition under which it is still the same.
+pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTables, Condition)> {
+    let Some(entry) = store.get(key).await? else {
+        return Ok((MemTables::default(), Condition::Absent));
+    };
+    let tables = MemTables::decode(&entry.value).map_err(|error| error.key(key))?;
+    Ok((tables, Condition::Version(entry.version)))
+}
+
+/// Stores the number of partitions, or checks it.
+pub(super) async fn open(store: &dyn KeyValueStore, queue: &str, partitions: u32) -> Result<()> {
+    let key = format!("{queue}:meta");
+    for _ in 0..ATTEMPTS {
+        if let Some(entry) = store.get(&key).await? {
+            return check(&entry.value, partitions).map_err(|e| e.operation("open").key(queue));
+        }
+        let settings = Bytes::from(format!("{SETTINGS}{partitions}"));
+        let new = Write::ALWAYS.condition(Condition::Absent);
+        if store.set(&key, settings, new).await?.is_written() {
+            return Ok(());
+        }
+    }
+    let message = format!("others changed the queue during each of {ATTEMPTS} attempts");
+    Err(Error::new(ErrorKind::Conflict, message).operation("open").key(queue))
+}
+
+fn check(stored: &[u8], partitions: u32) -> Result<()> {
+    let text = std::str::from_utf8(stored).ok().and_then(|text| text.strip_prefix(SETTINGS));
+    let Some(known) = text.and_then(|number| number.parse::<u32>().ok()) else {
+        let message = "the queue is stored in a format that this version does not know";
+        return Err(Error::new(ErrorKind::Config, message));
+    };
+    if known == partitions {
+        return Ok(());
+    }
+    let message = format!("{partitions} partitions; the queue has {known}");
+    Err(Error::new(ErrorKind::Config, message))
+}

@@ -1,0 +1,57 @@
+//! Waiting on a store that cannot call.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use kv_core::Result;
+use kv_core::queue::Partition;
+use tokio::sync::futures::Notified;
+use tokio::time::{Instant, timeout_at};
+
+use super::{GenericEngine, index};
+
+/// The shortest and the longest pause between two looks at an index.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
+
+impl GenericEngine {
+    pub(super) async fn wait_for(&self, partitions: &[Partition], limit: Duration) -> Result<()> {
+        let turns = partitions.iter().map(|partition| self.turns(partition));
+        let mut turns = turns.collect::<Result<Vec<_>>>()?;
+        turns.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        let end = Instant::now().checked_add(limit);
+        let [mut pause, longest] = PAUSES;
+        loop {
+            // No wake-up is lost: it is listened for before the index is looked at.
+            let mut wakes: Vec<_> = turns.iter().map(|turns| Box::pin(turns.woken())).collect();
+            if self.is_any_claimable(partitions).await? {
+                return Ok(());
+            }
+            let look = Instant::now() + self.jitter(pause / 2) + pause / 2;
+            let until = end.map_or(look, |end| end.min(look));
+            if timeout_at(until, poll_fn(|context| any(&mut wakes, context))).await.is_err()
+                && end.is_some_and(|end| end <= until)
+            {
+                return Ok(());
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    async fn is_any_claimable(&self, partitions: &[Partition]) -> Result<bool> {
+        for partition in partitions {
+            let (tables, _) = index::read(self.store(), &index::key(partition)).await?;
+            if tables.is_claimable() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn any(wakes: &mut [Pin<Box<Notified<'_>>>], context: &mut Context<'_>) -> Poll<()> {
+    let woken = |wake: &mut Pin<Box<Notified<'_>>>| wake.as_mut().poll(context).is_ready();
+    if wakes.iter_mut().any(woken) { Poll::Ready(()) } else { Poll::Pending }
+}

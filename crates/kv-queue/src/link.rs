@@ -1,0 +1,168 @@
+//! What all handles of one open queue share: the engine, and requests that survive a lost reply.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use kv_core::queue::{
+    Claim, Exchange, Exchanged, Handle, NewJob, Operation, Partition, Policy, QueueEngine, Submit,
+    Submitted, Tend, Tended,
+};
+use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
+
+use crate::lanes::Lanes;
+use crate::retry::RetryPolicy;
+
+/// How often a request is sent again whose reply was lost, before the caller hears of it.
+const REPEATS: u32 = 4;
+
+/// How many jobs a tend moves of each kind.
+const TEND_LIMIT: usize = 100;
+
+pub(crate) struct Link {
+    pub(crate) engine: Arc<dyn QueueEngine>,
+    /// Kept open for the engine: what a backend owns ends with its last handle.
+    store: Store,
+    pub(crate) partitions: Vec<Partition>,
+    pub(crate) settings: Settings,
+    lanes: Lanes,
+    repeats: RetryPolicy,
+    next: AtomicU32,
+    closed: AtomicBool,
+}
+
+/// What a queue's handle is configured with.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) lease: Duration,
+    pub(crate) max_payload: usize,
+    pub(crate) policy: Policy,
+    pub(crate) retry: RetryPolicy,
+}
+
+impl Link {
+    pub(crate) fn new(
+        engine: Arc<dyn QueueEngine>,
+        store: Store,
+        partitions: Vec<Partition>,
+        settings: Settings,
+    ) -> Self {
+        let repeats =
+            RetryPolicy::exponential(Duration::from_millis(50), Duration::from_millis(500));
+        Self {
+            engine,
+            store,
+            partitions,
+            settings,
+            lanes: Lanes::new(),
+            repeats,
+            next: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn serializer(&self) -> &Serializer {
+        self.store.serializer()
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.store.is_closed() {
+            return Err(Error::closed());
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the queue was closed"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn partition(&self, number: u32) -> Result<&Partition> {
+        let found = usize::try_from(number).ok().and_then(|index| self.partitions.get(index));
+        found.ok_or_else(|| {
+            let message = format!(
+                "partition {number} of a queue of {}; the job is of another queue",
+                self.partitions.len()
+            );
+            Error::new(ErrorKind::InvalidKey, message)
+        })
+    }
+
+    /// All partitions, beginning with another one each time, so that none is favoured.
+    pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Partition> + Clone {
+        let start = self.turn() % self.partitions.len().max(1);
+        self.partitions.iter().cycle().skip(start).take(self.partitions.len())
+    }
+
+    /// Rises by one each time.
+    pub(crate) fn turn(&self) -> usize {
+        usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub(crate) async fn submit(
+        &self,
+        partition: &Partition,
+        jobs: Vec<NewJob>,
+    ) -> Result<Vec<Submitted>> {
+        self.check_open()?;
+        let lane = self.lanes.take();
+        let request = Submit { lane: Some(lane.clone()), jobs };
+        let answer = self.insist(|| self.engine.submit(partition, request.clone())).await?;
+        self.lanes.give_back(lane);
+        Ok(answer)
+    }
+
+    pub(crate) async fn exchange(
+        &self,
+        partition: &Partition,
+        acks: Vec<Handle>,
+        operations: Vec<(Handle, Operation)>,
+        claim: Option<Claim>,
+    ) -> Result<Exchanged> {
+        let lane = self.lanes.take();
+        let policy = self.settings.policy;
+        let request = Exchange { lane: lane.clone(), acks, operations, claim, policy };
+        let answer = self.insist(|| self.engine.exchange(partition, request.clone())).await?;
+        self.lanes.give_back(lane);
+        Ok(answer)
+    }
+
+    pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
+        let request = Tend { limit: TEND_LIMIT, policy: self.settings.policy };
+        self.insist(|| self.engine.tend(partition, request)).await
+    }
+
+    /// Sends a request that does nothing twice, again and again while its reply is lost or the
+    /// store is away; bounded by [`REPEATS`] and the time that each call takes at most.
+    pub(crate) async fn insist<R, F, Fut>(&self, send: F) -> Result<R>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<R>>,
+    {
+        let mut attempt = 0;
+        loop {
+            let error = match send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            attempt += 1;
+            if attempt > REPEATS || !is_passing(&error) {
+                return Err(error);
+            }
+            tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
+            tokio::time::sleep(self.repeats.delay(attempt)).await;
+        }
+    }
+}
+
+fn is_passing(error: &Error) -> bool {
+    let lost = error.effect() == Effect::MaybeApplied;
+    match error.kind() {
+        ErrorKind::Connection | ErrorKind::Timeout => true,
+        ErrorKind::Conflict => !lost,
+        ErrorKind::Backend => lost,
+        _ => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! Runs jobs: claims for free slots, keeps leases alive, settles, stops gracefully.
+
+mod run;
+mod task;
+
+use std::fmt;
+use std::time::Duration;
+
+use kv_core::Result;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::delivery::Delivery;
+use crate::queue::Queue;
+
+/// Runs a handler on the jobs of a queue, a bounded number at a time.
+///
+/// - A handler that returns `Ok` has its job acked, unless it settled the delivery itself; one
+///   that returns an error, panics or takes too long has failed: its job is tried again as the
+///   queue's [`RetryPolicy`](crate::RetryPolicy) says, or buried when its budget is spent.
+/// - Jobs are claimed for free slots only. While a handler runs, its lease is renewed. If the
+///   lease is lost all the same, or the job cancelled, the handler is dropped at its next await.
+/// - While the store is away the worker waits, from 100 ms up to 5 s at a time, and goes on.
+///
+/// ```
+/// # use std::sync::atomic::{AtomicU32, Ordering};
+/// use kv_queue::{Queue, Worker};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+/// # let sum = AtomicU32::new(0);
+/// let queue = Queue::<u32>::open(&store, "numbers").await?;
+/// queue.enqueue_many(1..=10_u32).await?;
+/// let sum = std::sync::Arc::new(AtomicU32::new(0));
+/// let total = sum.clone();
+/// let summary = Worker::new(queue)
+///     .concurrency(4)
+///     .until_drained()
+///     .run(move |delivery| {
+///         let total = total.clone();
+///         async move {
+///             total.fetch_add(*delivery.payload(), Ordering::Relaxed);
+///             Ok::<(), std::io::Error>(())
+///         }
+///     })
+///     .await?;
+/// assert_eq!((summary.done, sum.load(Ordering::Relaxed)), (10, 55));
+/// # Ok::<(), kv_core::Error>(()) }).unwrap();
+/// ```
+pub struct Worker<T> {
+    queue: Queue<T>,
+    concurrency: usize,
+    stop: CancellationToken,
+    stop_within: Duration,
+    job_timeout: Option<Duration>,
+    until_drained: bool,
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerSummary {
+    /// Handlers that ended well.
+    pub done: u64,
+    /// Handlers that failed, panicked or took too long.
+    pub failed: u64,
+    /// Deliveries whose lease was lost or whose job was cancelled.
+    pub lost: u64,
+    /// Deliveries handed back at the stop.
+    pub handed_back: u64,
+}
+
+impl<T> Worker<T> {
+    /// A worker of 16 jobs at a time that runs until it is stopped.
+    pub fn new(queue: Queue<T>) -> Self {
+        Self {
+            queue,
+            concurrency: 16,
+            stop: CancellationToken::new(),
+            stop_within: Duration::from_secs(30),
+            job_timeout: None,
+            until_drained: false,
+        }
+    }
+
+    /// How many jobs run at a time; at least 1.
+    #[must_use]
+    pub fn concurrency(self, jobs: usize) -> Self {
+        Self { concurrency: jobs.max(1), ..self }
+    }
+
+    /// Stops gracefully when the token is cancelled: nothing more is claimed, running jobs may
+    /// end.
+    #[must_use]
+    pub fn stop_on(self, token: CancellationToken) -> Self {
+        Self { stop: token, ..self }
+    }
+
+    /// How long running jobs may take to end at a stop: 30 seconds unless set. Those that are
+    /// not done then are dropped and handed back, so that another worker gets them at once.
+    #[must_use]
+    pub fn stop_within(self, time: Duration) -> Self {
+        Self { stop_within: time, ..self }
+    }
+
+    /// A handler that takes longer has failed.
+    #[must_use]
+    pub fn job_timeout(self, time: Duration) -> Self {
+        Self { job_timeout: Some(time), ..self }
+    }
+
+    /// Ends when the queue is [drained](Queue::drained), jobs of other workers included.
+    #[must_use]
+    pub fn until_drained(self) -> Self {
+        Self { until_drained: true, ..self }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Worker<T> {
+    /// Runs the handler on one job after another, until it is stopped or the queue is drained.
+    ///
+    /// # Errors
+    /// One that waiting does not mend: `Closed`, `Auth`, and others that are not of the
+    /// connection, a full store or a timeout. Running jobs are given their time first.
+    ///
+    /// # Cancel safety
+    /// A dropped future drops the handlers; their jobs come back when their leases end. Stop by
+    /// the token instead.
+    pub async fn run<H, Fut, E>(self, handler: H) -> Result<WorkerSummary>
+    where
+        H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        run::run(self, handler).await
+    }
+}
+
+impl<T> fmt::Debug for Worker<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("queue", &self.queue)
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! The queue's guarantees, each shown on every engine: native in memory, and the generic one on
+//! memory and on Redis.
+
+mod bench;
+mod contract;
+mod worker;
+
+use bench::Bench;
+
+/// One test for each guarantee and engine, each reported by its own name.
+macro_rules! on_every_engine {
+    ($($module:ident :: $case:ident),* $(,)?) => {
+        on_every_engine!(@ native_in_memory, Bench::memory(), $($module::$case),*);
+        on_every_engine!(@ generic_in_memory, Bench::generic(), $($module::$case),*);
+        on_every_engine!(@ generic_on_redis, Bench::redis().await, $($module::$case),*);
+    };
+    (@ $engine:ident, $bench:expr, $($module:ident :: $case:ident),*) => {
+        mod $engine {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $case() {
+                $module::$case(&$bench).await;
+            })*
+        }
+    };
+}
+
+on_every_engine! {
+    contract::jobs_come_by_priority_and_then_in_order,
+    contract::a_job_that_is_acked_is_gone,
+    contract::a_delayed_job_comes_when_it_is_due,
+    contract::a_lease_that_ends_brings_the_job_back_and_fences_the_old_holder,
+    contract::an_extended_lease_keeps_the_job,
+    contract::a_retry_waits_and_the_budget_of_failures_buries,
+    contract::crashes_have_a_budget_of_their_own,
+    contract::a_snooze_charges_no_attempt,
+    contract::a_failed_job_is_kept_with_its_bytes_and_can_be_redriven,
+    contract::a_unique_key_holds_for_the_life_of_the_run,
+    contract::a_unique_key_of_a_live_job_is_free_when_it_is_done,
+    contract::a_unique_window_ends_with_time,
+    contract::a_checkpoint_survives_a_crash_and_a_stale_one_is_refused,
+    contract::progress_renews_the_budget_of_failures,
+    contract::a_payload_that_does_not_decode_is_set_aside_with_its_bytes,
+    contract::a_payload_beyond_the_limit_is_refused_with_the_limit,
+    contract::a_cancelled_job_is_gone_and_its_worker_is_told,
+    contract::a_paused_queue_delivers_nothing_until_resumed,
+    contract::peek_size_and_clear_see_what_waits,
+    contract::a_closed_queue_says_so_and_its_jobs_stay,
+    contract::a_queue_ends_with_its_store,
+    contract::another_number_of_partitions_is_refused,
+    contract::queues_in_other_namespaces_are_other_queues,
+    contract::a_queue_cannot_be_seen_or_touched_through_the_store,
+    contract::drained_is_exact_across_partitions,
+    contract::a_dropped_dequeue_leaves_its_jobs_no_longer_than_a_lease,
+    contract::many_jobs_in_many_partitions_arrive_once_each,
+    contract::a_job_that_is_too_old_is_a_dead_letter,
+    worker::every_job_is_done_once_and_the_end_is_seen,
+    worker::a_handler_that_fails_is_tried_again_and_then_buried,
+    worker::a_panic_and_a_timeout_are_failures_and_free_the_slot,
+    worker::jobs_that_submit_others_are_waited_for,
+    worker::a_stop_ends_what_runs_and_claims_no_more,
+    worker::what_does_not_end_in_time_is_handed_back_at_once,
+    worker::no_more_jobs_run_at_a_time_than_allowed,
+    worker::a_worker_that_waits_is_woken_by_a_job,
+    worker::a_handler_that_settles_itself_is_not_settled_again,
+}
+
+#[tokio::test]
+async fn a_queue_keeps_the_store_open_that_it_was_opened_on() {
+    let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    let queue = kv_queue::Queue::<u32>::open(&store, "kept").await.unwrap();
+    drop(store);
+    queue.enqueue(7).await.unwrap();
+    assert_eq!(queue.dequeue(1).await.unwrap().len(), 1);
+}

@@ -1,0 +1,161 @@
+//! What a worker promises.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use kv_queue::{CancellationToken, Delivery, Queue, RetryPolicy, Worker};
+use tokio::sync::Semaphore;
+
+use crate::bench::Bench;
+
+type Done = Result<(), String>;
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+async fn queue(bench: &Bench, max_failures: u32) -> Queue<u32> {
+    let builder = bench.builder().partitions(2).max_failures(max_failures);
+    builder.retry(RetryPolicy::fixed(AT_ONCE)).open(&bench.store).await.unwrap()
+}
+
+/// A number that tasks count up together.
+fn counter() -> (Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let counter = Arc::new(AtomicUsize::new(0));
+    (Arc::clone(&counter), counter)
+}
+
+pub(crate) async fn every_job_is_done_once_and_the_end_is_seen(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue_many(1..=100_u32).await.unwrap();
+    let (sum, add) = counter();
+    let worker = Worker::new(queue.clone()).concurrency(8).until_drained();
+    let run = worker.run(move |delivery: Delivery<u32>| {
+        add.fetch_add(*delivery.payload() as usize, SeqCst);
+        async { Done::Ok(()) }
+    });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.failed, sum.load(SeqCst)), (100, 0, 5_050));
+    assert!(queue.drained().await.unwrap());
+}
+
+pub(crate) async fn a_handler_that_fails_is_tried_again_and_then_buried(bench: &Bench) {
+    let queue = queue(bench, 3).await;
+    queue.enqueue(7).await.unwrap();
+    let run = Worker::new(queue.clone())
+        .until_drained()
+        .run(|delivery| async move { Done::Err(format!("attempt {}", delivery.attempt())) });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.failed), (0, 3));
+    let letters = queue.dead_letters(9).await.unwrap();
+    assert_eq!((letters.len(), &*letters[0].reason), (1, "attempt 3"));
+}
+
+pub(crate) async fn a_panic_and_a_timeout_are_failures_and_free_the_slot(bench: &Bench) {
+    let queue = queue(bench, 1).await;
+    queue.enqueue_many([0, 1, 2]).await.unwrap();
+    let worker = Worker::new(queue.clone()).concurrency(1).until_drained();
+    let run = worker.job_timeout(Duration::from_millis(20)).run(|delivery| async move {
+        match delivery.payload() {
+            0 => panic!("as a test of panics asks for"),
+            1 => std::future::pending().await,
+            _ => Done::Ok(()),
+        }
+    });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.failed), (1, 2));
+    let mut reasons: Vec<_> =
+        queue.dead_letters(9).await.unwrap().into_iter().map(|letter| letter.reason).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["the handler panicked", "took longer than 20ms"]);
+}
+
+pub(crate) async fn jobs_that_submit_others_are_waited_for(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue(6).await.unwrap();
+    let submit = queue.clone();
+    let run = Worker::new(queue.clone()).until_drained().run(move |delivery| {
+        let submit = submit.clone();
+        async move {
+            let depth = *delivery.payload();
+            let children = (0..2).filter(|_| depth > 0).map(|_| depth - 1);
+            submit.enqueue_many(children).await.map(drop)
+        }
+    });
+    assert_eq!(run.await.unwrap().done, 127);
+}
+
+pub(crate) async fn a_stop_ends_what_runs_and_claims_no_more(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue_many([1, 2, 3]).await.unwrap();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let worker = Worker::new(queue.clone()).concurrency(1).stop_on(stop);
+    let run = worker.run(move |_| {
+        stopped.cancel();
+        async {
+            tokio::task::yield_now().await;
+            Done::Ok(())
+        }
+    });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.handed_back), (1, 0));
+    let stats = queue.stats().await.unwrap();
+    assert_eq!((stats.ready, stats.leased, stats.done), (2, 0, 1));
+}
+
+pub(crate) async fn what_does_not_end_in_time_is_handed_back_at_once(bench: &Bench) {
+    let queue = queue(bench, 1).await;
+    queue.enqueue(7).await.unwrap();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let worker = Worker::new(queue.clone()).stop_on(stop).stop_within(Duration::from_millis(5));
+    let run = worker.run(move |_| {
+        stopped.cancel();
+        std::future::pending::<Done>()
+    });
+    assert_eq!(run.await.unwrap().handed_back, 1);
+    let again = queue.dequeue(1).await.unwrap().pop().unwrap();
+    assert_eq!(again.attempt(), 1, "no attempt is charged");
+}
+
+pub(crate) async fn no_more_jobs_run_at_a_time_than_allowed(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue_many(0..60_u32).await.unwrap();
+    let slots = Arc::new(Semaphore::new(4));
+    let run = Worker::new(queue.clone()).concurrency(4).until_drained().run(move |_| {
+        let slots = Arc::clone(&slots);
+        async move {
+            let slot = slots.try_acquire().map_err(|_| "a fifth job runs".to_owned())?;
+            tokio::task::yield_now().await;
+            drop(slot);
+            Done::Ok(())
+        }
+    });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.failed), (60, 0));
+}
+
+pub(crate) async fn a_worker_that_waits_is_woken_by_a_job(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let worker = Worker::new(queue.clone()).stop_on(stop);
+    let running = tokio::spawn(worker.run(move |_| {
+        stopped.cancel();
+        async { Done::Ok(()) }
+    }));
+    tokio::task::yield_now().await;
+    queue.enqueue(7).await.unwrap();
+    assert_eq!(running.await.unwrap().unwrap().done, 1);
+}
+
+pub(crate) async fn a_handler_that_settles_itself_is_not_settled_again(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue(7).await.unwrap();
+    let run = Worker::new(queue.clone()).until_drained().run(|delivery| async move {
+        delivery.fail("by itself").await.map_err(|error| error.to_string())
+    });
+    assert_eq!(run.await.unwrap().lost, 0);
+    let stats = queue.stats().await.unwrap();
+    assert_eq!((stats.dead, stats.done), (1, 0));
+}
