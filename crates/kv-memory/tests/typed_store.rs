@@ -1,5 +1,7 @@
 //! `kv_core::Store`, typed and on a real backend.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

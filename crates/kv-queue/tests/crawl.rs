@@ -1,5 +1,7 @@
 //! The crawl as a person runs it: the built program, a real tree, a real server, real kills.
 
+#![cfg(test)]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -33,10 +33,15 @@ fn not_inherited(manifest: &Table) -> Vec<String> {
     }
     for section in DEPENDENCIES {
         let entries = manifest.get(section).and_then(Value::as_table).into_iter().flatten();
-        let own = entries.filter(|(_, entry)| !inherits(Some(entry)));
+        let own = entries.filter(|(_, entry)| names_a_version(entry));
         found.extend(own.map(|(name, _)| format!("{name} has a version of its own")));
     }
     found
+}
+
+/// A path alone names none: so a crate turns on its own features for its tests.
+fn names_a_version(entry: &Value) -> bool {
+    !inherits(Some(entry)) && (entry.get("path").is_none() || entry.get("version").is_some())
 }
 
 fn inherits(value: Option<&Value>) -> bool {
@@ -58,6 +63,8 @@ mod tests {
         [dependencies]
         serde.workspace = true
         tokio = { workspace = true, features = [\"sync\"] }
+        [dev-dependencies]
+        itself = { path = \".\", features = [\"testing\"] }
     ";
 
     fn found(text: &str) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! The queue's guarantees, each shown on every engine: native in memory, and the generic one on
 //! memory and on Redis.
 
+#![cfg(test)]
+
 mod bench;
 mod contract;
 mod worker;
