@@ -33,6 +33,7 @@ pub(crate) async fn set_many<S: KeyValueStore + ?Sized>(
     entries: Vec<(String, Bytes)>,
     lifetime: Lifetime,
 ) -> Result<()> {
+    lifetime.as_millis()?;
     for (done, (key, value)) in entries.into_iter().enumerate() {
         let write = Write::ALWAYS.lifetime(lifetime);
         let outcome = store.set(&key, value, write).await;

@@ -1,0 +1,180 @@
+//! Two backends under the same random operations.
+
+mod generate;
+mod life;
+mod operation;
+mod sequence;
+mod shrink;
+mod side;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use self::sequence::Sequence;
+use self::shrink::{Item, Shrinker};
+use self::side::Side;
+use crate::{Backend, Failure, Trial};
+
+/// The longest step between two operations, in milliseconds.
+///
+/// Steps are even and lifetimes odd, so that no operation falls on the one millisecond, the very
+/// end of a lifetime, in which backends may differ by their [grace](Backend::grace).
+const LONGEST_STEP: u64 = 20;
+
+/// How much is compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison {
+    seed: u64,
+    sequences: usize,
+    steps: usize,
+    together: usize,
+}
+
+impl Comparison {
+    /// 1,000 sequences of 50 operations, 250 at a time, all made of this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, sequences: 1_000, steps: 50, together: 250 }
+    }
+
+    /// How many sequences of operations, each on keys of its own.
+    #[must_use]
+    pub const fn sequences(self, sequences: usize) -> Self {
+        Self { sequences, ..self }
+    }
+
+    /// How many operations each sequence has.
+    #[must_use]
+    pub const fn steps(self, steps: usize) -> Self {
+        Self { steps, ..self }
+    }
+
+    /// How many sequences run side by side, from one step of the time to the next: they share the
+    /// round trips of a server. At least one.
+    #[must_use]
+    pub const fn together(self, together: usize) -> Self {
+        Self { together, ..self }
+    }
+}
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Operations that both answered alike.
+    pub operations: u64,
+    /// Those among them that were about a key whose time had ended and that nobody had written or
+    /// deleted since.
+    pub touching_expired: u64,
+}
+
+/// Drives a store of each backend with the same random operations, and wants equal answers.
+///
+/// Every verb takes part, also in batches, with conditions on versions that were read before, with
+/// short, huge, tiny and zero lifetimes, on few keys. Time is stepped on both between any two
+/// operations. Values and kinds of errors have to be equal; versions count by what they do. Every
+/// value is written once, and no version is used after a touch: where A-B-A or a touch changes a
+/// version, stores may differ.
+///
+/// Both backends need time that stands still between the steps, and the same capabilities.
+///
+/// # Errors
+/// The first difference, with the seed, and the shortest sequence found that shows it.
+///
+/// # Cancel safety
+/// The stores may be left in any state; they are used for nothing else.
+pub async fn compare<A: Backend, B: Backend>(
+    left: &A,
+    right: &B,
+    comparison: Comparison,
+) -> Result<Report, Failure> {
+    let (left, right) = (Trial::new(left).await?, Trial::new(right).await?);
+    if left.capabilities() != right.capabilities() {
+        let (left, right) = (left.capabilities(), right.capabilities());
+        return Err(Failure::new(format!("the backends declare {left:?} and {right:?}")));
+    }
+    let mut report = Report::default();
+    let mut first = 0;
+    while first < comparison.sequences {
+        let together = comparison.together.max(1).min(comparison.sequences - first);
+        let numbers = first..first + together;
+        let ran = Batch { left: &left, right: &right, comparison }.run(numbers).await?;
+        report.operations += ran.operations;
+        report.touching_expired += ran.touching_expired;
+        first += together;
+    }
+    Ok(report)
+}
+
+/// Sequences that run side by side.
+struct Batch<'t> {
+    left: &'t Trial<'t>,
+    right: &'t Trial<'t>,
+    comparison: Comparison,
+}
+
+impl Batch<'_> {
+    async fn run(&self, numbers: std::ops::Range<usize>) -> Result<Report, Failure> {
+        let Comparison { seed, steps, .. } = self.comparison;
+        let mut time = fastrand::Rng::with_seed(seed ^ (numbers.start as u64).rotate_right(17));
+        let mut sequences: Vec<Sequence> = numbers.map(|number| self.sequence(number)).collect();
+        let (mut now, mut pauses) = (0, Vec::new());
+        for _ in 0..steps {
+            sequences = step(sequences, now).await?;
+            if let Some(differing) = sequences.iter().find(|sequence| sequence.differs()) {
+                return Err(self.explain(differing, &pauses).await);
+            }
+            let pause = 2 * time.u64(0..=LONGEST_STEP / 2);
+            self.advance(pause);
+            (now, pauses) = (now + pause, [pauses, vec![pause]].concat());
+        }
+        let mut report = Report::default();
+        for sequence in &sequences {
+            report.operations += sequence.operations();
+            report.touching_expired += sequence.touching_expired();
+            sequence.clean_up().await?;
+        }
+        Ok(report)
+    }
+
+    fn sequence(&self, number: usize) -> Sequence {
+        let prefix = format!("q{number}:");
+        let side = |trial: &Trial<'_>| Side::new(Arc::clone(trial.store()), &prefix);
+        Sequence::new(self.comparison.seed, number, side(self.left), side(self.right))
+    }
+
+    fn advance(&self, ms: u64) {
+        let by = Duration::from_millis(ms);
+        self.left.advance(by);
+        self.right.advance(by);
+    }
+
+    async fn explain(&self, sequence: &Sequence, pauses: &[u64]) -> Failure {
+        let mut script = Vec::new();
+        for (number, operation) in sequence.script().iter().enumerate() {
+            script.push(Item::Do(operation.clone()));
+            script.extend(pauses.get(number).map(|ms| Item::Pause(*ms)));
+        }
+        let told = Shrinker::new(self.left, self.right).explain(script).await;
+        let (seed, number) = (self.comparison.seed, sequence.number());
+        Failure::new(format!("seed {seed}, sequence {number}: {}\n{told}", sequence.difference()))
+    }
+}
+
+/// One operation of each sequence, all at the same time.
+async fn step(sequences: Vec<Sequence>, now: u64) -> Result<Vec<Sequence>, Failure> {
+    let mut running = JoinSet::new();
+    for mut sequence in sequences {
+        running.spawn(async move {
+            sequence.step(now).await;
+            sequence
+        });
+    }
+    let mut done = Vec::with_capacity(running.len());
+    while let Some(sequence) = running.join_next().await {
+        done.push(sequence?);
+    }
+    // So that a seed leads to the same report whatever ended first.
+    done.sort_unstable_by_key(Sequence::number);
+    Ok(done)
+}

@@ -1,0 +1,80 @@
+//! Why a case failed, and where.
+
+use std::fmt;
+use std::panic::Location;
+
+/// What a case found, and the line of the suite that found it.
+#[derive(Clone)]
+pub struct Failure {
+    message: String,
+    at: &'static Location<'static>,
+}
+
+impl Failure {
+    /// A failure found on the caller's line.
+    #[track_caller]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), at: Location::caller() }
+    }
+
+    /// The same, with what was being tried put before it.
+    pub(crate) fn during(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+}
+
+impl From<kv_core::Error> for Failure {
+    /// An error where the contract wants success.
+    #[track_caller]
+    fn from(error: kv_core::Error) -> Self {
+        Self::new(format!("unexpected error of kind {:?}: {error}", error.kind()))
+    }
+}
+
+impl From<tokio::task::JoinError> for Failure {
+    #[track_caller]
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::new(format!("a concurrent part ended badly: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}:{})", self.message, self.at.file(), self.at.line())
+    }
+}
+
+// A failed test prints its error with `Debug`: the message should be readable there.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Fails the case unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err($crate::Failure::new(format!($($message)+)));
+        }
+    };
+}
+
+/// Fails the case unless both are equal; the message says what was looked at.
+macro_rules! ensure_eq {
+    ($got:expr, $expected:expr, $($message:tt)+) => {
+        match (&$got, &$expected) {
+            (got, expected) => {
+                if *got != *expected {
+                    let what = format!($($message)+);
+                    let text = format!("{what}: got {got:?}, expected {expected:?}");
+                    return Err($crate::Failure::new(text));
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {ensure, ensure_eq};

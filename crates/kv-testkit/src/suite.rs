@@ -1,0 +1,300 @@
+//! The list of cases, and how one is run.
+
+use std::io::Write as _;
+use std::pin::Pin;
+use std::time::Duration;
+
+use kv_core::Capabilities;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{Backend, Failure, Trial, refusals};
+
+/// How long a case may take before it counts as hanging; none needs a hundredth of it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Calls a macro with the name of every case. The only list there is: the table of [`cases`] and
+/// the tests of [`conformance!`](crate::conformance) are both made of it.
+///
+/// Each name stands under what it needs to be declared: none, `TTL`, `CONDITIONS`, `COUNTERS`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_case {
+    ([$($callback:tt)*] $($argument:expr)?) => {
+        $($callback)*! {
+            [$($argument)?]
+            values [] {
+                a_missing_key_is_none
+                a_value_is_read_back_byte_for_byte
+                an_empty_value_exists
+                set_overwrites
+                delete_tells_whether_it_removed_the_key
+                the_fast_path_agrees_with_get
+                keys_of_every_shape_are_kept_apart
+                a_value_is_never_seen_half_written
+            }
+            lifetime [TTL] {
+                set_clears_the_lifetime
+                keep_keeps_the_lifetime
+                an_expired_key_leaves_no_lifetime_to_keep
+                a_passed_deadline_does_not_end_a_later_value
+                the_time_left_counts_down_in_milliseconds
+                a_part_of_a_millisecond_is_rounded_up
+                a_huge_lifetime_is_clamped
+                a_zero_lifetime_is_refused_and_changes_nothing
+            }
+            lifetime [] {
+                keep_on_a_new_key_never_expires
+            }
+            expired [TTL] {
+                a_key_is_there_until_its_last_millisecond
+                an_expired_key_is_invisible_to_reads
+                an_expired_key_is_invisible_to_scans
+                an_expired_key_is_invisible_to_deletes
+                an_expired_key_is_invisible_to_batches
+            }
+            expired [TTL CONDITIONS] {
+                an_expired_key_is_invisible_to_take
+                an_expired_key_is_invisible_to_touch
+                an_expired_key_is_absent_for_conditions
+            }
+            expired [TTL COUNTERS] {
+                an_expired_counter_starts_anew
+            }
+            conditions [CONDITIONS] {
+                absent_writes_only_where_nothing_is
+                present_writes_only_where_something_is
+                a_version_matches_only_the_state_it_names
+                a_version_matches_nothing_once_its_key_is_deleted
+                a_write_tells_the_version_that_the_next_read_gives
+                delete_checks_its_condition
+            }
+            conditions [TTL CONDITIONS] {
+                a_condition_that_fails_keeps_the_lifetime
+            }
+            take [CONDITIONS] {
+                take_returns_the_entry_and_removes_it
+                one_of_many_concurrent_takes_gets_the_entry
+            }
+            touch [TTL CONDITIONS] {
+                touch_changes_the_lifetime_and_not_the_value
+                touch_with_keep_changes_nothing
+                touch_of_a_missing_key_is_false
+                touch_refuses_a_zero_lifetime
+                touch_clamps_a_huge_lifetime
+            }
+            races [CONDITIONS] {
+                one_of_many_concurrent_creations_wins
+                concurrent_compare_and_set_loses_no_update
+                a_value_and_its_version_belong_together
+            }
+            counters [COUNTERS] {
+                a_counter_starts_at_zero_and_is_decimal_text
+                an_increment_counts_on_from_a_number_that_was_set
+                an_increment_of_text_is_wrong_type_and_changes_nothing
+                an_increment_that_overflows_is_wrong_type_and_changes_nothing
+                each_of_many_concurrent_increments_counts
+            }
+            counters [TTL COUNTERS] {
+                the_lifetime_of_an_increment_applies_on_creation_only
+                an_increment_refuses_a_zero_lifetime
+                an_increment_clamps_a_huge_lifetime
+            }
+            counters [CONDITIONS COUNTERS] {
+                an_increment_changes_the_version
+            }
+            many [] {
+                get_many_answers_in_the_order_of_its_keys
+                set_many_writes_every_pair_in_order
+                delete_many_counts_each_key_once
+            }
+            many [TTL] {
+                set_many_gives_every_key_the_lifetime
+                set_many_clears_or_keeps_the_lifetime_as_told
+                set_many_refuses_a_zero_lifetime_before_it_writes
+            }
+            batches [] {
+                a_batch_runs_in_order_and_answers_in_kind
+                an_error_in_a_batch_leaves_the_others
+                an_empty_batch_has_no_answers
+                a_batch_of_a_thousand_is_answered_in_full
+            }
+            batches [CONDITIONS] {
+                a_batch_checks_conditions
+            }
+            batches [TTL CONDITIONS] {
+                a_batch_touches
+            }
+            batches [TTL COUNTERS] {
+                a_batch_increments
+            }
+            scan [] {
+                a_scan_of_an_empty_store_ends
+                a_scan_shows_the_keys_that_match_and_no_other
+                a_scan_reads_patterns_as_redis_does
+                a_scan_matches_awkward_keys_literally
+                a_scan_comes_in_bounded_pages
+                a_scan_visits_every_key_that_stays
+                a_scan_takes_any_limit
+                a_foreign_cursor_is_an_error
+            }
+            lifecycle [] {
+                a_store_answers_a_ping
+                figures_can_be_asked_for
+                the_stores_clock_follows_its_time
+                a_closed_store_refuses_every_call
+                closing_again_does_nothing
+                closing_reaches_every_handle
+            }
+            drops [] {
+                a_dropped_call_leaves_the_store_working
+                a_dropped_write_is_whole_or_absent
+            }
+            drops [COUNTERS] {
+                a_dropped_increment_counts_once_at_most
+            }
+            declared [] {
+                what_is_not_declared_is_refused
+            }
+            typed [] {
+                namespaces_do_not_see_each_other
+                no_pattern_reaches_out_of_its_namespace
+                a_closed_typed_store_refuses_every_verb
+                reserved_keys_are_refused_by_every_verb
+                reserved_keys_are_hidden_from_scans
+                typed_keys_are_sorted_and_each_comes_once
+                typed_batches_answer_as_single_calls_do
+            }
+            typed [TTL] {
+                the_default_lifetime_applies_where_none_is_named
+            }
+            typed [COUNTERS] {
+                counters_live_apart_from_typed_values
+            }
+            typed [CONDITIONS] {
+                an_update_loses_no_other_update
+                a_typed_take_gives_the_value_once
+            }
+        }
+    };
+}
+
+/// Makes one `#[test]` of each case, for the backend that the expression gives.
+///
+/// The expression is evaluated once for each test, outside any runtime. See the
+/// [crate](crate#one-line-per-backend) for a whole example.
+#[macro_export]
+macro_rules! conformance {
+    ($backend:expr) => {
+        $crate::for_each_case!([$crate::one_test_per_case] $backend);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! one_test_per_case {
+    ([$backend:expr] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
+        $crate::one_test_per_case!(@flat [$backend] $($($name)*)*);
+    };
+    // The backend's expression cannot be repeated at the depth of the names: one at a time.
+    (@flat [$backend:expr]) => {};
+    (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
+        #[test]
+        fn $name() -> Result<(), $crate::Failure> {
+            $crate::run_case(stringify!($name), &$backend)
+        }
+        $crate::one_test_per_case!(@flat [$backend] $($rest)*);
+    };
+}
+
+/// What a case is run as.
+type Run = for<'t> fn(&'t Trial<'t>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+
+/// One rule of the contract, as a check that can be run on any backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    name: &'static str,
+    needs: Capabilities,
+    run: Run,
+}
+
+impl Case {
+    /// The rule in words, with underscores.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What a store must declare for the rule to concern it.
+    pub fn needs(&self) -> Capabilities {
+        self.needs
+    }
+
+    /// Tries the rule on a fresh store. Where the store does not declare what the rule needs, its
+    /// refusals are tried instead, and standard error says so.
+    ///
+    /// # Errors
+    /// What the case found wrong.
+    ///
+    /// # Cancel safety
+    /// The store may be left in any state; it is used for nothing else.
+    pub async fn run<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
+        let trial = Trial::new(backend).await?;
+        let missing = refusals::missing(&trial, self.needs);
+        if missing.is_empty() {
+            return (self.run)(&trial).await;
+        }
+        let what = missing.join(" and ");
+        announce(self.name, &format!("{what} not declared; tried the refusal"));
+        refusals::check(&trial, &missing).await
+    }
+}
+
+/// Past the capture of a test's output: a rule that was not tried as it stands is never silent.
+pub(crate) fn announce(case: &str, why: &str) {
+    let line = format!("kv-testkit: {case}: skipped: {why}\n");
+    // A closed standard error is no reason to fail.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+macro_rules! table {
+    ([] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
+        vec![$(table!(@group $group [$($need)*] $($name)*)),*].concat()
+    };
+    (@group $group:ident $needs:tt $($name:ident)*) => {
+        vec![$(Case {
+            name: stringify!($name),
+            needs: table!(@needs $needs),
+            run: |trial| Box::pin(crate::cases::$group::$name(trial)),
+        }),*]
+    };
+    (@needs [$($need:ident)*]) => { Capabilities::NONE $(| Capabilities::$need)* };
+}
+
+/// Every case of the suite.
+///
+/// ```
+/// let cases = kv_testkit::cases();
+/// assert!(cases.iter().any(|case| case.name() == "set_overwrites"));
+/// ```
+pub fn cases() -> Vec<Case> {
+    for_each_case!([table])
+}
+
+/// A runtime as the suite uses it: several threads, so that races can happen, and timers.
+///
+/// # Errors
+/// When the system has no threads left.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(4).enable_all().build()
+}
+
+/// Runs the case of this name: what each test of [`conformance!`](crate::conformance) does.
+///
+/// # Errors
+/// What the case found wrong, or that it took longer than 120 s.
+pub fn run_case<B: Backend>(name: &str, backend: &B) -> Result<(), Failure> {
+    let known = cases().into_iter().find(|case| case.name == name);
+    let case = known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))?;
+    let runtime = runtime().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
+    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, case.run(backend)).await });
+    ended.map_err(|_| Failure::new(format!("{name}: no end after {PATIENCE:?}")))?
+}

@@ -1,0 +1,98 @@
+//! Each rule has a store that breaks it and nothing else on purpose; its case must say so.
+
+mod contents;
+mod fault;
+mod verbs;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::BoxError;
+use kv_testkit::{Backend, Case, ManualClock, cases};
+
+pub(crate) use fault::Fault;
+use fault::PLANTED;
+use verbs::Broken;
+
+/// Rules that belong to `kv_core::Store` alone: no backend can break them.
+const STORES_OWN: [&str; 3] = [
+    "a_closed_typed_store_refuses_every_verb",
+    "reserved_keys_are_refused_by_every_verb",
+    "reserved_keys_are_hidden_from_scans",
+];
+
+/// Makes stores with one fault, or none.
+pub(crate) struct Plant {
+    fault: Option<Fault>,
+    clock: ManualClock,
+}
+
+impl Plant {
+    pub(crate) fn new(fault: Option<Fault>) -> Self {
+        Self { fault, clock: ManualClock::new() }
+    }
+}
+
+impl Backend for Plant {
+    type Store = Arc<Broken>;
+
+    async fn fresh(&self) -> Result<Arc<Broken>, BoxError> {
+        Ok(Arc::new(Broken::new(self.fault, self.clock.clone())))
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn another(&self, store: &Arc<Broken>) -> Option<Arc<Broken>> {
+        Some(Arc::new(store.another()))
+    }
+}
+
+mod without_a_fault {
+    kv_testkit::conformance!(super::Plant::new(None));
+}
+
+fn case(name: &str) -> Case {
+    let found = cases().into_iter().find(|case| case.name() == name);
+    found.unwrap_or_else(|| panic!("there is no case {name}"))
+}
+
+/// On one thread, so that a race is lost every time or never.
+fn is_caught(fault: Fault, name: &str) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(case(name).run(&Plant::new(Some(fault)))).is_err()
+}
+
+#[test]
+fn every_planted_fault_is_caught_by_the_case_of_its_rule() {
+    let missed: Vec<_> = PLANTED.iter().filter(|(fault, name)| !is_caught(*fault, name)).collect();
+    assert!(missed.is_empty(), "not caught: {missed:#?}");
+}
+
+#[test]
+fn a_store_whose_walks_repeat_keys_is_sound() {
+    let wrong: Vec<&str> =
+        cases().iter().map(Case::name).filter(|name| is_caught(Fault::ScanRepeats, name)).collect();
+    assert!(wrong.is_empty(), "refused by {wrong:?}");
+}
+
+#[test]
+fn every_case_has_a_fault_that_it_is_proven_on() {
+    let proven: BTreeSet<&str> = PLANTED.iter().map(|(_, name)| *name).chain(STORES_OWN).collect();
+    let listed: BTreeSet<&str> = cases().iter().map(Case::name).collect();
+    assert_eq!(proven, listed);
+}
+
+#[test]
+fn every_case_has_a_name_of_its_own() {
+    let names: BTreeSet<&str> = cases().iter().map(Case::name).collect();
+    assert_eq!(names.len(), cases().len());
+}
+
+#[test]
+fn a_case_that_does_not_exist_is_a_failure() {
+    let failure = kv_testkit::run_case("no_such_rule", &Plant::new(None)).unwrap_err();
+    assert!(failure.to_string().contains("no_such_rule"));
+}
