@@ -1,0 +1,219 @@
+//! The library's errors and the server's, in terms of what a caller can do.
+//!
+//! No text of the server is shown: some of its errors repeat a command's arguments. Of what the
+//! library says, only the causes of broken connections are.
+
+use fred::error::{Error as FredError, ErrorKind as FredKind};
+use kv_core::{Error, ErrorKind};
+
+use super::request::Access;
+
+/// The library's words for a command that found no connection: it was never written.
+const NOT_ROUTED: &str = "Failed to route command.";
+
+/// What the server calls an error: the first word of its reply, which is in capitals. The
+/// library's own texts begin otherwise.
+fn code(error: &FredError) -> Option<&str> {
+    let word = error.details().split_whitespace().next()?;
+    let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
+    (word.len() > 1 && capitals).then_some(word)
+}
+
+/// The server answered, if only to refuse.
+pub(super) fn is_reply(error: &FredError) -> bool {
+    code(error).is_some()
+}
+
+/// The connection was lost just now.
+pub(super) fn is_lost_connection(error: &FredError) -> bool {
+    *error.kind() == FredKind::IO || error.details() == NOT_ROUTED
+}
+
+/// The server does not know the script; it executed nothing.
+pub(super) fn is_unknown_script(error: &FredError) -> bool {
+    code(error) == Some("NOSCRIPT")
+}
+
+/// Nothing came back in time.
+pub(super) fn is_timeout(error: &FredError) -> bool {
+    *error.kind() == FredKind::Timeout
+}
+
+/// The connection broke, so the next attempt may find another one.
+pub(super) fn is_broken_connection(error: &FredError) -> bool {
+    code(error).is_none()
+        && match error.kind() {
+            FredKind::IO
+            | FredKind::Canceled
+            | FredKind::Routing
+            | FredKind::Protocol
+            | FredKind::Cluster
+            | FredKind::Sentinel
+            | FredKind::Unknown => true,
+            FredKind::Config
+            | FredKind::Auth
+            | FredKind::InvalidCommand
+            | FredKind::InvalidArgument
+            | FredKind::Url
+            | FredKind::Timeout
+            | FredKind::Parse
+            | FredKind::NotFound
+            | FredKind::Backpressure => false,
+        }
+}
+
+/// The error as a caller sees it.
+pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error {
+    if let Some(code) = code(error) {
+        return refused(code, error.details(), server);
+    }
+    let ours = match error.kind() {
+        FredKind::Timeout => timed_out(server),
+        FredKind::IO
+        | FredKind::Canceled
+        | FredKind::Routing
+        | FredKind::Protocol
+        | FredKind::Cluster
+        | FredKind::Sentinel
+        | FredKind::Unknown => broken(error, server),
+        FredKind::Auth => Error::new(ErrorKind::Auth, format!("{server} refuses the credentials")),
+        FredKind::Backpressure => return backpressure(server),
+        FredKind::Config | FredKind::Url => {
+            Error::new(ErrorKind::Config, format!("the connection to {server} cannot be set up"))
+        }
+        FredKind::InvalidCommand | FredKind::InvalidArgument => {
+            return Error::new(ErrorKind::Backend, "the command cannot be encoded");
+        }
+        FredKind::Parse | FredKind::NotFound => {
+            Error::new(ErrorKind::Backend, format!("{server} answered with an unexpected type"))
+        }
+    };
+    if access == Access::Read || error.details() == NOT_ROUTED {
+        ours
+    } else {
+        ours.maybe_applied()
+    }
+}
+
+fn broken(error: &FredError, server: &str) -> Error {
+    let ours = Error::new(ErrorKind::Connection, format!("the connection to {server} broke"));
+    if *error.kind() == FredKind::IO { ours.because(error.details()) } else { ours }
+}
+
+pub(super) fn timed_out(server: &str) -> Error {
+    Error::new(ErrorKind::Timeout, format!("no reply from {server} within the configured time"))
+}
+
+pub(super) fn unreachable(server: &str) -> Error {
+    Error::new(ErrorKind::Connection, format!("there is no connection to {server}"))
+}
+
+pub(super) fn backpressure(server: &str) -> Error {
+    let message = format!("too many commands wait for {server}; expected at most 10000");
+    Error::new(ErrorKind::Backpressure, message)
+}
+
+/// An error reply: the server did not execute the command.
+fn refused(code: &str, text: &str, server: &str) -> Error {
+    let (kind, what) = match code {
+        "WRONGTYPE" => (ErrorKind::WrongType, "the key holds another type than a string"),
+        "NOAUTH" => (ErrorKind::Auth, "the server asks for a password"),
+        "WRONGPASS" => (ErrorKind::Auth, "the server refuses the user or the password"),
+        "NOPERM" => (ErrorKind::Auth, "the server denies the command or the key to this user"),
+        "READONLY" => (ErrorKind::ReadOnly, "the server is a replica"),
+        "NOREPLICAS" => (ErrorKind::ReadOnly, "the server has too few replicas to write"),
+        "MISCONF" => (ErrorKind::ReadOnly, "the server cannot save to disk and takes no writes"),
+        "OOM" => (ErrorKind::OutOfMemory, "the server has reached its maxmemory"),
+        "LOADING" => (ErrorKind::Connection, "the server is still loading its data"),
+        "MASTERDOWN" => (ErrorKind::Connection, "the server has lost its primary"),
+        "CLUSTERDOWN" => (ErrorKind::Connection, "the cluster is down"),
+        "MOVED" | "ASK" => (ErrorKind::Config, "the key lives on another node of a cluster"),
+        "BUSY" => (ErrorKind::Backpressure, "the server is busy with a long script"),
+        "TRYAGAIN" => (ErrorKind::Backpressure, "the keys are being moved"),
+        "ERR" => plain(text),
+        _ => (ErrorKind::Backend, "the server refuses the command"),
+    };
+    Error::new(kind, format!("{what} ({code} from {server})"))
+}
+
+/// The errors that Redis gives no code of their own.
+fn plain(text: &str) -> (ErrorKind, &'static str) {
+    let known = [
+        ("ERR value is not an integer", ErrorKind::WrongType, "the key holds no 64-bit integer"),
+        (
+            "ERR increment or decrement would overflow",
+            ErrorKind::WrongType,
+            "the counter would leave the range of 64-bit integers",
+        ),
+        ("ERR DB index is out of range", ErrorKind::Config, "db does not exist on the server"),
+        ("ERR invalid DB index", ErrorKind::Config, "db does not exist on the server"),
+        ("ERR max number of clients", ErrorKind::Backpressure, "the server has too many clients"),
+        ("ERR unknown command", ErrorKind::Unsupported, "the server does not know the command"),
+        ("ERR invalid cursor", ErrorKind::InvalidKey, "the cursor is not one of this server's"),
+        ("ERR AUTH", ErrorKind::Auth, "the server refuses the credentials"),
+        ("ERR invalid password", ErrorKind::Auth, "the server refuses the password"),
+    ];
+    let found = known.into_iter().find(|(prefix, ..)| text.starts_with(prefix));
+    found.map_or((ErrorKind::Backend, "the server refuses the command"), |(_, kind, what)| {
+        (kind, what)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kv_core::Effect;
+
+    use super::*;
+
+    fn write(kind: FredKind, details: &'static str) -> Error {
+        convert(&FredError::new(kind, details), Access::Write, "host:1")
+    }
+
+    #[test]
+    fn an_error_reply_is_of_the_kind_of_its_code_and_changed_nothing() {
+        let cases = [
+            ("WRONGTYPE Operation against a key", ErrorKind::WrongType),
+            ("NOAUTH Authentication required.", ErrorKind::Auth),
+            ("WRONGPASS invalid username-password pair", ErrorKind::Auth),
+            ("NOPERM this user has no permissions", ErrorKind::Auth),
+            ("READONLY You can't write against a replica", ErrorKind::ReadOnly),
+            ("MISCONF Redis is configured to save", ErrorKind::ReadOnly),
+            ("OOM command not allowed", ErrorKind::OutOfMemory),
+            ("LOADING Redis is loading the dataset", ErrorKind::Connection),
+            ("BUSY Redis is busy running a script", ErrorKind::Backpressure),
+            ("TRYAGAIN Multiple keys request", ErrorKind::Backpressure),
+            ("ERR value is not an integer or out of range", ErrorKind::WrongType),
+            ("ERR max number of clients reached", ErrorKind::Backpressure),
+            ("ERR syntax error", ErrorKind::Backend),
+            ("ODDCODE whatever", ErrorKind::Backend),
+        ];
+        for (text, kind) in cases {
+            let error = write(FredKind::Unknown, text);
+            assert_eq!((error.kind(), error.effect()), (kind, Effect::NotApplied), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_write_without_a_reply_may_have_been_applied_and_a_read_never() {
+        for (kind, expected) in [
+            (FredKind::Timeout, ErrorKind::Timeout),
+            (FredKind::IO, ErrorKind::Connection),
+            (FredKind::Canceled, ErrorKind::Connection),
+            (FredKind::Unknown, ErrorKind::Connection),
+        ] {
+            let error = FredError::new(kind, "Something else.");
+            let (write, read) = (Access::Write, Access::Read);
+            assert_eq!(convert(&error, write, "h").kind(), expected);
+            assert_eq!(convert(&error, write, "h").effect(), Effect::MaybeApplied);
+            assert_eq!(convert(&error, read, "h").effect(), Effect::NotApplied);
+        }
+        assert_eq!(write(FredKind::Unknown, NOT_ROUTED).effect(), Effect::NotApplied);
+    }
+
+    #[test]
+    fn no_text_of_the_server_is_shown() {
+        let text = "ERR unknown command 'X', with args beginning with: 'canary'";
+        let error = write(FredKind::Unknown, text);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What is asked of a server and what it answers, in terms of no library.
+
+use bytes::Bytes;
+
+use crate::scripts::Script;
+
+/// One command.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Get(Bytes),
+    GetDel(Bytes),
+    Set { key: Bytes, value: Bytes, expiry: SetExpiry, only: Only },
+    IncrBy(Bytes, i64),
+    Exists(Bytes),
+    Pttl(Bytes),
+    Pexpire(Bytes, u64),
+    Del(Vec<Bytes>),
+    Mget(Vec<Bytes>),
+    Mset(Vec<(Bytes, Bytes)>),
+    Scan { cursor: String, pattern: String, count: u32 },
+    Script { script: &'static Script, key: Bytes, args: Vec<Bytes> },
+    Time,
+    Ping,
+    Info,
+}
+
+impl Request {
+    /// Whether it may be sent twice.
+    pub(crate) fn access(&self) -> Access {
+        match self {
+            Self::Get(_)
+            | Self::Exists(_)
+            | Self::Pttl(_)
+            | Self::Mget(_)
+            | Self::Scan { .. }
+            | Self::Time
+            | Self::Ping
+            | Self::Info => Access::Read,
+            Self::GetDel(_)
+            | Self::Set { .. }
+            | Self::IncrBy(..)
+            | Self::Pexpire(..)
+            | Self::Del(_)
+            | Self::Mset(_)
+            | Self::Script { .. } => Access::Write,
+        }
+    }
+
+    pub(crate) fn script(&self) -> Option<&'static Script> {
+        match self {
+            Self::Script { script, .. } => Some(script),
+            _ => None,
+        }
+    }
+}
+
+/// How SET treats the time to live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SetExpiry {
+    Never,
+    Keep,
+    Millis(u64),
+}
+
+/// When SET writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Only {
+    Always,
+    IfAbsent,
+    IfPresent,
+}
+
+/// Whether a request may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// A reply that is no error.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Nil,
+    Int(i64),
+    Data(Bytes),
+    List(Vec<Answer>),
+    /// Something that no command of ours is answered with.
+    Other,
+}

@@ -1,0 +1,40 @@
+//! The Redis backend: a [`KeyValueStore`](kv_core::KeyValueStore) on one Redis server.
+//!
+//! Values are plain strings that any client reads; a version is the value itself, compared on the
+//! server in a script. Connections, reconnecting and bounded time are the business of the private
+//! module `driver`; nothing of the driver's library appears in this crate's API.
+//!
+//! ```no_run
+//! use kv_core::{Bytes, KeyValueStore, Write};
+//! use kv_redis::{RedisConfig, RedisStore};
+//!
+//! # async fn example() -> kv_core::Result<()> {
+//! let store = RedisStore::connect(RedisConfig::from_url("redis://localhost:6379/0")?).await?;
+//! store.set("greeting", Bytes::from("hello"), Write::ALWAYS).await?;
+//! let entry = store.get("greeting").await?.expect("it was just written");
+//! assert_eq!(entry.value, "hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//! - Every call ends within [`RedisConfigBuilder::timeout`].
+//! - No write is sent twice. One whose request may have left and whose reply did not come is an
+//!   error that says [`MaybeApplied`](kv_core::Effect::MaybeApplied); after
+//!   [`NotApplied`](kv_core::Effect::NotApplied) nothing is sent any more. Reads are repeated
+//!   when a connection breaks.
+//! - While the server cannot be reached, calls fail at once; the connection comes back by itself,
+//!   with pauses of 0.1 to 5 seconds between the attempts.
+//! - A script that the server has forgotten is sent again, unnoticed by the caller.
+
+mod batch;
+mod config;
+mod driver;
+mod scan;
+mod scripts;
+mod stats;
+mod store;
+mod verbs;
+
+pub use config::{RedisConfig, RedisConfigBuilder};
+pub use store::RedisStore;

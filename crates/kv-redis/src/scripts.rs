@@ -1,0 +1,52 @@
+//! The scripts that make several steps one.
+//!
+//! In each the one write that can fail is the first, so an error means that nothing changed.
+
+/// A script, and the digest under which the server keeps it.
+///
+/// A digest that does not fit costs a round trip and nothing else: the server does not know it,
+/// and the script is sent whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub(crate) name: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) sha1: &'static str,
+}
+
+pub(crate) static SET_IF_VALUE: Script = Script {
+    name: "set_if_value",
+    source: include_str!("scripts/set_if_value.lua"),
+    sha1: "a2173fe94b54170d0101232c481d7e329f514b26",
+};
+
+pub(crate) static DELETE_IF_VALUE: Script = Script {
+    name: "delete_if_value",
+    source: include_str!("scripts/delete_if_value.lua"),
+    sha1: "c118f988bc55ea57fe9f7c26c6ed47db9cf358fe",
+};
+
+pub(crate) static PERSIST: Script = Script {
+    name: "persist",
+    source: include_str!("scripts/persist.lua"),
+    sha1: "fbfdd25bd9055303c4bf1911e2560126fabff6f2",
+};
+
+pub(crate) static INCREMENT: Script = Script {
+    name: "increment",
+    source: include_str!("scripts/increment.lua"),
+    sha1: "5ba55c6d0518f32e464a0bb876869e996dd46c2a",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_keeps_each_script_under_its_digest() {
+        let server = kv_testbed::RedisServer::start().unwrap();
+        for script in [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT] {
+            let digest = server.cli(&["SCRIPT", "LOAD", script.source]).unwrap().text();
+            assert_eq!(digest.as_deref(), Some(script.sha1), "{}", script.name);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The contract on Redis.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::{
+    Capabilities, Command, Condition, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
+    Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+};
+
+use crate::config::RedisConfig;
+use crate::driver::{Answer, Driver, Request};
+use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
+use crate::{batch, scan, stats};
+
+/// How many keys one SCAN looks at, at least and at most.
+const SCAN_COUNT: (u32, u32) = (10, 1_000);
+
+/// A store on one Redis server; a clone is another handle of the same connections.
+///
+/// It lives on the Tokio runtime on which it was connected, and ends with that. The last handle
+/// ends the connections; it may be dropped anywhere.
+///
+/// What is Redis's own: a version is the value itself, so a key that went from A to B and back to
+/// A has its first version again; a key that holds another type than a string is `WrongType` to
+/// most verbs, is overwritten by an unconditional `set`, and is left out by
+/// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
+/// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys may come after a part is done.
+///
+/// # Cancel safety
+/// A dropped call may still be executed, once and whole, also later when it waits for the
+/// connection to come back.
+#[derive(Clone)]
+pub struct RedisStore {
+    driver: Arc<Driver>,
+    key_prefix: Arc<str>,
+    db: u8,
+}
+
+impl RedisStore {
+    /// Connects, authenticates and has the server answer a first command.
+    ///
+    /// # Errors
+    /// Within the configured time: `Connection` or `Timeout` where the server cannot be reached,
+    /// `Auth` for wrong credentials, `Config` for a database that does not exist.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves nothing behind.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with I/O and time.
+    pub async fn connect(config: RedisConfig) -> Result<Self> {
+        // Behind a pointer, so that the caller's own future stays small.
+        let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
+            Box::pin(Driver::connect(config.clone()));
+        let driver = Arc::new(connecting.await?);
+        Ok(Self { driver, key_prefix: config.key_prefix.into(), db: config.db })
+    }
+
+    async fn one(&self, command: Command) -> Result<Reply> {
+        let name = command.name();
+        let key = command.key().to_owned();
+        let reply = async {
+            self.driver.check_open()?;
+            match plan(command)? {
+                Plan::Known(reply) => Ok(reply),
+                Plan::Ask(request, decode) => decode.reply(self.driver.call(request).await?),
+            }
+        };
+        reply.await.map_err(|error: Error| error.operation(name).key(&key))
+    }
+
+    /// Writes that belong to one call; once a part is done, an error is no longer "not applied".
+    async fn write_all(&self, requests: Vec<Request>) -> Result<Vec<Answer>> {
+        let outcomes = self.driver.run(requests).await?;
+        let is_partly_done = outcomes.iter().any(Result::is_ok);
+        let answers: Result<Vec<_>> = outcomes.into_iter().collect();
+        answers.map_err(|error| if is_partly_done { error.maybe_applied() } else { error })
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("server", &self.driver.server())
+            .field("key_prefix", &self.key_prefix)
+            .finish()
+    }
+}
+
+#[async_trait]
+impl KeyValueStore for RedisStore {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        entry(self.one(Command::Get { key: key.into() }).await?)
+    }
+
+    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        match self.one(Command::Set { key: key.into(), value, write }).await? {
+            Reply::Outcome(outcome) => Ok(outcome),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
+        flag(&self.one(Command::Delete { key: key.into(), condition }).await?)
+    }
+
+    async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
+        match self.one(Command::Ttl { key: key.into() }).await? {
+            Reply::Remaining(remaining) => Ok(remaining),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
+        let page = async {
+            let (min, max) = SCAN_COUNT;
+            let scan = Request::Scan {
+                cursor: scan::cursor(request.cursor)?,
+                pattern: request.pattern.as_str().to_owned(),
+                count: u32::try_from(request.limit).unwrap_or(max).clamp(min, max),
+            };
+            scan::page(self.driver.call(scan).await?, request.pattern)
+        };
+        page.await.map_err(|error| error.operation("scan"))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS
+    }
+
+    fn key_prefix(&self) -> &str {
+        &self.key_prefix
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        flag(&self.one(Command::Exists { key: key.into() }).await?)
+    }
+
+    async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
+        let requests = keys.chunks(KEYS_AT_ONCE).map(|keys| Request::Mget(bytes(keys))).collect();
+        let entries = async {
+            let mut entries = Vec::with_capacity(keys.len());
+            for answer in self.driver.run(requests).await? {
+                let Answer::List(values) = answer? else { return Err(unexpected()) };
+                for value in values {
+                    entries.push(verbs::entry(value)?);
+                }
+            }
+            if entries.len() == keys.len() { Ok(entries) } else { Err(unexpected()) }
+        };
+        entries.await.map_err(|error| error.operation("get_many"))
+    }
+
+    async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {
+        let written = async { self.write_all(verbs::set_many(entries, lifetime)?).await };
+        written.await.map(drop).map_err(|error| error.operation("set_many"))
+    }
+
+    async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
+        let requests = keys.chunks(KEYS_AT_ONCE).map(|keys| Request::Del(bytes(keys))).collect();
+        let removed = async {
+            self.write_all(requests).await?.into_iter().try_fold(0, |sum, answer| match answer {
+                Answer::Int(count) => Ok(sum + count.unsigned_abs()),
+                _ => Err(unexpected()),
+            })
+        };
+        removed.await.map_err(|error| error.operation("delete_many"))
+    }
+
+    async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
+        match self.one(Command::Increment { key: key.into(), by, lifetime }).await? {
+            Reply::Number(sum) => Ok(sum),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Entry>> {
+        entry(self.one(Command::Take { key: key.into() }).await?)
+    }
+
+    async fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
+        flag(&self.one(Command::Touch { key: key.into(), lifetime }).await?)
+    }
+
+    async fn execute(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        let (requests, expected) = batch::prepare(commands);
+        let answers = self.driver.run(requests).await;
+        answers.map(|answers| batch::replies(answers, expected)).map_err(|e| e.operation("execute"))
+    }
+
+    async fn now(&self) -> Result<Duration> {
+        let answer = self.driver.call(Request::Time).await;
+        answer.and_then(verbs::time).map_err(|error| error.operation("now"))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.driver.call(Request::Ping).await.map(drop).map_err(|error| error.operation("ping"))
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        let answer = self.driver.call(Request::Info).await;
+        answer.and_then(|info| stats::read(info, self.db)).map_err(|e| e.operation("stats"))
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.driver.close().await.map_err(|error| error.operation("close"))
+    }
+}
+
+fn entry(reply: Reply) -> Result<Option<Entry>> {
+    match reply {
+        Reply::Entry(entry) => Ok(entry),
+        _ => Err(unexpected()),
+    }
+}
+
+fn flag(reply: &Reply) -> Result<bool> {
+    match reply {
+        Reply::Flag(flag) => Ok(*flag),
+        _ => Err(unexpected()),
+    }
+}
+
+fn bytes(keys: &[&str]) -> Vec<Bytes> {
+    keys.iter().map(|key| Bytes::copy_from_slice(key.as_bytes())).collect()
+}

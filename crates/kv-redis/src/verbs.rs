@@ -1,0 +1,213 @@
+//! Each verb of the contract as one request, and what its reply means.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::{
+    Command, Condition, Entry, Error, ErrorKind, Lifetime, Outcome, Remaining, Reply, Result,
+    Version, Write,
+};
+
+use crate::driver::{Answer, Only, Request, SetExpiry, decimal};
+use crate::scripts::{DELETE_IF_VALUE, INCREMENT, PERSIST, SET_IF_VALUE};
+
+/// What Redis takes in one string.
+const LONGEST_VALUE: usize = 512 << 20;
+
+/// How many keys one MGET, MSET or DEL names at most, so that none blocks the server for long.
+pub(crate) const KEYS_AT_ONCE: usize = 1_000;
+
+/// What a command needs of the server.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Nothing: the answer follows from the arguments.
+    Known(Reply),
+    /// One request.
+    Ask(Request, Decode),
+}
+
+/// How a reply is read.
+#[derive(Debug)]
+pub(crate) enum Decode {
+    Entry,
+    /// Nil where the condition failed; else the value given is stored.
+    Stored(Bytes),
+    /// 0 where the condition failed; else the value given is stored.
+    Swapped(Bytes),
+    Flag,
+    Remaining,
+    Number,
+}
+
+/// Turns a command into a request.
+pub(crate) fn plan(command: Command) -> Result<Plan> {
+    Ok(match command {
+        Command::Get { key } => Plan::Ask(Request::Get(key.into()), Decode::Entry),
+        Command::Set { key, value, write } => plan_set(key.into(), value, write)?,
+        Command::Delete { key, condition } => plan_delete(key.into(), condition),
+        Command::Exists { key } => Plan::Ask(Request::Exists(key.into()), Decode::Flag),
+        Command::Ttl { key } => Plan::Ask(Request::Pttl(key.into()), Decode::Remaining),
+        Command::Touch { key, lifetime } => plan_touch(key.into(), lifetime)?,
+        Command::Take { key } => Plan::Ask(Request::GetDel(key.into()), Decode::Entry),
+        Command::Increment { key, by, lifetime } => plan_increment(key.into(), by, lifetime)?,
+        other => return Err(Error::unsupported(other.name())),
+    })
+}
+
+fn plan_set(key: Bytes, value: Bytes, write: Write) -> Result<Plan> {
+    check_size(&value)?;
+    let expiry = expiry(write.lifetime)?;
+    let only = match write.condition {
+        Condition::Always => Only::Always,
+        Condition::Absent => Only::IfAbsent,
+        Condition::Present => Only::IfPresent,
+        Condition::Version(version) => {
+            let Some(expected) = version.as_value() else {
+                return Ok(Plan::Known(Reply::Outcome(Outcome::ConditionFailed)));
+            };
+            let mut args = vec![expected.clone(), value.clone()];
+            match expiry {
+                SetExpiry::Never => {}
+                SetExpiry::Keep => args.push(Bytes::from_static(b"KEEPTTL")),
+                SetExpiry::Millis(millis) => {
+                    args.extend([Bytes::from_static(b"PX"), decimal(millis)]);
+                }
+            }
+            let request = Request::Script { script: &SET_IF_VALUE, key, args };
+            return Ok(Plan::Ask(request, Decode::Swapped(value)));
+        }
+    };
+    let request = Request::Set { key, value: value.clone(), expiry, only };
+    Ok(Plan::Ask(request, Decode::Stored(value)))
+}
+
+fn plan_delete(key: Bytes, condition: Condition) -> Plan {
+    let never = Plan::Known(Reply::Flag(false));
+    match condition {
+        Condition::Always | Condition::Present => Plan::Ask(Request::Del(vec![key]), Decode::Flag),
+        Condition::Absent => never,
+        Condition::Version(version) => match version.as_value() {
+            None => never,
+            Some(value) => {
+                let args = vec![value.clone()];
+                Plan::Ask(Request::Script { script: &DELETE_IF_VALUE, key, args }, Decode::Flag)
+            }
+        },
+    }
+}
+
+fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
+    let request = match expiry(lifetime)? {
+        SetExpiry::Never => Request::Script { script: &PERSIST, key, args: Vec::new() },
+        SetExpiry::Keep => Request::Exists(key),
+        SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
+    };
+    Ok(Plan::Ask(request, Decode::Flag))
+}
+
+fn plan_increment(key: Bytes, by: i64, lifetime: Lifetime) -> Result<Plan> {
+    let request = match expiry(lifetime)? {
+        SetExpiry::Never | SetExpiry::Keep => Request::IncrBy(key, by),
+        SetExpiry::Millis(millis) => {
+            Request::Script { script: &INCREMENT, key, args: vec![decimal(by), decimal(millis)] }
+        }
+    };
+    Ok(Plan::Ask(request, Decode::Number))
+}
+
+/// How SET is to treat the time to live.
+pub(crate) fn expiry(lifetime: Lifetime) -> Result<SetExpiry> {
+    Ok(match lifetime {
+        Lifetime::Never => SetExpiry::Never,
+        Lifetime::Keep => SetExpiry::Keep,
+        Lifetime::In(_) => lifetime.as_millis()?.map_or(SetExpiry::Never, SetExpiry::Millis),
+    })
+}
+
+/// Refuses what Redis would refuse, before it is sent.
+pub(crate) fn check_size(value: &Bytes) -> Result<()> {
+    if value.len() <= LONGEST_VALUE {
+        return Ok(());
+    }
+    let message = format!("a value of {} bytes; expected at most {LONGEST_VALUE}", value.len());
+    Err(Error::new(ErrorKind::TooLarge, message))
+}
+
+/// One MSET for values that never expire; else a SET for each, all under way at once.
+pub(crate) fn set_many(entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<Vec<Request>> {
+    let expiry = expiry(lifetime)?;
+    entries.iter().try_for_each(|(_, value)| check_size(value))?;
+    let mut pairs = entries.into_iter().map(|(key, value)| (Bytes::from(key), value));
+    let mut requests = Vec::new();
+    if !matches!(expiry, SetExpiry::Never) {
+        let set = |(key, value)| Request::Set { key, value, expiry, only: Only::Always };
+        requests.extend(pairs.map(set));
+        return Ok(requests);
+    }
+    while pairs.len() > 0 {
+        requests.push(Request::Mset(pairs.by_ref().take(KEYS_AT_ONCE).collect()));
+    }
+    Ok(requests)
+}
+
+impl Decode {
+    /// Reads a reply.
+    pub(crate) fn reply(self, answer: Answer) -> Result<Reply> {
+        Ok(match (self, answer) {
+            (Self::Entry, answer) => Reply::Entry(entry(answer)?),
+            (Self::Stored(_), Answer::Nil) | (Self::Swapped(_), Answer::Int(0)) => {
+                Reply::Outcome(Outcome::ConditionFailed)
+            }
+            (Self::Stored(value), Answer::Data(_)) | (Self::Swapped(value), Answer::Int(1)) => {
+                Reply::Outcome(Outcome::Written(Version::of_value(value)))
+            }
+            (Self::Flag, Answer::Int(count)) => Reply::Flag(count > 0),
+            (Self::Remaining, Answer::Int(millis)) => Reply::Remaining(remaining(millis)),
+            (Self::Number, Answer::Int(number)) => Reply::Number(number),
+            (Self::Number, Answer::Data(text)) => Reply::Number(number(&text)?),
+            _ => return Err(unexpected()),
+        })
+    }
+}
+
+/// A value, or none.
+pub(crate) fn entry(answer: Answer) -> Result<Option<Entry>> {
+    match answer {
+        Answer::Nil => Ok(None),
+        Answer::Data(value) => Ok(Some(Entry { version: Version::of_value(value.clone()), value })),
+        Answer::Int(_) | Answer::List(_) | Answer::Other => Err(unexpected()),
+    }
+}
+
+/// PTTL's reply: -2 for no key, -1 for no time. A key in its last millisecond has 0 left.
+fn remaining(millis: i64) -> Option<Remaining> {
+    match millis {
+        ..=-2 => None,
+        -1 => Some(Remaining::Forever),
+        _ => Some(Remaining::Expires(Duration::from_millis(millis.max(1).unsigned_abs()))),
+    }
+}
+
+/// TIME's reply: seconds, and microseconds of the next one.
+pub(crate) fn time(answer: Answer) -> Result<Duration> {
+    match answer {
+        Answer::List(parts) => match parts.as_slice() {
+            [Answer::Data(seconds), Answer::Data(micros)] => {
+                Ok(Duration::from_secs(number(seconds)?) + Duration::from_micros(number(micros)?))
+            }
+            _ => Err(unexpected()),
+        },
+        _ => Err(unexpected()),
+    }
+}
+
+/// A decimal number, as the server writes them.
+pub(crate) fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(unexpected)
+}
+
+/// A reply of a shape that the command does not have.
+pub(crate) fn unexpected() -> Error {
+    Error::new(ErrorKind::Backend, "the server answered in an unexpected shape")
+}

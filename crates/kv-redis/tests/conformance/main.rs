@@ -1,0 +1,8 @@
+//! The contract's rules, each a test, on a real server whose clock is stepped.
+
+#![cfg(test)]
+
+mod agreement;
+mod backend;
+
+kv_testkit::conformance!(backend::Redis::start());

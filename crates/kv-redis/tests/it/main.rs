@@ -1,0 +1,17 @@
+//! The store on a real server, alone and behind a proxy that breaks connections.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that cannot go on fails its test"
+)]
+
+mod bounded;
+mod connect;
+mod cuts;
+mod globs;
+mod lifecycle;
+mod reconnect;
+mod support;
+mod verbs;
