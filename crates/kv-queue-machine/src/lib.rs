@@ -66,7 +66,7 @@ pub use limits::{
     MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_UNIQUE_BYTES, check_exchange,
     check_partitions, check_submit,
 };
-pub use machine::{LANE_LIFETIME, Machine, reason};
+pub use machine::{LANE_LIFETIME, Machine, PAST_AT_ONCE, reason};
 pub use memory::MemTables;
 pub use tables::{Counter, Map, Member, Set, Tables};
 pub use time::MAX_STAMP;

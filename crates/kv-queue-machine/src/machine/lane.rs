@@ -15,9 +15,13 @@ use crate::record::{LaneRecord, LaneReply, decode, encode};
 use crate::tables::{Map, Set, Tables};
 use crate::time;
 
-/// How long a lane is remembered after its last request that was done; [`Machine::tend`] forgets
-/// it then.
+/// How long a lane is remembered after its last request that was done. Then [`Machine::tend`]
+/// forgets it, or one of the next requests: each that is recorded forgets up to
+/// [`PAST_AT_ONCE`] lanes, so that they cannot pile up where nothing is ever due.
 pub const LANE_LIFETIME: Duration = Duration::from_secs(600);
+
+/// How many that are past their time a request forgets beside its work: more than it adds.
+pub const PAST_AT_ONCE: usize = 2;
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// The reply to a request that was done before, or `None` for a new one.
@@ -34,7 +38,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     pub(super) fn record_reply(&mut self, lane: &Lane, reply: LaneReply) -> Result<()> {
         let record = LaneRecord { request: lane.request, reply };
         self.tables.put(Map::Lane, &lane.name, encode(&record)?)?;
-        self.tables.insert(Set::Lanes, time::after(self.now, LANE_LIFETIME), &lane.name)
+        self.tables.insert(Set::Lanes, time::after(self.now, LANE_LIFETIME), &lane.name)?;
+        self.forget_past(Set::Lanes, Map::Lane, PAST_AT_ONCE).map(drop)
     }
 }
 

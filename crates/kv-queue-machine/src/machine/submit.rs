@@ -15,7 +15,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// same request, a dead letter or, under a window or for the run, long gone. A window that
     /// is past holds nothing, whether it was forgotten or not. Else the job gets the next
     /// sequence number, and is claimable at once or timed by its delay; its time to live counts
-    /// from now, too.
+    /// from now, too. Each window that is added forgets up to
+    /// [`PAST_AT_ONCE`](crate::PAST_AT_ONCE) that are past.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
@@ -87,7 +88,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             UniqueScope::Live | UniqueScope::Run => Ok(()),
             UniqueScope::Window(window) => {
                 let end = time::after(self.now, window);
-                self.tables.insert(Set::Windows, end, &unique.key)
+                self.tables.insert(Set::Windows, end, &unique.key)?;
+                self.forget_past(Set::Windows, Map::Unique, lane::PAST_AT_ONCE).map(drop)
             }
         }
     }

@@ -70,7 +70,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(())
     }
 
-    fn forget_past(&mut self, set: Set, map: Map, limit: usize) -> Result<usize> {
+    /// Forgets what is past its time, the oldest first.
+    pub(super) fn forget_past(&mut self, set: Set, map: Map, limit: usize) -> Result<usize> {
         let past = self.tables.first_until(set, self.now, limit)?;
         for member in &past {
             self.tables.remove(set, &member.name)?;

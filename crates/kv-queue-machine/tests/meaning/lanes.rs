@@ -1,6 +1,6 @@
 use kv_core::ErrorKind;
-use kv_core::queue::{Exchange, Lane, Submit, Verdict};
-use kv_queue_machine::LANE_LIFETIME;
+use kv_core::queue::{Exchange, Lane, NewJob, Submit, Unique, UniqueScope, Verdict};
+use kv_queue_machine::{LANE_LIFETIME, Set, Tables};
 
 use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
 
@@ -73,4 +73,21 @@ fn a_repeat_that_finds_jobs_where_there_were_none_still_gets_none() {
     assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
     bench.add(job("a"));
     assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
+}
+
+#[test]
+fn lanes_and_windows_do_not_pile_up_where_nothing_is_ever_tended() {
+    let mut bench = Bench::new();
+    for sender in 0..50 {
+        bench.now += LANE_LIFETIME / 10;
+        let window = UniqueScope::Window(LANE_LIFETIME);
+        let unique = Some(Unique { key: format!("key {sender}"), scope: window });
+        let lane = Lane { name: format!("sender {sender}").into(), request: 1 };
+        let jobs = vec![NewJob { unique, ..job("a") }];
+        bench.machine().submit(&Submit { lane: Some(lane), jobs }).unwrap();
+    }
+    for set in [Set::Lanes, Set::Windows] {
+        let left = bench.tables.len(set).unwrap();
+        assert!(left <= 11, "{left} left in {set:?}");
+    }
 }
