@@ -106,7 +106,7 @@ fn an_update_creates_changes_keeps_the_lifetime_and_deletes() {
     now(store.touch("n", Duration::from_secs(60))).unwrap();
     assert_eq!(now(store.update("n", add)).unwrap(), Some(2));
     assert!(now(store.ttl("n")).unwrap().unwrap().duration().is_some());
-    assert_eq!(now(store.update::<i32, _>("n", |_| None)).unwrap(), None);
+    assert_eq!(now(store.update::<i32>("n", |_| None)).unwrap(), None);
     assert!(!now(store.exists("n")).unwrap());
 }
 
@@ -185,7 +185,7 @@ fn keys_that_are_empty_too_long_or_the_librarys_are_refused_by_every_verb() {
             now(store.delete(key)).unwrap_err(),
             now(store.exists(key)).unwrap_err(),
             now(store.increment(key, 1, Expiry::Never)).unwrap_err(),
-            now(store.get_many::<u8, _>([key])).unwrap_err(),
+            now(store.get_many::<u8>([key])).unwrap_err(),
             now(store.pipeline().get::<u8>(key).execute()).unwrap_err(),
         ]
         .map(|error| error.kind());
@@ -199,7 +199,7 @@ fn many_keys_go_in_one_call() {
     let store = store();
     let pairs: BTreeMap<String, u32> = (0..5).map(|n| (format!("k{n}"), n)).collect();
     now(is_send(store.set_many(&pairs, Duration::from_secs(60)))).unwrap();
-    let values = now(store.get_many::<u32, _>(["k4", "nope", "k0"])).unwrap();
+    let values = now(store.get_many::<u32>(["k4", "nope", "k0"])).unwrap();
     assert_eq!(values, [Some(4), None, Some(0)]);
     assert_eq!(now(store.delete_many(["k0", "k0", "k1", "nope"])).unwrap(), 2);
     assert_eq!(now(store.keys("k?")).unwrap(), ["k2", "k3", "k4"]);

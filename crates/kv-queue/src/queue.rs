@@ -84,8 +84,15 @@ impl<T> Queue<T> {
     /// Closes this handle and its clones: later verbs are errors of kind `Closed`, workers on
     /// them stop. Deliveries that are out can still be settled. Other handles of the same queue,
     /// and its jobs, are not touched. Closing again does nothing.
-    pub fn close(&self) {
+    ///
+    /// # Errors
+    /// None in this version.
+    ///
+    /// # Cancel safety
+    /// The queue is closed from the first poll on.
+    pub async fn close(&self) -> Result<()> {
         self.link.close();
+        Ok(())
     }
 }
 

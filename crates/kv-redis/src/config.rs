@@ -27,7 +27,7 @@ const LONGEST_PREFIX: usize = 512;
 /// let config = RedisConfig::from_url("redis://:s%65cret@db.internal:6380/2")?;
 /// assert!(!format!("{config:?}").contains("secret"));
 /// assert!(RedisConfig::from_url("http://db.internal").is_err());
-/// # kv_core::Result::Ok(())
+/// # Ok::<(), kv_core::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct RedisConfig {

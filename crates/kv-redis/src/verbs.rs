@@ -18,7 +18,6 @@ const LONGEST_VALUE: usize = 512 << 20;
 pub(crate) const KEYS_AT_ONCE: usize = 1_000;
 
 /// What a command needs of the server.
-#[derive(Debug)]
 pub(crate) enum Plan {
     /// Nothing: the answer follows from the arguments.
     Known(Reply),
@@ -27,7 +26,6 @@ pub(crate) enum Plan {
 }
 
 /// How a reply is read.
-#[derive(Debug)]
 pub(crate) enum Decode {
     Entry,
     /// Nil where the condition failed; else the value given is stored.

@@ -99,7 +99,7 @@ async fn conditions(t: &Trial<'_>) -> Result<(), Failure> {
         "Store::set_if_absent",
         typed.set_if_absent("new", &2, kv_core::Expiry::Never).await,
     )?;
-    unsupported("Store::update", typed.update::<i32, _>("k", |_| None).await)?;
+    unsupported("Store::update", typed.update::<i32>("k", |_| None).await)?;
     unsupported("Store::take", typed.take::<i32>("k").await)?;
     unchanged(t).await?;
     take_is_refused_or_right(t).await

@@ -11,11 +11,10 @@ impl Store {
     ///
     /// # Errors
     /// `Serialization` if one of them is no `T`; the error names its key.
-    pub async fn get_many<T, K>(&self, keys: K) -> Result<Vec<Option<T>>>
-    where
-        T: DeserializeOwned,
-        K: IntoIterator<Item: AsRef<str>> + Send,
-    {
+    pub async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: impl IntoIterator<Item: AsRef<str>> + Send,
+    ) -> Result<Vec<Option<T>>> {
         let stored = self.keys_of("get_many", keys)?;
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
         let entries = self.backend()?.get_many(&keys).await;
@@ -69,10 +68,10 @@ impl Store {
     ///
     /// # Cancel safety
     /// A dropped future may leave any number of the keys deleted.
-    pub async fn delete_many<K>(&self, keys: K) -> Result<u64>
-    where
-        K: IntoIterator<Item: AsRef<str>> + Send,
-    {
+    pub async fn delete_many(
+        &self,
+        keys: impl IntoIterator<Item: AsRef<str>> + Send,
+    ) -> Result<u64> {
         let stored = self.keys_of("delete_many", keys)?;
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
         let deleted = self.backend()?.delete_many(&keys).await;

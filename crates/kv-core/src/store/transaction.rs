@@ -17,11 +17,11 @@ impl Store {
     /// # Errors
     /// `Conflict` if others changed the key during each attempt; `Serialization` as `get` and
     /// `set`; nothing is changed then.
-    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<Option<T>>
-    where
-        T: Serialize + DeserializeOwned + Send,
-        F: FnMut(Option<T>) -> Option<T> + Send,
-    {
+    pub async fn update<T: Serialize + DeserializeOwned + Send>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<T>) -> Option<T> + Send,
+    ) -> Result<Option<T>> {
         self.require(Capabilities::CONDITIONS, "conditions", "update")?;
         for _ in 0..ATTEMPTS {
             let (old, version) = self.get_versioned::<T>(key).await?.unzip();

@@ -144,7 +144,7 @@ impl Crawler {
         let mut tasks: Vec<Task> = listing.directories.into_iter().map(Task::Directory).collect();
         for files in listing.files.chunks(500) {
             let keys: Vec<String> = files.iter().map(|file| key_of(&self.root, file)).collect();
-            let records = self.processed.get_many::<Record, _>(&keys).await?;
+            let records = self.processed.get_many::<Record>(&keys).await?;
             let fresh = files.iter().zip(records).filter(|(_, record)| record.is_none());
             tasks.extend(fresh.map(|(file, _)| Task::File(file.clone())));
         }

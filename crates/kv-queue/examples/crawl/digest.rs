@@ -71,7 +71,7 @@ async fn records(store: &Store, root: &Path) -> Result<Vec<(String, Record)>> {
     let root = root.as_os_str().as_encoded_bytes();
     let mut records = Vec::new();
     for page in keys.chunks(PAGE) {
-        let found = processed.get_many::<Record, _>(page).await?;
+        let found = processed.get_many::<Record>(page).await?;
         let own = page.iter().zip(found).filter_map(|(key, record)| Some((key.clone(), record?)));
         records.extend(own.filter(|(_, record)| record.root.as_bytes() == root));
     }

@@ -271,8 +271,8 @@ pub(crate) async fn a_closed_queue_says_so_and_its_jobs_stay(bench: &Bench) {
     queue.enqueue_many([1, 2]).await.unwrap();
     let out = one(&queue).await;
     let clone = queue.clone();
-    queue.close();
-    queue.close();
+    queue.close().await.unwrap();
+    queue.close().await.unwrap();
     let closed = |error: Error| error.kind() == ErrorKind::Closed;
     assert!(clone.enqueue(3).await.is_err_and(closed) && clone.dequeue(1).await.is_err_and(closed));
     assert!(clone.size().await.is_err_and(closed) && clone.clear().await.is_err_and(closed));

@@ -31,6 +31,9 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How often a waiting call looks at the state of its connection: the library's own notice can
 /// come between a look and the wait for it.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long to wait before a connection's task is started anew. It ends only by a fault of its own.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
 /// How the task that runs a connection ends.
 type Ended = Result<(), FredError>;
 
@@ -179,7 +182,7 @@ impl Keeper {
                         return;
                     }
                     tracing::warn!(server = %self.server, "redis connection task ended; restarting");
-                    sleep(Duration::from_millis(RECONNECT_MILLIS.0.into())).await;
+                    sleep(RESTART_PAUSE).await;
                     router = AbortOnDrop(self.client.connect());
                 }
                 event = errors.recv() => match event {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::scripts::Script;
 
-/// One command.
-#[derive(Clone, Debug)]
+/// One command; not to be printed, since it holds values.
+#[derive(Clone)]
 pub(crate) enum Request {
     Get(Bytes),
     GetDel(Bytes),
@@ -55,7 +55,7 @@ impl Request {
 }
 
 /// How SET treats the time to live.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum SetExpiry {
     Never,
     Keep,
@@ -63,7 +63,7 @@ pub(crate) enum SetExpiry {
 }
 
 /// When SET writes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Only {
     Always,
     IfAbsent,
@@ -77,8 +77,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// A reply that is no error.
-#[derive(Debug)]
+/// A reply that is no error; not to be printed either.
 pub(crate) enum Answer {
     Nil,
     Int(i64),

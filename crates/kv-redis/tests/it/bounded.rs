@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kv_core::{Effect, Error, ErrorKind, KeyValueStore, Result, Write};
+use kv_core::{Effect, Error, ErrorKind, KeyValueStore, Lifetime, Result, Write};
 use kv_redis::RedisStore;
 use kv_testbed::{Mode, Proxy, RedisServer};
 use tokio::time::timeout;
 
-use crate::support::{Call, config, connect, execute, increment, proxied, reads, writes};
+use crate::support::{Call, ask, config, connect, execute, increment, proxied, reads, writes};
 
 const CONFIGURED: Duration = Duration::from_millis(300);
 /// Generous, for a loaded machine: a call that is not bounded takes for ever.
@@ -106,4 +106,27 @@ async fn what_waits_to_be_sent_is_bounded_and_the_rest_is_refused_unsent() {
     let count = errors.iter().filter(refused).count();
     assert!((1..=5).contains(&count), "{count} of 14 were refused: {errors:?}");
     assert!(errors.iter().filter(refused).all(|error| error.effect() == Effect::NotApplied));
+}
+
+/// How often the server was asked a command.
+fn calls(server: &RedisServer, command: &str) -> u64 {
+    let stats = ask(server, &["INFO", "commandstats"]).unwrap();
+    let line =
+        stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_read_is_repeated_only_when_asked_for_and_a_late_write_never() {
+    for (retry, asked) in [(false, 1), (true, 3)] {
+        let (server, proxy, _store) = proxied(GENEROUS).await;
+        let builder = config(proxy.port()).timeout(CONFIGURED).retry_on_timeout(retry);
+        let store = connect(builder).await;
+        proxy.set_mode(Mode::HoldReplies);
+        let (read, written) =
+            tokio::join!(store.get("k"), store.increment("n", 1, Lifetime::Never));
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(written.unwrap_err().effect(), Effect::MaybeApplied);
+        assert_eq!((calls(&server, "get"), calls(&server, "incrby")), (asked, 1));
+    }
 }

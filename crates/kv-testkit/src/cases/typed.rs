@@ -67,7 +67,7 @@ async fn every_verb(store: &Store, key: &str) -> Vec<(&'static str, Option<Error
         ("set_if_absent", store.set_if_absent(key, &1, never).await.err()),
         ("update", store.update(key, |_: Option<i32>| None).await.err()),
         ("take", store.take::<i32>(key).await.err()),
-        ("get_many", store.get_many::<i32, _>(["fine", key]).await.err()),
+        ("get_many", store.get_many::<i32>(["fine", key]).await.err()),
         ("set_many", store.set_many([("fine", 1), (key, 1)], never).await.err()),
         ("delete_many", store.delete_many(["fine", key]).await.err()),
         ("increment", store.increment(key, 1, never).await.err()),
@@ -158,7 +158,7 @@ pub(crate) async fn typed_batches_answer_as_single_calls_do(t: &Trial<'_>) -> Tr
     refused("a get of another type", replies.take(wrong), &[ErrorKind::Serialization])?;
     ensure!(replies.take(gone)?, "delete in a batch");
     ensure_eq!(replies.take(missing)?, None, "get in a batch");
-    let many = store.get_many::<String, _>(["missing", "old"]).await?;
+    let many = store.get_many::<String>(["missing", "old"]).await?;
     ensure_eq!(many, [None, Some("text".to_owned())], "get_many");
     Ok(())
 }
