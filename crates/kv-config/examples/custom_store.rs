@@ -23,7 +23,7 @@ use kv_core::{
 struct Record {
     value: Bytes,
     version: u64,
-    /// The last millisecond of the clock in which it is there.
+    /// The millisecond of the clock from which on it is gone.
     until: Option<u64>,
 }
 
@@ -71,7 +71,7 @@ impl Tree {
 
 impl Record {
     fn is_live(&self, now: u64) -> bool {
-        self.until.is_none_or(|until| now <= until)
+        self.until.is_none_or(|until| now < until)
     }
 }
 

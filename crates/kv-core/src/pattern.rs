@@ -8,7 +8,8 @@ use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 ///
 /// `*` is any run of bytes, `?` one byte, `[a-c]` a class, `[^a]` its negation, `\` takes the
 /// next byte as it is. The odd corners are Redis's too: `[!a]` is no negation, a class that is
-/// not closed ends with the pattern, `[z-a]` is swapped, a trailing `\` stands for itself.
+/// not closed ends with the pattern, `[z-a]` is swapped, a trailing `\` stands for itself, and a
+/// range compares bytes beyond ASCII as negative numbers, as C does on x86-64.
 ///
 /// Source: the behaviour of Redis 7.0, which a test compares on generated pairs. Matching needs
 /// no recursion and at most `pattern × text` steps.
@@ -32,7 +33,11 @@ enum Token {
     AnyRun,
     AnyByte,
     Byte(u8),
-    Class { negated: bool, ranges: Vec<(u8, u8)> },
+    /// Ranges of signed bytes, as a server on x86-64 compares them.
+    Class {
+        negated: bool,
+        ranges: Vec<(i8, i8)>,
+    },
 }
 
 impl Token {
@@ -41,6 +46,7 @@ impl Token {
             Self::AnyRun | Self::AnyByte => true,
             Self::Byte(expected) => *expected == byte,
             Self::Class { negated, ranges } => {
+                let byte = byte.cast_signed();
                 ranges.iter().any(|(low, high)| (*low..=*high).contains(&byte)) != *negated
             }
         }
@@ -165,7 +171,7 @@ fn class(rest: &mut &[u8]) -> Token {
         *rest = match **rest {
             [] => break,
             [b'\\', escaped, ref after @ ..] => {
-                ranges.push((escaped, escaped));
+                ranges.push((escaped.cast_signed(), escaped.cast_signed()));
                 after
             }
             [b']', ref after @ ..] => {
@@ -173,11 +179,12 @@ fn class(rest: &mut &[u8]) -> Token {
                 break;
             }
             [from, b'-', to, ref after @ ..] => {
+                let (from, to) = (from.cast_signed(), to.cast_signed());
                 ranges.push((from.min(to), from.max(to)));
                 after
             }
             [byte, ref after @ ..] => {
-                ranges.push((byte, byte));
+                ranges.push((byte.cast_signed(), byte.cast_signed()));
                 after
             }
         };
