@@ -13,6 +13,7 @@ use fred::types::config::{
     UnresponsiveConfig,
 };
 use socket2::TcpKeepalive;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -58,13 +59,15 @@ impl Link {
             .await
             .map_err(|fault| error::convert(&fault, Access::Read, &server))?;
         let health = Arc::new(Health::new(client.error_rx()));
+        // Listened to from here on: the task may start after the first break.
+        let events = Events { breaks: client.error_rx(), connections: client.reconnect_rx() };
         let keeper = Keeper {
             client: client.clone(),
             server: server.clone(),
             closed: closed.clone(),
             health: health.clone(),
         };
-        let keeper = AbortOnDrop(tokio::spawn(keeper.run(router)));
+        let keeper = AbortOnDrop(tokio::spawn(keeper.run(router, events)));
         Ok(Self { client, server, health, keeper })
     }
 
@@ -171,10 +174,14 @@ struct Keeper {
     health: Arc<Health>,
 }
 
+/// What the library tells of a connection.
+struct Events {
+    breaks: Receiver<(FredError, Option<Server>)>,
+    connections: Receiver<Server>,
+}
+
 impl Keeper {
-    async fn run(self, mut router: AbortOnDrop<Ended>) {
-        let mut errors = self.client.error_rx();
-        let mut connections = self.client.reconnect_rx();
+    async fn run(self, mut router: AbortOnDrop<Ended>, mut events: Events) {
         loop {
             tokio::select! {
                 _ = &mut router.0 => {
@@ -185,12 +192,12 @@ impl Keeper {
                     sleep(RESTART_PAUSE).await;
                     router = AbortOnDrop(self.client.connect());
                 }
-                event = errors.recv() => match event {
+                event = events.breaks.recv() => match event {
                     Ok((fault, _)) => self.disconnected(&fault),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return self.end(router).await,
                 },
-                event = connections.recv() => match event {
+                event = events.connections.recv() => match event {
                     Ok(_) => self.connected(),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return self.end(router).await,
