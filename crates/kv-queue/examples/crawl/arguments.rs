@@ -22,7 +22,7 @@ impl Arguments {
         while let Some(argument) = given.next() {
             match argument.to_str() {
                 Some("--fresh") => fresh = true,
-                Some("--concurrency") => concurrency = number(given.next())?,
+                Some("--concurrency") => concurrency = number(given.next().as_deref())?,
                 Some("--help") => return Err(USAGE.into()),
                 Some(option) if option.starts_with('-') => {
                     return Err(format!("unknown option {option}\n{USAGE}").into());
@@ -40,8 +40,8 @@ impl Arguments {
     }
 }
 
-fn number(value: Option<std::ffi::OsString>) -> Result<usize, BoxError> {
-    let number = value.as_ref().and_then(|value| value.to_str()).and_then(|text| text.parse().ok());
+fn number(value: Option<&std::ffi::OsStr>) -> Result<usize, BoxError> {
+    let number = value.and_then(|value| value.to_str()?.parse().ok());
     number
         .filter(|number| (1..=1024).contains(number))
         .ok_or_else(|| format!("--concurrency expects a number from 1 to 1024\n{USAGE}").into())
