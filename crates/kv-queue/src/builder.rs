@@ -32,6 +32,7 @@ impl<T> QueueBuilder<T> {
             partitions: 1,
             settings: Settings {
                 lease: Duration::from_secs(30),
+                timeout: Duration::from_secs(15),
                 max_payload: 1 << 20,
                 policy: Policy::default(),
                 retry: RetryPolicy::default(),
@@ -46,6 +47,14 @@ impl<T> QueueBuilder<T> {
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
+        self
+    }
+
+    /// How long a verb may take for each partition that it asks, repeats included: 15 seconds
+    /// unless set. Then it is an error of kind `Timeout`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
         self
     }
 
@@ -123,13 +132,13 @@ impl<T> QueueBuilder<T> {
             .map(|number| Partition { queue: Arc::clone(&name), number })
             .collect();
         let link = Link::new(engine, store.clone(), partitions, self.settings);
-        let opened = link.insist(|| link.engine.open(&name, self.partitions)).await;
+        let opened = link.write(|| link.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
         Ok(Queue::of(Arc::new(link)))
     }
 
     fn check(&self) -> Result<()> {
-        let Settings { lease, policy, .. } = &self.settings;
+        let Settings { lease, timeout, policy, .. } = &self.settings;
         let wrong = |what: String| Err(Error::new(ErrorKind::Config, what));
         if self.name.is_empty() {
             return Err(Error::new(ErrorKind::InvalidKey, "an empty queue name; expected a name"));
@@ -138,8 +147,10 @@ impl<T> QueueBuilder<T> {
             let given = self.partitions;
             return wrong(format!("{given} partitions; expected 1 to {MAX_PARTITIONS}"));
         }
-        if *lease < Duration::from_millis(1) {
-            return wrong(format!("a lease of {lease:?}; expected at least a millisecond"));
+        for (name, time) in [("lease", lease), ("timeout", timeout)] {
+            if *time < Duration::from_millis(1) {
+                return wrong(format!("a {name} of {time:?}; expected at least a millisecond"));
+            }
         }
         for (name, least) in [
             ("max_failures", policy.max_failures),

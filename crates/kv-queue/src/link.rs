@@ -35,6 +35,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) lease: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) max_payload: usize,
     pub(crate) policy: Policy,
     pub(crate) retry: RetryPolicy,
@@ -109,7 +110,7 @@ impl Link {
         self.check_open()?;
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
-        let answer = self.insist(|| self.engine.submit(partition, request.clone())).await?;
+        let answer = self.write(|| self.engine.submit(partition, request.clone())).await?;
         self.lanes.give_back(lane);
         Ok(answer)
     }
@@ -124,19 +125,49 @@ impl Link {
         let lane = self.lanes.take();
         let policy = self.settings.policy;
         let request = Exchange { lane: lane.clone(), acks, operations, claim, policy };
-        let answer = self.insist(|| self.engine.exchange(partition, request.clone())).await?;
+        let answer = self.write(|| self.engine.exchange(partition, request.clone())).await?;
         self.lanes.give_back(lane);
         Ok(answer)
     }
 
     pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
         let request = Tend { limit: TEND_LIMIT, policy: self.settings.policy };
-        self.insist(|| self.engine.tend(partition, request)).await
+        self.write(|| self.engine.tend(partition, request)).await
     }
 
-    /// Sends a request that does nothing twice, again and again while its reply is lost or the
-    /// store is away; bounded by [`REPEATS`] and the time that each call takes at most.
-    pub(crate) async fn insist<R, F, Fut>(&self, send: F) -> Result<R>
+    /// Reads, and repeats what fails in passing, within the queue's time.
+    pub(crate) async fn read<R, F, Fut>(&self, send: F) -> Result<R>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<R>>,
+    {
+        self.within(self.insist(send)).await
+    }
+
+    /// Sends a request that does nothing twice, and repeats it while its reply is lost or the
+    /// store is away, within the queue's time.
+    pub(crate) async fn write<R, F, Fut>(&self, send: F) -> Result<R>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<R>>,
+    {
+        let answer = self.within(self.insist(send)).await;
+        answer.map_err(|error| match error.kind() {
+            ErrorKind::Timeout => error.maybe_applied(),
+            _ => error,
+        })
+    }
+
+    /// Bounds a verb by the queue's time.
+    pub(crate) async fn within<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
+        let limit = self.settings.timeout;
+        tokio::time::timeout(limit, verb).await.unwrap_or_else(|_| {
+            let message = format!("the store did not do it within {limit:?}");
+            Err(Error::new(ErrorKind::Timeout, message))
+        })
+    }
+
+    async fn insist<R, F, Fut>(&self, send: F) -> Result<R>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,

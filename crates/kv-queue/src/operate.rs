@@ -247,7 +247,7 @@ impl<T> Queue<T> {
     ) -> Result<Inspected> {
         let link = self.link();
         link.check_open().map_err(|error| error.operation(verb))?;
-        let answer = link.insist(|| link.engine.inspect(partition, request)).await;
+        let answer = link.read(|| link.engine.inspect(partition, request)).await;
         answer.map_err(|error| error.operation(verb))
     }
 
@@ -260,8 +260,11 @@ impl<T> Queue<T> {
         let link = self.link();
         link.check_open().map_err(|error| error.operation(verb))?;
         // Sent once: a redrive that is repeated would redrive more than it was asked for.
-        let answer = link.engine.control(partition, request).await;
-        answer.map_err(|error| error.operation(verb))
+        let answer = link.within(link.engine.control(partition, request)).await;
+        answer.map_err(|error| match error.kind() {
+            ErrorKind::Timeout => error.operation(verb).maybe_applied(),
+            _ => error.operation(verb),
+        })
     }
 
     /// The same in every partition, until nothing is left to do.

@@ -22,7 +22,8 @@ use crate::link::Link;
 /// Payloads are encoded by the store's serializer. Where the store is durable, so is the queue.
 ///
 /// Enqueuing, dequeuing and settling are repeated, up to four times, while a reply is lost or the
-/// store is away: the store recognises a repeated request, so none is executed twice.
+/// store is away: the store recognises a repeated request, so none is executed twice. All ends
+/// within the queue's [timeout](QueueBuilder::timeout).
 ///
 /// # Errors
 /// Every verb may fail as the store does, and with `Closed` after [`close`](Self::close) or the
