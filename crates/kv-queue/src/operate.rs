@@ -12,49 +12,6 @@ use serde::de::DeserializeOwned;
 use crate::job::JobId;
 use crate::queue::Queue;
 
-/// How many jobs of a queue are where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueueStats {
-    /// Can run now.
-    pub ready: u64,
-    /// Wait for a time: delayed, snoozed, or between attempts.
-    pub timed: u64,
-    /// Delivered and not settled.
-    pub leased: u64,
-    /// Dead letters.
-    pub dead: u64,
-    /// Ever added.
-    pub entered: u64,
-    /// Ever acked.
-    pub done: u64,
-    /// Ever cancelled.
-    pub cancelled: u64,
-    /// Dead letters dropped beyond the cap.
-    pub evicted: u64,
-    /// Whether claims are paused.
-    pub paused: bool,
-}
-
-impl QueueStats {
-    /// Jobs that are not done: ready, timed or leased.
-    pub const fn outstanding(&self) -> u64 {
-        self.ready + self.timed + self.leased
-    }
-
-    fn add(&mut self, counts: &Counts) {
-        self.ready += counts.ready;
-        self.timed += counts.timed;
-        self.leased += counts.leased;
-        self.dead += counts.dead;
-        self.entered += counts.entered;
-        self.done += counts.done;
-        self.cancelled += counts.cancelled;
-        self.evicted += counts.evicted;
-        self.paused |= counts.paused;
-    }
-}
-
 /// A job that failed for good, as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -89,10 +46,10 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn stats(&self) -> Result<QueueStats> {
-        let mut stats = QueueStats::default();
+    pub async fn stats(&self) -> Result<Counts> {
+        let mut stats = Counts::default();
         for partition in &self.link().partitions {
-            stats.add(&self.counts(partition).await.map_err(|e| e.operation("stats"))?);
+            stats += self.counts(partition).await?;
         }
         Ok(stats)
     }

@@ -126,7 +126,7 @@ fn a_crawl_that_was_killed_resumes_with_the_same_digest() {
     for part in [1, 2, 3] {
         let mut command = crawl(root.path(), Some(&server));
         let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        kill_at(child, &server, FILES as u64 * part / 4);
+        kill_at(child, &server, FILES as u64 * part / 5);
     }
     let done = recorded(&server);
     let last = output(crawl(root.path(), Some(&server)));

@@ -1,5 +1,6 @@
 //! The requests of the queue's verbs and their answers.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -240,7 +241,7 @@ pub enum Inspected {
     Dead(Vec<DeadLetter>),
 }
 
-/// How many jobs of a partition are where.
+/// How many jobs of a partition, or of a whole queue, are where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Claimable now.
@@ -267,6 +268,21 @@ impl Counts {
     /// Jobs that are not done: ready, timed or leased.
     pub const fn outstanding(&self) -> u64 {
         self.ready + self.timed + self.leased
+    }
+}
+
+impl AddAssign for Counts {
+    /// Sums up partitions; paused is what one of them is.
+    fn add_assign(&mut self, other: Self) {
+        self.ready += other.ready;
+        self.timed += other.timed;
+        self.leased += other.leased;
+        self.dead += other.dead;
+        self.entered += other.entered;
+        self.done += other.done;
+        self.cancelled += other.cancelled;
+        self.evicted += other.evicted;
+        self.paused |= other.paused;
     }
 }
 
