@@ -43,7 +43,7 @@ where
     E: fmt::Display + Send + 'static,
 {
     let link = Arc::clone(worker.queue.link());
-    let mut running = Running::new(worker);
+    let (mut running, handler) = (Running::new(worker), Arc::new(handler));
     let ended = running.claim_and_run(&link, &handler).await;
     running.finish().await;
     ended.map(|()| running.summary)
@@ -66,9 +66,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     /// Claims and runs until stopped, drained, or struck by an error that waiting does not mend.
-    async fn claim_and_run<H, Fut, E>(&mut self, link: &Link, handler: &H) -> Result<()>
+    async fn claim_and_run<H, Fut, E>(&mut self, link: &Link, handler: &Arc<H>) -> Result<()>
     where
-        H: Fn(Delivery<T>) -> Fut,
+        H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
@@ -97,9 +97,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     /// Fills the free slots; when to look again.
-    async fn claim<H, Fut, E>(&mut self, handler: &H) -> Result<Duration>
+    async fn claim<H, Fut, E>(&mut self, handler: &Arc<H>) -> Result<Duration>
     where
-        H: Fn(Delivery<T>) -> Fut,
+        H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
@@ -113,7 +113,10 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         for delivery in found.deliveries {
             let lease = Arc::clone(delivery.lease());
             let retry = link.settings.retry.clone();
-            let task = work(handler(delivery), Arc::clone(&lease), self.worker.job_timeout, retry);
+            let handler = Arc::clone(handler);
+            // Called inside, since the call itself may panic.
+            let handling = async move { handler(delivery).await };
+            let task = work(handling, Arc::clone(&lease), self.worker.job_timeout, retry);
             let abort = self.tasks.spawn(task);
             self.leases.insert(abort.id(), (abort, lease));
         }

@@ -52,21 +52,25 @@ pub(crate) async fn a_handler_that_fails_is_tried_again_and_then_buried(bench: &
 
 pub(crate) async fn a_panic_and_a_timeout_are_failures_and_free_the_slot(bench: &Bench) {
     let queue = queue(bench, 1).await;
-    queue.enqueue_many([0, 1, 2]).await.unwrap();
+    queue.enqueue_many([0, 1, 2, 3]).await.unwrap();
     let worker = Worker::new(queue.clone()).concurrency(1).until_drained();
-    let run = worker.job_timeout(Duration::from_millis(20)).run(|delivery| async move {
-        match delivery.payload() {
-            0 => panic!("as a test of panics asks for"),
-            1 => std::future::pending().await,
-            _ => Done::Ok(()),
+    let run = worker.job_timeout(Duration::from_millis(20)).run(|delivery| {
+        assert_ne!(*delivery.payload(), 3, "as a test of panics asks for");
+        async move {
+            match delivery.payload() {
+                0 => panic!("as a test of panics asks for"),
+                1 => std::future::pending().await,
+                _ => Done::Ok(()),
+            }
         }
     });
     let summary = run.await.unwrap();
-    assert_eq!((summary.done, summary.failed), (1, 2));
+    assert_eq!((summary.done, summary.failed), (1, 3));
     let mut reasons: Vec<_> =
         queue.dead_letters(9).await.unwrap().into_iter().map(|letter| letter.reason).collect();
     reasons.sort_unstable();
-    assert_eq!(reasons, ["the handler panicked", "took longer than 20ms"]);
+    let panicked = "the handler panicked";
+    assert_eq!(reasons, [panicked, panicked, "took longer than 20ms"]);
 }
 
 pub(crate) async fn jobs_that_submit_others_are_waited_for(bench: &Bench) {
