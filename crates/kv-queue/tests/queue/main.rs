@@ -76,3 +76,14 @@ async fn a_queue_keeps_the_store_open_that_it_was_opened_on() {
     queue.enqueue(7).await.unwrap();
     assert_eq!(queue.dequeue(1).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_eviction_touches_no_queue() {
+    let memory = kv_memory::MemoryStore::builder().max_entries(10).build();
+    let store = kv_core::Store::new(memory);
+    let queue = kv_queue::Queue::<u32>::open(&store, "kept").await.unwrap();
+    queue.enqueue_many(0..100_u32).await.unwrap();
+    store.set_many((0..100).map(|n| (n.to_string(), n)), kv_core::Expiry::Never).await.unwrap();
+    assert!(store.stats().await.unwrap().evicted >= Some(90));
+    assert_eq!(queue.dequeue(200).await.unwrap().len(), 100);
+}

@@ -253,3 +253,13 @@ async fn a_full_or_read_only_server_says_so() {
         assert_eq!((replica.kind(), replica.effect()), (ErrorKind::ReadOnly, Effect::NotApplied));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_page_by_page_and_never_by_the_command_keys() {
+    let (server, store) = direct().await;
+    let store = kv_core::Store::new(store);
+    store.set_many((0..3_000).map(|n| (n.to_string(), n)), Duration::from_secs(600)).await.unwrap();
+    assert_eq!(store.keys("*").await.unwrap().len(), 3_000);
+    let stats = ask(&server, &["INFO", "commandstats"]).unwrap();
+    assert!(stats.contains("cmdstat_scan:") && !stats.contains("cmdstat_keys:"), "{stats}");
+}
