@@ -40,6 +40,8 @@ pub(crate) struct Lease {
     attempt: u32,
     delivery: u32,
     checkpoint: Option<SavedProgress>,
+    /// A settling request is out, or has ended the delivery.
+    settling: AtomicBool,
     settled: AtomicBool,
 }
 
@@ -53,6 +55,7 @@ impl Lease {
             attempt,
             delivery,
             checkpoint,
+            settling: AtomicBool::new(false),
             settled: AtomicBool::new(false),
         }
     }
@@ -77,54 +80,62 @@ impl Lease {
         self.settled.load(Ordering::Acquire)
     }
 
+    /// Whether the store's verdict on a settling request is there or on its way.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling.load(Ordering::Acquire)
+    }
+
     pub(crate) async fn ack(&self) -> Result<()> {
+        self.settle("ack", None).await
+    }
+
+    pub(crate) async fn retry(&self, after: Duration, reason: String) -> Result<()> {
+        self.settle("retry", Some(Operation::Retry { after, reason })).await
+    }
+
+    pub(crate) async fn fail(&self, reason: String) -> Result<()> {
+        self.settle("fail", Some(Operation::Fail { reason })).await
+    }
+
+    pub(crate) async fn snooze(&self, after: Duration) -> Result<()> {
+        self.settle("snooze", Some(Operation::Snooze { after })).await
+    }
+
+    /// Extends or checkpoints: the delivery goes on.
+    pub(crate) async fn apply(&self, verb: &'static str, operation: Operation) -> Result<()> {
+        self.judge(verb, self.ask(Some(operation)).await)
+    }
+
+    /// Ends the delivery, unless no verdict comes.
+    async fn settle(&self, verb: &'static str, operation: Option<Operation>) -> Result<()> {
+        self.settling.store(true, Ordering::Release);
+        let verdict = self.ask(operation).await;
+        self.settling.store(verdict.is_ok(), Ordering::Release);
+        self.settled.fetch_or(verdict.is_ok(), Ordering::AcqRel);
+        self.judge(verb, verdict)
+    }
+
+    /// The store's verdict on an operation, or on an ack.
+    async fn ask(&self, operation: Option<Operation>) -> Result<Verdict> {
         let partition = self.link.partition(self.partition)?;
-        let answer = self.link.exchange(partition, vec![self.handle], Vec::new(), None).await;
-        let verdict = answer.map(|answer| answer.acks.first().copied());
-        self.settle(self.read("ack", verdict)).map(drop)
+        let (acks, operations) = match operation {
+            None => (vec![self.handle], Vec::new()),
+            Some(operation) => (Vec::new(), vec![(self.handle, operation)]),
+        };
+        let answer = self.link.exchange(partition, acks, operations, None).await?;
+        let verdict = answer.acks.first().or(answer.operations.first()).copied();
+        verdict.ok_or_else(|| Error::new(ErrorKind::Backend, "the engine gave no verdict"))
     }
 
-    pub(crate) async fn retry(&self, after: Duration, reason: String) -> Result<Verdict> {
-        self.settle(self.apply("retry", Operation::Retry { after, reason }).await)
-    }
-
-    pub(crate) async fn fail(&self, reason: String) -> Result<Verdict> {
-        self.settle(self.apply("fail", Operation::Fail { reason }).await)
-    }
-
-    pub(crate) async fn snooze(&self, after: Duration) -> Result<Verdict> {
-        self.settle(self.apply("snooze", Operation::Snooze { after }).await)
-    }
-
-    pub(crate) async fn apply(&self, verb: &'static str, operation: Operation) -> Result<Verdict> {
-        let partition = self.link.partition(self.partition)?;
-        let operations = vec![(self.handle, operation)];
-        let answer = self.link.exchange(partition, Vec::new(), operations, None).await;
-        self.read(verb, answer.map(|answer| answer.operations.first().copied()))
-    }
-
-    fn read(&self, verb: &'static str, verdict: Result<Option<Verdict>>) -> Result<Verdict> {
+    fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
         let conflict = |message: &'static str| Err(Error::new(ErrorKind::Conflict, message));
-        let verdict = match verdict {
-            Ok(Some(Verdict::Stale)) => conflict("the lease was lost; the job is no longer yours"),
-            Ok(Some(Verdict::Cancelled)) => conflict("the job was cancelled; it is gone"),
-            Ok(Some(verdict)) => Ok(verdict),
-            Ok(None) => Err(Error::new(ErrorKind::Backend, "the engine gave no verdict")),
+        let judged = match verdict {
+            Ok(Verdict::Stale) => conflict("the lease was lost; the job is no longer yours"),
+            Ok(Verdict::Cancelled) => conflict("the job was cancelled; it is gone"),
+            Ok(Verdict::Applied | Verdict::Buried) => Ok(()),
             Err(error) => Err(error),
         };
-        verdict.map_err(|error| error.operation(verb).key(&self.id().to_string()))
-    }
-
-    /// Notes that the delivery is over, by a verdict of either kind.
-    fn settle(&self, verdict: Result<Verdict>) -> Result<Verdict> {
-        let over = match &verdict {
-            Ok(_) => true,
-            Err(error) => error.kind() == ErrorKind::Conflict,
-        };
-        if over {
-            self.settled.store(true, Ordering::Release);
-        }
-        verdict
+        judged.map_err(|error| error.operation(verb).key(&self.id().to_string()))
     }
 }
 
@@ -177,7 +188,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn retry(&self, after: Duration) -> Result<()> {
-        self.lease.retry(after, "retry asked for".to_owned()).await.map(drop)
+        self.lease.retry(after, "retry asked for".to_owned()).await
     }
 
     /// It failed for good: to the dead letters, with the reason.
@@ -185,7 +196,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn fail(&self, reason: impl Into<String>) -> Result<()> {
-        self.lease.fail(reason.into()).await.map(drop)
+        self.lease.fail(reason.into()).await
     }
 
     /// Not now: deliver it again after a time, and charge no attempt.
@@ -193,7 +204,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn snooze(&self, after: Duration) -> Result<()> {
-        self.lease.snooze(after).await.map(drop)
+        self.lease.snooze(after).await
     }
 
     /// Still at work: the lease ends this long from now. A [`Worker`](crate::Worker) does it by
@@ -202,7 +213,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn extend(&self, lease: Duration) -> Result<()> {
-        self.lease.apply("extend", Operation::Extend { lease }).await.map(drop)
+        self.lease.apply("extend", Operation::Extend { lease }).await
     }
 
     /// Keeps a state for whoever continues the job after a crash or a retry; replaces the last.
@@ -227,7 +238,7 @@ impl<T> Delivery<T> {
         let state = self.lease.link.serializer().encode(state);
         let state = state.map_err(|error| error.operation("checkpoint"))?;
         let operation = Operation::Checkpoint { state, progress };
-        self.lease.apply("checkpoint", operation).await.map(drop)
+        self.lease.apply("checkpoint", operation).await
     }
 
     /// The state that an earlier delivery kept, or `None`.

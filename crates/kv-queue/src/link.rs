@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
@@ -10,11 +11,16 @@ use kv_core::queue::{
 };
 use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
 
+use tokio::time::Instant;
+
 use crate::lanes::Lanes;
 use crate::retry::RetryPolicy;
 
 /// How often a request is sent again whose reply was lost, before the caller hears of it.
 const REPEATS: u32 = 4;
+
+/// The longest time for which claims alone are made.
+const TEND_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many jobs a tend moves of each kind.
 const TEND_LIMIT: usize = 100;
@@ -28,6 +34,8 @@ pub(crate) struct Link {
     lanes: Lanes,
     repeats: RetryPolicy,
     next: AtomicU32,
+    /// When each partition was last tended from here.
+    tended: Mutex<Vec<Option<Instant>>>,
     closed: AtomicBool,
 }
 
@@ -50,9 +58,11 @@ impl Link {
     ) -> Self {
         let repeats =
             RetryPolicy::exponential(Duration::from_millis(50), Duration::from_millis(500));
+        let tended = Mutex::new(vec![None; partitions.len()]);
         Self {
             engine,
             store,
+            tended,
             partitions,
             settings,
             lanes: Lanes::new(),
@@ -130,6 +140,20 @@ impl Link {
         Ok(answer)
     }
 
+    /// Whether to tend a partition before claiming from it: now and then, since a backlog of
+    /// claimable jobs would otherwise keep what comes due or ends its lease from being seen.
+    pub(crate) fn is_tend_due(&self, partition: &Partition) -> bool {
+        let pause = (self.settings.lease / 3).min(TEND_PAUSE);
+        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = usize::try_from(partition.number).unwrap_or(usize::MAX);
+        let Some(last) = tended.get_mut(index) else { return false };
+        let due = last.is_none_or(|last| last.elapsed() >= pause);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+
     pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
         let request = Tend { limit: TEND_LIMIT, policy: self.settings.policy };
         self.write(|| self.engine.tend(partition, request)).await
@@ -172,15 +196,17 @@ impl Link {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        let mut attempt = 0;
+        let (mut attempt, mut unknown) = (0, false);
         loop {
             let error = match send().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             attempt += 1;
+            unknown |= error.effect() == Effect::MaybeApplied;
             if attempt > REPEATS || !is_passing(&error) {
-                return Err(error);
+                // What an earlier attempt may have done counts, whatever the last one says.
+                return Err(if unknown { error.maybe_applied() } else { error });
             }
             tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
             tokio::time::sleep(self.repeats.delay(attempt)).await;

@@ -124,7 +124,9 @@ impl<T> Queue<T> {
             while left > 0 {
                 let limit = left.min(MAX_BATCH);
                 let control = Control::Redrive { keys: Vec::new(), limit };
-                let done = self.control("redrive", partition, control).await?;
+                let done = self.control("redrive", partition, control).await;
+                let done = done
+                    .map_err(|error| if redriven == 0 { error } else { error.maybe_applied() })?;
                 redriven += done.affected as u64;
                 left -= limit;
                 if !done.more {

@@ -226,16 +226,19 @@ impl<T: DeserializeOwned> Queue<T> {
         found: &mut Found<T>,
     ) -> Result<()> {
         let mut lacking = lacking;
-        let mut tended = false;
+        let mut tended = self.link.is_tend_due(partition);
+        if tended {
+            self.link.tend(partition).await?;
+        }
         while lacking > 0 {
             let limit = lacking.min(MAX_BATCH);
             let claim = Claim { limit, lease: self.link.settings.lease };
             let answer = self.link.exchange(partition, Vec::new(), Vec::new(), Some(claim)).await?;
             let claimed = answer.claimed.len();
-            lacking -= claimed.min(lacking);
             for claimed in answer.claimed {
-                if let Some(delivery) = self.decode(partition, claimed).await? {
+                if let Some(delivery) = self.decode(partition, claimed).await {
                     found.deliveries.push(delivery);
+                    lacking = lacking.saturating_sub(1);
                 }
             }
             if claimed == limit {
@@ -256,20 +259,24 @@ impl<T: DeserializeOwned> Queue<T> {
         &self,
         partition: &Partition,
         claimed: kv_core::queue::Claimed,
-    ) -> Result<Option<Delivery<T>>> {
+    ) -> Option<Delivery<T>> {
         let handle = claimed.handle;
         match self.link.serializer().decode(&claimed.body) {
             Ok(payload) => {
                 let lease = Arc::new(Lease::of(&self.link, partition, claimed));
-                Ok(Some(Delivery::new(payload, lease)))
+                Some(Delivery::new(payload, lease))
             }
             Err(error) => {
                 let id = JobId { partition: partition.number, key: handle.key };
                 tracing::warn!(job = %id, "payload does not decode; set aside as a dead letter");
                 let reason = format!("the payload does not decode: {error}");
                 let operations = vec![(handle, Operation::Fail { reason })];
-                self.link.exchange(partition, Vec::new(), operations, None).await?;
-                Ok(None)
+                let buried = self.link.exchange(partition, Vec::new(), operations, None).await;
+                if let Err(error) = buried {
+                    // It comes back when its lease ends; the others must not wait for that.
+                    tracing::warn!(job = %id, %error, "job could not be set aside");
+                }
+                None
             }
         }
     }

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use kv_core::queue::{Handle, Operation, Verdict};
+use kv_core::queue::{Handle, MAX_BATCH, Operation, Verdict};
 use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::task::{End, work};
 use super::{Worker, WorkerSummary};
@@ -22,6 +22,9 @@ use crate::retry::RetryPolicy;
 
 /// How long an idle worker waits at most before it looks again: a safety net below wake-ups.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How soon an impatient worker looks again.
+const SOON: Duration = Duration::from_millis(1);
 
 type Wake<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
@@ -77,19 +80,22 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         while !stop.is_cancelled() {
             // Armed before the look, so that no job slips in between look and wait.
             arm(&mut wake, link).await;
-            let look_again_in = match self.claim(handler).await {
-                Ok(due) => due,
-                Err(error) => self.after(error)?,
+            let (look_again_in, away) = match self.claim(handler).await {
+                Ok(due) => (due, false),
+                Err(error) => (self.after(error)?, true),
             };
             if self.tasks.is_empty() && self.worker.until_drained && self.is_drained().await? {
                 return Ok(());
             }
             let full = self.tasks.len() >= self.worker.concurrency;
+            // A wait that has ended is used up; what it told of was looked at, the rest is to come.
+            let again = wake.is_none() && !full && !away && arm(&mut wake, link).await;
+            let look_again_in = if again { SOON } else { look_again_in };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
                 _ = self.beat.tick(), if !self.leases.is_empty() => self.renew().await,
-                () = woken(&mut wake), if !full => {}
+                () = woken(&mut wake), if !full && !away => {}
                 () = tokio::time::sleep(look_again_in), if !full => {}
             }
         }
@@ -122,7 +128,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         }
         // A job is due in whole microseconds of the store's clock, so never sleep not at all.
         let due = found.next_due.unwrap_or(IDLE);
-        Ok(due.clamp(Duration::from_millis(1), IDLE))
+        Ok(due.clamp(SOON, IDLE))
     }
 
     /// How long to wait after an error, or the error itself if waiting does not mend it.
@@ -181,19 +187,22 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     fn end_lost(&self, handle: Handle, task: Id) {
         let Some((abort, lease)) = self.leases.get(&task) else { return };
         // It may have settled itself between the request and the verdict.
-        if !lease.is_settled() {
+        if !lease.is_settling() {
             tracing::warn!(job = %lease.id(), token = handle.token, "lease lost; job is dropped");
             abort.abort();
         }
     }
 
-    /// The unsettled deliveries by partition.
-    fn held(&self) -> HashMap<u32, Vec<(Handle, Id)>> {
+    /// The unsettled deliveries by partition, as many together as one request takes.
+    fn held(&self) -> Vec<(u32, Vec<(Handle, Id)>)> {
         let mut held: HashMap<u32, Vec<(Handle, Id)>> = HashMap::new();
         for (id, (_, lease)) in self.leases.iter().filter(|(_, (_, one))| !one.is_settled()) {
             held.entry(lease.partition()).or_default().push((lease.handle(), *id));
         }
-        held
+        let parts = held.iter().flat_map(|(partition, held)| {
+            held.chunks(MAX_BATCH).map(|part| (*partition, part.to_vec()))
+        });
+        parts.collect()
     }
 
     async fn exchange(
@@ -208,12 +217,12 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
 
     /// Gives running jobs their time, then drops and hands back what is left.
     async fn finish(&mut self) {
-        let deadline = Instant::now() + self.worker.stop_within;
+        let mut deadline = pin!(tokio::time::sleep(self.worker.stop_within));
         while !self.tasks.is_empty() {
             tokio::select! {
                 Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
                 _ = self.beat.tick() => self.renew().await,
-                () = tokio::time::sleep_until(deadline) => break,
+                () = &mut deadline => break,
             }
         }
         let held = self.held();
@@ -233,14 +242,17 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 }
 
-/// Starts a wait for work, if none is under way, and polls it once so that it is registered.
-async fn arm<'a>(wake: &mut Option<Wake<'a>>, link: &'a Link) {
+/// Starts a wait for work, if none is under way, and polls it once so that it is registered;
+/// whether it ended at once.
+async fn arm<'a>(wake: &mut Option<Wake<'a>>, link: &'a Link) -> bool {
     let waiting = wake.get_or_insert_with(|| link.engine.wait(&link.partitions, IDLE));
     let ready =
         std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_ready()));
-    if ready.await {
+    let ready = ready.await;
+    if ready {
         *wake = None;
     }
+    ready
 }
 
 /// Ends when the wait for work does; an error only means that the next look will tell.

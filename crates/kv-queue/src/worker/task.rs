@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use kv_core::{ErrorKind, Result};
+use kv_core::Result;
 
 use crate::delivery::Lease;
 use crate::retry::RetryPolicy;
@@ -40,7 +40,7 @@ where
         Err(reason) => {
             tracing::warn!(job = %lease.id(), attempt = lease.attempt(), reason, "job failed");
             let delay = retry.delay(lease.attempt());
-            (End::Failed, lease.retry(delay, reason).await.map(drop))
+            (End::Failed, lease.retry(delay, reason).await)
         }
     };
     match settled {
@@ -48,7 +48,7 @@ where
         Err(error) => {
             // Unsettled, the job comes back when its lease ends.
             tracing::warn!(job = %lease.id(), %error, "delivery could not be settled");
-            if error.kind() == ErrorKind::Conflict { End::Lost } else { end }
+            if lease.is_settled() { End::Lost } else { end }
         }
     }
 }

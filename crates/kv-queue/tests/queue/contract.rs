@@ -217,7 +217,7 @@ pub(crate) async fn a_payload_that_does_not_decode_is_set_aside_with_its_bytes(b
     writer.enqueue("no number".to_owned()).await.unwrap();
     bench.queue::<u32>().await.enqueue(7).await.unwrap();
     let reader = bench.queue::<u32>().await;
-    assert_eq!(payloads(&reader, 2).await, [7]);
+    assert_eq!(payloads(&reader, 1).await, [7], "it does not count");
     let letters = reader.dead_letters(9).await.unwrap();
     assert_eq!((letters.len(), &*letters[0].payload), (1, &b"\"no number\""[..]));
     assert!(!letters[0].reason.contains("no number"), "{}", letters[0].reason);

@@ -63,6 +63,7 @@ on_every_engine! {
     worker::jobs_that_submit_others_are_waited_for,
     worker::a_stop_ends_what_runs_and_claims_no_more,
     worker::what_does_not_end_in_time_is_handed_back_at_once,
+    worker::more_jobs_than_one_request_takes_are_handed_back,
     worker::no_more_jobs_run_at_a_time_than_allowed,
     worker::a_worker_that_waits_is_woken_by_a_job,
     worker::a_handler_that_settles_itself_is_not_settled_again,
@@ -86,4 +87,17 @@ async fn an_eviction_touches_no_queue() {
     store.set_many((0..100).map(|n| (n.to_string(), n)), kv_core::Expiry::Never).await.unwrap();
     assert!(store.stats().await.unwrap().evicted >= Some(90));
     assert_eq!(queue.dequeue(200).await.unwrap().len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_does_not_keep_a_due_job_from_its_turn() {
+    let bench = Bench::memory();
+    let queue = bench.queue::<u32>().await;
+    queue.enqueue_many([1, 2, 3]).await.unwrap();
+    let second = std::time::Duration::from_secs(1);
+    queue.enqueue(kv_queue::Job::new(9).delay(second).priority(0)).await.unwrap();
+    assert_eq!(*queue.dequeue(1).await.unwrap().remove(0).payload(), 1);
+    bench.advance(second);
+    tokio::time::advance(second).await;
+    assert_eq!(*queue.dequeue(1).await.unwrap().remove(0).payload(), 9);
 }

@@ -94,6 +94,7 @@ pub(crate) async fn a_stop_ends_what_runs_and_claims_no_more(bench: &Bench) {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let worker = Worker::new(queue.clone()).concurrency(1).stop_on(stop);
+    let worker = worker.stop_within(Duration::MAX);
     let run = worker.run(move |_| {
         stopped.cancel();
         async {
@@ -120,6 +121,22 @@ pub(crate) async fn what_does_not_end_in_time_is_handed_back_at_once(bench: &Ben
     assert_eq!(run.await.unwrap().handed_back, 1);
     let again = queue.dequeue(1).await.unwrap().pop().unwrap();
     assert_eq!(again.attempt(), 1, "no attempt is charged");
+}
+
+pub(crate) async fn more_jobs_than_one_request_takes_are_handed_back(bench: &Bench) {
+    let queue = queue(bench, 1).await;
+    queue.enqueue_many(0..2_500_u32).await.unwrap();
+    let stop = CancellationToken::new();
+    let (stopped, (started, count)) = (stop.clone(), counter());
+    let worker = Worker::new(queue.clone()).concurrency(2_500).stop_on(stop).stop_within(AT_ONCE);
+    let run = worker.run(move |_| {
+        if count.fetch_add(1, SeqCst) == 2_499 {
+            stopped.cancel();
+        }
+        std::future::pending::<Done>()
+    });
+    assert_eq!(run.await.unwrap().handed_back, 2_500);
+    assert_eq!((started.load(SeqCst), queue.stats().await.unwrap().ready), (2_500, 2_500));
 }
 
 pub(crate) async fn no_more_jobs_run_at_a_time_than_allowed(bench: &Bench) {
