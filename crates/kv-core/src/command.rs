@@ -1,12 +1,14 @@
 //! Verbs as data, so that many travel in one round trip.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::{Condition, Entry, Lifetime, Outcome, Remaining, Write};
 
 /// One verb of [`KeyValueStore::execute`](crate::KeyValueStore::execute), with the meaning of the
 /// method of the same name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "fields are the parameters of the method of the same name")]
 pub enum Command {
@@ -55,6 +57,12 @@ impl Command {
             Self::Take { .. } => "take",
             Self::Increment { .. } => "increment",
         }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:?})", self.name(), self.key())
     }
 }
 

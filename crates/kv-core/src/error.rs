@@ -144,7 +144,8 @@ impl Error {
         self.0.operation
     }
 
-    /// The key that the operation was about, as stored.
+    /// The key that the operation was about: as the program names it, or as it is stored, with
+    /// prefix and namespace.
     pub fn failed_key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }

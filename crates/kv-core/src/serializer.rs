@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{BoxError, Error, ErrorKind, Result};
 
-/// The deepest nesting of a value that is read, in every built-in format.
-pub const MAX_DEPTH: usize = 128;
+/// The deepest nesting of lists, maps and their like in a value that is written or read, in every
+/// built-in format.
+pub const MAX_DEPTH: usize = 127;
 
 /// How a [`Store`](crate::Store) turns values into bytes.
 ///
-/// Bytes are taken as hostile: beyond a depth of [128](MAX_DEPTH), behind the end of the value,
+/// Bytes are taken as hostile: beyond a depth of [127](MAX_DEPTH), behind the end of the value,
 /// or cut short, they are an error of kind `Serialization`, in time and memory proportional to
 /// their length.
 ///
@@ -120,7 +121,8 @@ impl Serializer {
         let bytes = match self {
             Self::Json => json::encode(value),
             Self::MessagePack => message_pack::encode(value),
-            Self::Custom(format) => format.encode(&value),
+            // What a type says of its refusal may quote the value, which is nobody's to see.
+            Self::Custom(format) => format.encode(&value).map_err(|_| json::REFUSED.into()),
         };
         bytes.map(Bytes::from).map_err(|cause| self.error("cannot write the value as", cause))
     }
@@ -142,6 +144,10 @@ impl Serializer {
         let message = format!("{what} {} of the expected type", self.name());
         Error::new(ErrorKind::Serialization, message).because(cause)
     }
+}
+
+fn too_deep() -> BoxError {
+    format!("nested deeper than {MAX_DEPTH}").into()
 }
 
 fn decode_custom<T: DeserializeOwned>(format: &dyn Format, bytes: &[u8]) -> Result<T, BoxError> {

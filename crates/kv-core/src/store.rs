@@ -137,7 +137,7 @@ impl Store {
         &'a self,
         key: &str,
         value: &T,
-    ) -> impl Future<Output = Result<()>> + Send + use<'a, T> {
+    ) -> impl Future<Output = Result<()>> + Send + 'a + use<'a, T> {
         let written = self.set_with(key, value, SetOptions::new());
         async move { written.await.map(drop) }
     }
@@ -152,7 +152,7 @@ impl Store {
         key: &str,
         value: &T,
         options: SetOptions,
-    ) -> impl Future<Output = Result<bool>> + Send + use<'a, T> {
+    ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
@@ -171,7 +171,7 @@ impl Store {
         key: &str,
         value: &T,
         expiry: E,
-    ) -> impl Future<Output = Result<bool>> + Send + use<'a, T, E> {
+    ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T, E> {
         let options = SetOptions::new().ttl(expiry).condition(Condition::Absent);
         self.set_with(key, value, options)
     }

@@ -136,14 +136,15 @@ fn a_deep_nest_is_an_error_and_not_a_crash() {
 }
 
 #[test]
-fn a_nest_of_the_allowed_depth_is_read() {
+fn a_nest_of_the_allowed_depth_is_written_and_read_and_a_deeper_one_is_neither() {
     for serializer in BOTH {
         let mut value = json!(1);
-        for _ in 0..MAX_DEPTH - 1 {
+        for _ in 0..MAX_DEPTH {
             value = json!([value]);
         }
         let bytes = serializer.encode(&value).unwrap();
         assert_eq!(serializer.decode::<Value>(&bytes).unwrap(), value, "{serializer:?}");
+        assert!(serializer.encode(&[value]).is_err(), "what cannot be read is not written");
     }
 }
 
@@ -168,4 +169,26 @@ fn no_error_shows_the_value() {
         let error = serializer.decode::<u32>(&bytes).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
     }
+}
+
+#[test]
+fn a_type_that_refuses_to_be_written_does_not_show_its_value() {
+    struct Card(&'static str);
+    impl Serialize for Card {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom(self.0))
+        }
+    }
+    for serializer in BOTH {
+        let error = serializer.encode(&(None::<u8>, Card("canary-7531"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Serialization);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_command_does_not_show_its_value() {
+    let (key, value) = ("k".to_owned(), "canary-7531".into());
+    let command = kv_core::Command::Set { key, value, write: kv_core::Write::ALWAYS };
+    assert_eq!(format!("{command:?}"), "set(\"k\")");
 }

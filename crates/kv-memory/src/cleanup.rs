@@ -19,11 +19,8 @@ impl Table {
         let now = started.nanos();
         let mut removed = 0;
         // Ends, for what others add meanwhile expires later than `now`.
-        while self.tally.next_due.load(Ordering::Relaxed) <= now {
-            match self.sweep_chunk(now) {
-                Ok(chunk) if chunk > 0 => removed += chunk,
-                _ => break,
-            }
+        while let Ok(chunk @ 1..) = self.sweep_chunk(now) {
+            removed += chunk;
         }
         if removed > 0 {
             let micros = self.time.moment().nanos().saturating_sub(now) / 1_000;
@@ -34,10 +31,23 @@ impl Table {
 
     /// Removes at most [`CHUNK`] records that have expired.
     pub(crate) fn sweep_chunk(&self, now: u64) -> Result<usize> {
+        let mut removed = Vec::new();
+        let alone = self.cleaning();
+        let done = self.pop_expired(now, &mut removed);
+        // A value's drop is the caller's code, which may come back here.
+        drop(alone);
+        done.map(|()| removed.len())
+    }
+
+    /// Takes out at most [`CHUNK`] records that have expired; by one thread at a time, for until
+    /// a pass has ended `next_due` is not to be trusted.
+    fn pop_expired(&self, now: u64, removed: &mut Vec<Slot>) -> Result<()> {
+        if self.tally.next_due.load(Ordering::Relaxed) > now {
+            return Ok(());
+        }
         // Unlocking a shard lowers it again to what that shard has next, so that after a whole
         // pass it is right, whatever others added before or behind it.
         self.tally.next_due.store(NEVER, Ordering::Relaxed);
-        let mut removed: Vec<Slot> = Vec::new();
         for shard in 0..self.shards() {
             let mut contents = self.write(shard)?;
             while removed.len() < CHUNK
@@ -47,7 +57,7 @@ impl Table {
             }
         }
         self.count_expired(removed.len());
-        Ok(removed.len())
+        Ok(())
     }
 
     pub(crate) fn count_expired(&self, records: usize) {
@@ -63,11 +73,18 @@ impl Table {
         if !self.is_too_large() {
             return;
         }
-        let now = self.time.moment();
-        if self.tally.next_due.load(Ordering::Relaxed) <= now.nanos() {
-            let _ = self.sweep_chunk(now.nanos());
+        let mut removed = Vec::new();
+        // One at a time, or two writers would each evict for the other's record too.
+        let alone = self.cleaning();
+        if self.is_too_large() {
+            let _ = self.pop_expired(self.time.moment().nanos(), &mut removed);
         }
-        while self.is_too_large() && self.evict_one(shard, version) {}
+        while self.is_too_large()
+            && let Some(slot) = self.evict_one(shard, version)
+        {
+            removed.push(slot);
+        }
+        drop(alone);
     }
 
     fn is_too_large(&self) -> bool {
@@ -75,18 +92,18 @@ impl Table {
     }
 
     /// Evicts from the shard that was written to, or from the next one that has another record.
-    fn evict_one(&self, first: usize, version: u64) -> bool {
+    fn evict_one(&self, first: usize, version: u64) -> Option<Slot> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
-            let Ok(mut contents) = self.write(shard) else { return false };
+            let mut contents = self.write(shard).ok()?;
             let spare = (step == 0).then_some(version);
-            if contents.evict(spare).is_some() {
+            if let Some(slot) = contents.evict(spare) {
                 drop(contents);
                 self.report_eviction();
-                return true;
+                return Some(slot);
             }
         }
-        false
+        None
     }
 
     /// Tells of the first eviction, the second, the fourth and so on: a full store evicts at

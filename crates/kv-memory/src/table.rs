@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ahash::RandomState;
 use fastrand::Rng;
@@ -30,6 +30,8 @@ pub(crate) struct Table {
     pub(crate) time: Time,
     pub(crate) limit: usize,
     closed: AtomicBool,
+    /// Held by whoever sweeps or evicts, always before a shard's lock.
+    cleaning: Mutex<()>,
     pub(crate) tally: Tally,
 }
 
@@ -60,6 +62,11 @@ pub(crate) struct Place {
 }
 
 impl Table {
+    /// The right to sweep and evict.
+    pub(crate) fn cleaning(&self) -> MutexGuard<'_, ()> {
+        self.cleaning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn new(limit: Option<usize>, seed: Option<u64>, time: Time) -> Self {
         let limit = limit.unwrap_or(usize::MAX);
         let shards = (limit / MIN_RECORDS_A_SHARD).clamp(1, MAX_SHARDS);
@@ -74,6 +81,7 @@ impl Table {
             time,
             limit,
             closed: AtomicBool::new(false),
+            cleaning: Mutex::new(()),
             tally: Tally {
                 records: AtomicUsize::new(0),
                 next_due: AtomicU64::new(NEVER),

@@ -68,6 +68,14 @@ fn a_write_encodes_at_the_call_and_does_not_borrow_its_value() {
     value.hits = 2;
     now(write).unwrap();
     assert_eq!(now(store.get("p")).unwrap(), Some(page(1)));
+    let borrowed = String::from("borrowed");
+    let write = store.set("b", &(&borrowed, [borrowed.as_str()]));
+    drop(borrowed);
+    now(write).unwrap();
+    let rows = vec![("c".to_owned(), 1)];
+    let write = store.set_many(rows.iter().map(|(key, value)| (key, value)), Expiry::Never);
+    drop(rows);
+    now(write).unwrap();
     let rc = std::rc::Rc::new(5);
     now(is_send(store.set("rc", &*rc))).unwrap();
 }
@@ -135,6 +143,11 @@ fn a_loader_runs_once_and_its_error_is_kept_as_the_source() {
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "recipe missing");
     let load = || async { Ok::<_, kv_core::Error>(page(7)) };
     assert_eq!(now(store.get_or_set_with("c", Expiry::Never, load)).unwrap(), page(7));
+    let refused = now(store.get_or_set_with("d", Duration::ZERO, || async {
+        assert!(store.serializer().name().is_empty(), "the loader runs for a refused write");
+        Ok::<_, kv_core::Error>(page(9))
+    }));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidTtl);
     let never = || async { Ok::<_, kv_core::Error>(page(8)) };
     assert_eq!(now(store.get_or_set_with("c", Expiry::Never, never)).unwrap(), page(7));
 }
@@ -161,7 +174,9 @@ fn a_namespace_holds_its_own_and_no_pattern_leaves_it() {
     now(a.set("k", &1)).unwrap();
     now(odd.set("k", &2)).unwrap();
     now(store.set("other", &3)).unwrap();
-    assert_eq!(now(a.keys("*")).unwrap(), ["k"]);
+    now(store.set("a:", &4)).unwrap();
+    assert_eq!(now(a.keys("*")).unwrap(), ["k"], "and no empty key");
+    assert!(now(store.delete("a:")).unwrap());
     assert_eq!(now(odd.keys("*")).unwrap(), ["k"]);
     assert_eq!(now(odd.get::<i32>("k")).unwrap(), Some(2));
     assert_eq!(now(a.namespace("b:").keys("*")).unwrap().len(), 0);

@@ -10,19 +10,19 @@ pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), NotFinite> {
 }
 
 #[derive(Debug)]
-pub(super) struct NotFinite(String);
+pub(super) struct NotFinite(&'static str);
 
 impl fmt::Display for NotFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
 impl std::error::Error for NotFinite {}
 
 impl ser::Error for NotFinite {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(super::json::REFUSED)
     }
 }
 
@@ -63,7 +63,7 @@ impl ser::Serializer for Finite {
         if value.is_finite() {
             return Ok(());
         }
-        Err(NotFinite("a float is NaN or infinite, which JSON cannot say".to_owned()))
+        Err(NotFinite("a float is NaN or infinite, which JSON cannot say"))
     }
 
     fn serialize_none(self) -> Checked {

@@ -7,14 +7,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::finite;
+use super::{MAX_DEPTH, finite};
 use crate::BoxError;
+
+/// In place of what a type says of its refusal, which may quote the value.
+pub(super) const REFUSED: &str = "a part of the value cannot be written in this format";
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
     let mut bytes = Vec::with_capacity(128);
-    let null = Cell::new(false);
-    let formatter = SeesNull { null: &null };
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter))?;
+    let (null, deepest) = (Cell::new(false), Cell::new(0));
+    let formatter = Watchful { null: &null, deepest: &deepest, depth: 0 };
+    let written =
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter));
+    written.map_err(|_| REFUSED)?;
+    if deepest.get() > MAX_DEPTH {
+        return Err(super::too_deep());
+    }
     // `None` and NaN both come out as null, so only a value with a null in it is looked at twice.
     if null.get() {
         finite::check(value)?;
@@ -45,13 +53,43 @@ fn name_what_python_wrote(bytes: &[u8], error: serde_json::Error) -> BoxError {
     }
 }
 
-struct SeesNull<'a> {
+/// Writes compact JSON, and notes what the text alone does not tell.
+struct Watchful<'a> {
     null: &'a Cell<bool>,
+    deepest: &'a Cell<usize>,
+    depth: usize,
 }
 
-impl Formatter for SeesNull<'_> {
+impl Watchful<'_> {
+    fn enter(&mut self) {
+        self.depth += 1;
+        self.deepest.set(self.deepest.get().max(self.depth));
+    }
+}
+
+impl Formatter for Watchful<'_> {
     fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         self.null.set(true);
         CompactFormatter.write_null(writer)
+    }
+
+    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.enter();
+        CompactFormatter.begin_array(writer)
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        CompactFormatter.end_array(writer)
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.enter();
+        CompactFormatter.begin_object(writer)
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        CompactFormatter.end_object(writer)
     }
 }

@@ -12,7 +12,8 @@ use crate::BoxError;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
     let mut bytes = Vec::with_capacity(128);
-    rmp_serde::encode::write_named(&mut bytes, value)?;
+    rmp_serde::encode::write_named(&mut bytes, value).map_err(|_| super::json::REFUSED)?;
+    check(&bytes)?;
     Ok(bytes)
 }
 
@@ -31,7 +32,7 @@ fn check(bytes: &[u8]) -> Result<(), BoxError> {
         let children = skip_head(&mut rest).ok_or("the MessagePack ends within a value")?;
         if children > 0 {
             if open.len() == MAX_DEPTH {
-                return Err(format!("nested deeper than {MAX_DEPTH}").into());
+                return Err(super::too_deep());
             }
             open.push(children);
         } else if complete(&mut open) {

@@ -38,7 +38,7 @@ impl Store {
         &'a self,
         pairs: P,
         expiry: E,
-    ) -> impl Future<Output = Result<()>> + Send + use<'a, P, K, V, E>
+    ) -> impl Future<Output = Result<()>> + Send + 'a + use<'a, P, K, V, E>
     where
         P: IntoIterator<Item = (K, V)>,
         K: AsRef<str>,

@@ -82,7 +82,8 @@ impl Scan {
         match page {
             Ok(page) => {
                 let own = page.keys.into_iter().filter(|key| {
-                    key.starts_with(store.prefix()) && !is_reserved(key) && pattern.matches(key)
+                    let own = key.strip_prefix(store.prefix()).is_some_and(|own| !own.is_empty());
+                    own && !is_reserved(key) && pattern.matches(key)
                 });
                 self.page.extend(own);
                 self.state = match page.next {

@@ -39,7 +39,7 @@ impl Store {
         key: &str,
         new: &Option<T>,
         version: Option<crate::Version>,
-    ) -> impl Future<Output = Result<bool>> + Send + use<'a, T> {
+    ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
         let created = self.lifetime(Expiry::Default);
@@ -90,8 +90,9 @@ impl Store {
 
     /// The value under a key, or else what the loader gives, stored for the next caller.
     ///
-    /// Where others load at the same time, the first value that is stored counts, and all get it
-    /// (on a backend without conditions: the last). Each caller may run its own loader.
+    /// Where others load at the same time, the first value that is stored counts, and all get it;
+    /// on a backend without conditions, each gets its own, and the last is stored. Each caller may
+    /// run its own loader.
     ///
     /// # Errors
     /// `Loader` with the loader's error as source, and nothing is stored; others as `get` and
@@ -108,6 +109,9 @@ impl Store {
         if let Some(value) = self.get(key).await? {
             return Ok(value);
         }
+        // What would be refused is refused before the work is done.
+        let writable = self.write(options.clone());
+        writable.map_err(|error| error.operation("get_or_set_with").key(key))?;
         let loaded = load().await.map_err(|cause| {
             let error = Error::new(ErrorKind::Loader, "the loader failed");
             error.because(cause).operation("get_or_set_with").key(key)

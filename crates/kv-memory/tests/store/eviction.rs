@@ -160,3 +160,20 @@ fn a_write_never_evicts_its_own_key() {
     put(&store, "new", "v", Write::ALWAYS);
     assert_eq!(value(&store, "new").as_deref(), Some("v"));
 }
+
+#[test]
+fn writers_that_evict_together_leave_the_store_full() {
+    let store = MemoryStore::builder().max_entries(1).build();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..5_000 {
+                    put(store, &format!("{writer}:{n}"), "v", Write::ALWAYS);
+                    assert!(stats(store).keys >= Some(1), "every record was evicted");
+                }
+            });
+        }
+    });
+    assert_eq!(stats(&store).keys, Some(1));
+}
