@@ -64,10 +64,10 @@ impl Bench {
 }
 
 /// What a plugin author writes: nothing but the five methods, a clock, and what it declares.
-struct FiveMethods(MemoryStore);
+pub(crate) struct FiveMethods<S>(pub(crate) S);
 
 #[async_trait]
-impl KeyValueStore for FiveMethods {
+impl<S: KeyValueStore> KeyValueStore for FiveMethods<S> {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
         self.0.get(key).await
     }

@@ -8,6 +8,8 @@ mod contract;
 mod worker;
 
 use bench::Bench;
+use kv_core::{Effect, ErrorKind};
+use kv_testkit::{Fault, Faulty, Method};
 
 /// One test for each guarantee and engine, each reported by its own name.
 macro_rules! on_every_engine {
@@ -100,4 +102,34 @@ async fn a_backlog_does_not_keep_a_due_job_from_its_turn() {
     bench.advance(second);
     tokio::time::advance(second).await;
     assert_eq!(*queue.dequeue(1).await.unwrap().remove(0).payload(), 9);
+}
+
+#[tokio::test]
+async fn an_error_after_a_lost_reply_still_says_that_the_job_may_be_there() {
+    let faulty = Faulty::new(kv_memory::MemoryStore::new());
+    let store = kv_core::Store::new(bench::FiveMethods(faulty.clone()));
+    let queue = kv_queue::Queue::<u32>::open(&store, "outage").await.unwrap();
+    // First the body is written, then the index, whose reply is lost; the repeat cannot read.
+    faulty.inject(Fault::nth(Method::Set, 2, ErrorKind::Connection).reply_lost());
+    faulty.inject(Fault::nth(Method::Get, 2, ErrorKind::Auth));
+    let error = queue.enqueue(7).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Auth, Effect::MaybeApplied));
+    assert_eq!(queue.stats().await.unwrap().entered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_claims_fail_waits_between_them() {
+    let faulty = Faulty::new(kv_memory::MemoryStore::new());
+    let store = kv_core::Store::new(bench::FiveMethods(faulty.clone()));
+    let queue = kv_queue::Queue::<u32>::open(&store, "full").await.unwrap();
+    queue.enqueue(7).await.unwrap();
+    faulty.inject(Fault::every(Method::Set, ErrorKind::OutOfMemory));
+    let (before, stop) = (faulty.calls(Method::Set), kv_queue::CancellationToken::new());
+    let worker = kv_queue::Worker::new(queue).stop_on(stop.clone());
+    let running = tokio::spawn(worker.run(|_| async { Ok::<(), String>(()) }));
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    stop.cancel();
+    assert_eq!(running.await.unwrap().unwrap().done, 0);
+    let tried = faulty.calls(Method::Set) - before;
+    assert!((3..30).contains(&tried), "{tried} claims in 10 s");
 }
