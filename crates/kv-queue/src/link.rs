@@ -10,7 +10,6 @@ use kv_core::queue::{
     Submitted, Tend, Tended,
 };
 use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
-
 use tokio::time::Instant;
 
 use crate::lanes::Lanes;
@@ -175,15 +174,19 @@ impl Link {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        let answer = self.within(self.insist(send)).await;
-        answer.map_err(|error| match error.kind() {
+        self.once(self.insist(send)).await
+    }
+
+    /// Sends a request that is not to be repeated, within the queue's time.
+    pub(crate) async fn once<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
+        self.within(verb).await.map_err(|error| match error.kind() {
             ErrorKind::Timeout => error.maybe_applied(),
             _ => error,
         })
     }
 
     /// Bounds a verb by the queue's time.
-    pub(crate) async fn within<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
+    async fn within<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
         let limit = self.settings.timeout;
         tokio::time::timeout(limit, verb).await.unwrap_or_else(|_| {
             let message = format!("the store did not do it within {limit:?}");

@@ -219,11 +219,8 @@ impl<T> Queue<T> {
         let link = self.link();
         link.check_open().map_err(|error| error.operation(verb))?;
         // Sent once: a redrive that is repeated would redrive more than it was asked for.
-        let answer = link.within(link.engine.control(partition, request)).await;
-        answer.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => error.operation(verb).maybe_applied(),
-            _ => error.operation(verb),
-        })
+        let answer = link.once(link.engine.control(partition, request)).await;
+        answer.map_err(|error| error.operation(verb))
     }
 
     /// The same in every partition, until nothing is left to do.
