@@ -5,6 +5,7 @@
 //! as it does, up to the renaming of tokens. Programs use `kv_queue::Queue`, not this module.
 
 mod job;
+mod limits;
 mod request;
 
 use std::sync::Arc;
@@ -13,6 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope};
+pub use limits::{
+    MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES, check_batch,
+    check_exchange, check_partitions, check_submit, cut_reason,
+};
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
     Inspected, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted, Tend, Tended, Verdict,
@@ -105,14 +110,23 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// `TooLarge` for a limit above [`MAX_BATCH`].
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 
-    /// Returns when a job may have become claimable in one of the partitions; it may return
-    /// early, and callers bound it by a timer of their own. The engine itself waits at most
-    /// about `timeout`.
+    /// Waits until a job may have become claimable in one of the partitions, which are all of one
+    /// queue, and returns the numbers of those; none when the time is over.
     ///
-    /// A submit, promotion, recovery, redrive or resume that happens after this call began wakes
-    /// it. What is due later does not: callers sleep until `next_due` themselves.
+    /// It may return early and may name partitions in which nothing is. The engine itself waits
+    /// at most about `timeout`; one without a timer may wait longer, so callers bound it by their
+    /// own.
+    ///
+    /// A submit, promotion, recovery, redrive or resume after this call began wakes at least one
+    /// waiter among all processes, and if nobody waited then, the next one. An engine need not
+    /// wake all: who is woken claims there, and a claim that leaves claimable jobs behind wakes
+    /// the next waiter. What is due later wakes nobody: callers sleep until `next_due` themselves.
     ///
     /// # Errors
-    /// Those of the store.
-    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<()>;
+    /// Those of the store; `Config` for a partition of a queue that was not opened.
+    ///
+    /// # Cancel safety
+    /// A dropped wait may take a wake-up along that nobody hears of then. So callers look into
+    /// each partition now and then, whatever the waits say.
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>>;
 }

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use kv_core::queue::check_partitions;
 use kv_core::queue::{
     Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
     Submitted, Tend, Tended,
 };
 use kv_core::{Clock, Error, ErrorKind, Result, async_trait};
-use kv_queue_machine::{MemTables, check_partitions};
+use kv_queue_machine::MemTables;
 
 use partitions::Partitions;
 
@@ -113,17 +114,18 @@ impl QueueEngine for MemoryQueues {
         self.step(partition, |tables, now| tables.at(now).inspect(&request))
     }
 
-    /// Ends by a wake-up only, at once if a job is claimable already: the timeout is the
-    /// caller's, since this engine needs no runtime.
-    async fn wait(&self, partitions: &[Partition], _timeout: Duration) -> Result<()> {
+    /// Wakes all. Ends by a wake-up only, at once if a job is claimable already: the timeout is
+    /// the caller's, since this engine needs no runtime.
+    async fn wait(&self, partitions: &[Partition], _timeout: Duration) -> Result<Vec<u32>> {
         let mut waited = Vec::with_capacity(partitions.len());
         for partition in partitions {
             let queue = self.queue(partition)?;
             drop(queue.lock(partition.number).ok_or_else(|| not_open(partition))?);
             waited.push((queue, partition.number));
         }
-        wait::until(&waited, || self.closed.load(Ordering::SeqCst)).await;
-        self.check_open()
+        let ready = wait::until(&waited, || self.closed.load(Ordering::SeqCst)).await;
+        self.check_open()?;
+        Ok(ready)
     }
 }
 

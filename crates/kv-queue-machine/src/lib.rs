@@ -30,9 +30,9 @@
 //!
 //! # Time
 //! A stamp is a whole number of microseconds since 1970-01-01T00:00:00Z, at most 2^53 - 1
-//! ([`MAX_STAMP`]). Each step takes one reading of the store's clock and uses it throughout. A
+//! ([`MAX_STAMP`](kv_core::queue::MAX_STAMP)). Each step takes one reading of the store's clock and uses it throughout. A
 //! duration is rounded up to a microsecond and clamped to
-//! [`MAX_LIFETIME`](kv_core::MAX_LIFETIME); a sum beyond [`MAX_STAMP`] is clamped to it. What is
+//! [`MAX_LIFETIME`](kv_core::MAX_LIFETIME); a sum beyond [`MAX_STAMP`](kv_core::queue::MAX_STAMP) is clamped to it. What is
 //! stamped `t` is due, ended or expired from `now == t` on. The time is taken as it comes: where
 //! a clock goes back, jobs come due and leases end that much later, and nothing else changes.
 //! A step does not clamp to the latest time seen, since one wrong reading of the far future would
@@ -43,16 +43,15 @@
 //! refused is checked before the first write: [`TooLarge`](kv_core::ErrorKind::TooLarge) for more
 //! than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) items or a limit above it, a priority above
 //! [`MAX_PRIORITY`](kv_core::queue::MAX_PRIORITY), a unique key of more than
-//! [`MAX_UNIQUE_BYTES`], a lane's name of more than [`MAX_LANE_BYTES`] or a request number above
-//! [`MAX_STAMP`]; [`Conflict`](kv_core::ErrorKind::Conflict) for a lane's older request. Items of
+//! [`MAX_UNIQUE_BYTES`](kv_core::queue::MAX_UNIQUE_BYTES), a lane's name of more than [`MAX_LANE_BYTES`](kv_core::queue::MAX_LANE_BYTES) or a request number above
+//! [`MAX_STAMP`](kv_core::queue::MAX_STAMP); [`Conflict`](kv_core::ErrorKind::Conflict) for a lane's older request. Items of
 //! an exchange are never refused for their values, since one worker's exchange carries many jobs:
-//! a reason is cut, a progress above [`MAX_STAMP`] counts as that, a duration is clamped.
+//! a reason is cut, a progress above [`MAX_STAMP`](kv_core::queue::MAX_STAMP) counts as that, a duration is clamped.
 //!
 //! Stored bytes that no machine wrote are an error of kind
 //! [`Backend`](kv_core::ErrorKind::Backend), never a panic. The step may then be half done: a
 //! host that can roll back does.
 
-mod limits;
 mod machine;
 mod member;
 mod memory;
@@ -62,11 +61,6 @@ mod tables;
 pub mod testing;
 mod time;
 
-pub use limits::{
-    MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_UNIQUE_BYTES, check_exchange,
-    check_partitions, check_submit,
-};
-pub use machine::{LANE_LIFETIME, Machine, PAST_AT_ONCE, reason};
+pub use machine::{LANE_LIFETIME, LANE_SLACK, Machine, PAST_AT_ONCE, reason};
 pub use memory::MemTables;
 pub use tables::{Counter, Map, Member, Set, Tables};
-pub use time::MAX_STAMP;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use kv_core::queue::JobKey;
 use kv_core::{Bytes, Result};
 
-pub use lane::{LANE_LIFETIME, PAST_AT_ONCE};
+pub use lane::{LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE};
 
 use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::{member, time};

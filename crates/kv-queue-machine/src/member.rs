@@ -1,9 +1,7 @@
 //! How jobs and leases are written as members and keys.
 
-use kv_core::queue::{Handle, JobKey};
+use kv_core::queue::{Handle, JobKey, MAX_STAMP};
 use kv_core::{Error, ErrorKind, Result};
-
-use crate::MAX_STAMP;
 
 /// The member of [`Set::Leases`](crate::Set::Leases) for a delivery: `key:token`.
 pub(crate) fn lease(handle: Handle) -> String {

@@ -6,7 +6,6 @@ use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::MAX_REASON_BYTES;
 use crate::member::{corrupt, from_rank};
 
 /// What differs from a fresh job. A fresh job, and one that was claimed but never settled, has
@@ -50,19 +49,11 @@ impl JobRecord {
     }
 }
 
-/// A reason, cut at a character to what is kept.
-pub(crate) fn cut(reason: &str) -> &str {
-    let mut end = reason.len().min(MAX_REASON_BYTES);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    reason.get(..end).unwrap_or_default()
-}
-
 /// The last request of a lane.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LaneRecord {
     pub(crate) request: u64,
+    pub(crate) kept_until: u64,
     pub(crate) reply: LaneReply,
 }
 
@@ -136,13 +127,6 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reason_is_cut_at_a_character() {
-        let long = format!("{}é", "x".repeat(MAX_REASON_BYTES - 1));
-        assert_eq!(cut(&long).len(), MAX_REASON_BYTES - 1);
-        assert_eq!(cut("short"), "short");
-    }
 
     #[test]
     fn hostile_bytes_are_an_error() {

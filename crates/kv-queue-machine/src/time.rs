@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use kv_core::MAX_LIFETIME;
-
-/// The last stamp, in the year 2255; also the largest token and request number.
-pub const MAX_STAMP: u64 = (1 << 53) - 1;
+use kv_core::queue::MAX_STAMP;
 
 /// A clock's reading as a stamp, rounded down.
 pub(crate) fn stamp(reading: Duration) -> u64 {

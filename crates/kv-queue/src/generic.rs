@@ -28,12 +28,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use kv_core::queue::check_partitions;
 use kv_core::queue::{
     Control, Controlled, DeadLetter, Exchange, Exchanged, Inspect, Inspected, Partition, Peeked,
     QueueEngine, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Bytes, Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
-use kv_queue_machine::check_partitions;
 
 use step::Blobs;
 use turns::Turns;
@@ -180,7 +180,7 @@ impl QueueEngine for GenericEngine {
     }
 
     /// Looks for a claimable job now and then, and at once when this engine made one.
-    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<()> {
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.wait_for(partitions, timeout).await
     }
 }

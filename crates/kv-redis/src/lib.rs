@@ -30,6 +30,7 @@
 mod batch;
 mod config;
 mod driver;
+mod queue;
 mod scan;
 mod scripts;
 mod stats;

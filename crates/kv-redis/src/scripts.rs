@@ -1,6 +1,8 @@
 //! The scripts that make several steps one.
 //!
-//! In each the one write that can fail is the first, so an error means that nothing changed.
+//! In each of the store the one write that can fail is the first, so an error means that nothing changed.
+
+use crate::driver::Access;
 
 /// A script, and the digest under which the server keeps it.
 ///
@@ -11,30 +13,36 @@ pub(crate) struct Script {
     pub(crate) name: &'static str,
     pub(crate) source: &'static str,
     pub(crate) sha1: &'static str,
+    /// Whether it may be sent twice.
+    pub(crate) access: Access,
 }
 
 pub(crate) static SET_IF_VALUE: Script = Script {
     name: "set_if_value",
     source: include_str!("scripts/set_if_value.lua"),
     sha1: "a2173fe94b54170d0101232c481d7e329f514b26",
+    access: Access::Write,
 };
 
 pub(crate) static DELETE_IF_VALUE: Script = Script {
     name: "delete_if_value",
     source: include_str!("scripts/delete_if_value.lua"),
     sha1: "c118f988bc55ea57fe9f7c26c6ed47db9cf358fe",
+    access: Access::Write,
 };
 
 pub(crate) static PERSIST: Script = Script {
     name: "persist",
     source: include_str!("scripts/persist.lua"),
     sha1: "fbfdd25bd9055303c4bf1911e2560126fabff6f2",
+    access: Access::Write,
 };
 
 pub(crate) static INCREMENT: Script = Script {
     name: "increment",
     source: include_str!("scripts/increment.lua"),
     sha1: "5ba55c6d0518f32e464a0bb876869e996dd46c2a",
+    access: Access::Write,
 };
 
 #[cfg(test)]
@@ -44,7 +52,8 @@ mod tests {
     #[test]
     fn the_server_keeps_each_script_under_its_digest() {
         let server = kv_testbed::RedisServer::start().unwrap();
-        for script in [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT] {
+        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT];
+        for script in own.into_iter().chain(crate::queue::Scripts::new().all()) {
             let digest = server.cli(&["SCRIPT", "LOAD", script.source]).unwrap().text();
             assert_eq!(digest.as_deref(), Some(script.sha1), "{}", script.name);
         }

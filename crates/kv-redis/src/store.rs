@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kv_core::queue::QueueSupport;
 use kv_core::{
     Capabilities, Command, Condition, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
     Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
@@ -13,6 +14,7 @@ use kv_core::{
 
 use crate::config::RedisConfig;
 use crate::driver::{Answer, Driver, Request};
+use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
 
@@ -38,6 +40,7 @@ pub struct RedisStore {
     driver: Arc<Driver>,
     key_prefix: Arc<str>,
     db: u8,
+    queues: Arc<RedisQueues>,
 }
 
 impl RedisStore {
@@ -57,7 +60,9 @@ impl RedisStore {
         let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
             Box::pin(Driver::connect(config.clone()));
         let driver = Arc::new(connecting.await?);
-        Ok(Self { driver, key_prefix: config.key_prefix.into(), db: config.db })
+        let key_prefix: Arc<str> = config.key_prefix.into();
+        let queues = RedisQueues::new(Arc::clone(&driver), Arc::clone(&key_prefix));
+        Ok(Self { driver, key_prefix, db: config.db, queues: Arc::new(queues) })
     }
 
     async fn one(&self, command: Command) -> Result<Reply> {
@@ -134,6 +139,10 @@ impl KeyValueStore for RedisStore {
 
     fn key_prefix(&self) -> &str {
         &self.key_prefix
+    }
+
+    fn queue_engine(&self) -> QueueSupport {
+        QueueSupport::Native(Arc::clone(&self.queues) as _)
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

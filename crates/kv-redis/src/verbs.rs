@@ -71,7 +71,7 @@ fn plan_set(key: Bytes, value: Bytes, write: Write) -> Result<Plan> {
                     args.extend([Bytes::from_static(b"PX"), decimal(millis)]);
                 }
             }
-            let request = Request::Script { script: &SET_IF_VALUE, key, args };
+            let request = Request::Script { script: &SET_IF_VALUE, keys: vec![key], args };
             return Ok(Plan::Ask(request, Decode::Swapped(value)));
         }
     };
@@ -88,7 +88,10 @@ fn plan_delete(key: Bytes, condition: Condition) -> Plan {
             None => never,
             Some(value) => {
                 let args = vec![value.clone()];
-                Plan::Ask(Request::Script { script: &DELETE_IF_VALUE, key, args }, Decode::Flag)
+                Plan::Ask(
+                    Request::Script { script: &DELETE_IF_VALUE, keys: vec![key], args },
+                    Decode::Flag,
+                )
             }
         },
     }
@@ -96,7 +99,7 @@ fn plan_delete(key: Bytes, condition: Condition) -> Plan {
 
 fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
     let request = match expiry(lifetime)? {
-        SetExpiry::Never => Request::Script { script: &PERSIST, key, args: Vec::new() },
+        SetExpiry::Never => Request::Script { script: &PERSIST, keys: vec![key], args: Vec::new() },
         SetExpiry::Keep => Request::Exists(key),
         SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
     };
@@ -106,9 +109,11 @@ fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
 fn plan_increment(key: Bytes, by: i64, lifetime: Lifetime) -> Result<Plan> {
     let request = match expiry(lifetime)? {
         SetExpiry::Never | SetExpiry::Keep => Request::IncrBy(key, by),
-        SetExpiry::Millis(millis) => {
-            Request::Script { script: &INCREMENT, key, args: vec![decimal(by), decimal(millis)] }
-        }
+        SetExpiry::Millis(millis) => Request::Script {
+            script: &INCREMENT,
+            keys: vec![key],
+            args: vec![decimal(by), decimal(millis)],
+        },
     };
     Ok(Plan::Ask(request, Decode::Number))
 }

@@ -125,11 +125,11 @@ fn whatever_makes_a_job_claimable_ends_a_wait() {
 }
 
 #[test]
-fn a_wait_begun_after_the_submit_ends_at_once() {
+fn a_wait_begun_after_the_submit_ends_at_once_and_tells_where() {
     let memory = Memory::open();
     memory.submit(1, Duration::ZERO);
     let partitions = [partition(0), partition(1)];
-    block_on(memory.queues.wait(&partitions, Duration::ZERO)).unwrap();
+    assert_eq!(block_on(memory.queues.wait(&partitions, Duration::ZERO)).unwrap(), [1]);
 }
 
 #[test]

@@ -9,15 +9,17 @@ use tokio::sync::futures::Notified;
 
 use super::partitions::Partitions;
 
-/// Returns when a job is claimable in one of the partitions, or `ended` says so.
+/// Returns in which partitions a job is claimable, as soon as it is one, or none when `ended`
+/// says so.
 ///
 /// No wake-up is lost: it is listened for before the tables are looked at.
-pub(super) async fn until(waited: &[(Arc<Partitions>, u32)], ended: impl Fn() -> bool) {
+pub(super) async fn until(waited: &[(Arc<Partitions>, u32)], ended: impl Fn() -> bool) -> Vec<u32> {
     loop {
         let mut wakes: Vec<_> = waited.iter().map(|(queue, _)| Box::pin(queue.woken())).collect();
-        let ready = || waited.iter().any(|(queue, number)| queue.is_claimable(*number));
-        if ended() || ready() {
-            return;
+        let ready = waited.iter().filter(|(queue, number)| queue.is_claimable(*number));
+        let ready: Vec<u32> = ready.map(|(_, number)| *number).collect();
+        if ended() || !ready.is_empty() {
+            return ready;
         }
         poll_fn(|context| any(&mut wakes, context)).await;
     }

@@ -1,12 +1,12 @@
 //! The claim of an exchange.
 
-use kv_core::queue::{Claim, Claimed, Handle, JobKey, Policy, SavedProgress};
+use kv_core::queue::{Claim, Claimed, Handle, JobKey, MAX_STAMP, Policy, SavedProgress};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::{Machine, reason};
 use crate::record::JobRecord;
 use crate::tables::{Counter, Map, Set, Tables};
-use crate::{MAX_STAMP, member, time};
+use crate::{member, time};
 
 /// What a claim found.
 #[derive(Default)]

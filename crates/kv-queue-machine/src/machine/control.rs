@@ -1,11 +1,11 @@
 //! Control: an operator's actions.
 
 use kv_core::Result;
-use kv_core::queue::{Control, Controlled, JobKey};
+use kv_core::queue::{Control, Controlled, JobKey, check_batch};
 
 use super::Machine;
+use crate::member;
 use crate::tables::{Counter, Map, Member, Set, Tables};
-use crate::{limits, member};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Does an operator's action. None is on a lane: each can be repeated as it is.
@@ -45,7 +45,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn cancel(&mut self, keys: &[JobKey]) -> Result<Controlled> {
-        limits::batch("keys", keys.len())?;
+        check_batch("keys", keys.len())?;
         let mut affected = 0;
         for key in keys {
             affected += usize::from(self.cancel_one(*key)?);
@@ -73,8 +73,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn redrive(&mut self, keys: &[JobKey], limit: usize) -> Result<Controlled> {
-        limits::batch("keys", keys.len())?;
-        limits::batch("dead letters", limit)?;
+        check_batch("keys", keys.len())?;
+        check_batch("dead letters", limit)?;
         if keys.is_empty() {
             let oldest = self.tables.first(Set::Dead, limit)?;
             for dead in &oldest {
@@ -106,7 +106,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn purge(&mut self, limit: usize) -> Result<Controlled> {
-        limits::batch("jobs", limit)?;
+        check_batch("jobs", limit)?;
         let mut affected = 0;
         for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
             for member in self.tables.first(set, limit - affected)? {

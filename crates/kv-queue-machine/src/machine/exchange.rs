@@ -1,13 +1,14 @@
 //! Exchange: acks, then operations, then the claim.
 
 use kv_core::Result;
-use kv_core::queue::{Claimed, Exchange, Exchanged, Handle};
+use kv_core::queue::{Claimed, Exchange, Exchanged, Handle, check_exchange};
 
+use super::Machine;
 use super::claim::Claims;
-use super::{Machine, lane};
+use super::lane::{self, Recorded};
+use crate::member;
 use crate::record::{self, ExchangeRecord, LaneReply};
 use crate::tables::{Set, Tables};
-use crate::{limits, member};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Settles, extends and checkpoints, then claims.
@@ -25,12 +26,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
     pub fn exchange(&mut self, request: &Exchange) -> Result<Exchanged> {
-        limits::check_exchange(request)?;
-        match self.recorded(&request.lane)? {
-            Some(LaneReply::Exchanged(record)) => return self.replay(&record),
-            Some(LaneReply::Submitted(_)) => return Err(lane::other_verb(request.lane.request)),
-            None => {}
-        }
+        check_exchange(request)?;
+        let kept_until = match self.recorded(&request.lane)? {
+            Recorded::New { kept_until } => kept_until,
+            Recorded::Done(LaneReply::Exchanged(record)) => return self.replay(&record),
+            Recorded::Done(LaneReply::Submitted(_)) => {
+                return Err(lane::other_verb(request.lane.request));
+            }
+        };
         let mut acks = Vec::with_capacity(request.acks.len());
         for handle in &request.acks {
             acks.push(self.ack(*handle)?);
@@ -50,7 +53,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             claimed: claims.claimed.iter().map(|claimed| claimed.handle.key.rank()).collect(),
             due: claims.due,
         };
-        self.record_reply(&request.lane, LaneReply::Exchanged(record))?;
+        self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
         let next_due = self.until(claims.due);
         Ok(Exchanged { acks, operations, claimed: claims.claimed, next_due })
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_core::queue::{Counts, DeadLetter, Inspect, Inspected, JobKey, Peeked};
+use kv_core::queue::{Counts, DeadLetter, Inspect, Inspected, JobKey, Peeked, check_batch};
 
 use super::Machine;
+use crate::member;
 use crate::tables::{Counter, Member, Set, Tables};
-use crate::{limits, member};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Looks, and changes nothing.
@@ -42,7 +42,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn peek(&self, limit: usize) -> Result<Vec<Peeked>> {
-        limits::batch("jobs", limit)?;
+        check_batch("jobs", limit)?;
         let peeked = |member: &Member| {
             let key = member::parse_key(&member.name)?;
             Ok(Peeked { key, body: self.body(key)? })
@@ -51,7 +51,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn dead(&self, after: Option<JobKey>, limit: usize) -> Result<Vec<DeadLetter>> {
-        limits::batch("dead letters", limit)?;
+        check_batch("dead letters", limit)?;
         let letters = match after {
             Some(after) => self.tables.first_after(Set::Dead, &after.to_string(), limit)?,
             None => self.tables.first(Set::Dead, limit)?,

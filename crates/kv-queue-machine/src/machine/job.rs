@@ -1,10 +1,10 @@
 //! What happens to a single job: placed, buried, forgotten.
 
 use kv_core::Result;
-use kv_core::queue::{JobKey, Policy};
+use kv_core::queue::{JobKey, Policy, cut_reason};
 
 use super::Machine;
-use crate::record::{JobRecord, cut, decode, encode};
+use crate::record::{JobRecord, decode, encode};
 use crate::tables::{Counter, Map, Set, Tables};
 use crate::{member, time};
 
@@ -55,7 +55,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let last = std::mem::take(&mut record.reason);
         let full =
             if last.is_empty() { why.to_owned() } else { format!("{why}; last failure: {last}") };
-        cut(&full).clone_into(&mut record.reason);
+        cut_reason(&full).clone_into(&mut record.reason);
         self.bury(key, &record, policy)
     }
 

@@ -1,12 +1,12 @@
 //! What a worker says about its delivery.
 
 use kv_core::Result;
-use kv_core::queue::{Handle, JobKey, Operation, Policy, Verdict};
+use kv_core::queue::{Handle, JobKey, MAX_STAMP, Operation, Policy, Verdict, cut_reason};
 
 use super::Machine;
-use crate::record::{JobRecord, cut};
+use crate::record::JobRecord;
 use crate::tables::{Counter, Map, Set, Tables};
-use crate::{MAX_STAMP, member, time};
+use crate::{member, time};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Ends a job as done. A cancelled one is done all the same: its work is.
@@ -111,5 +111,5 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 fn failed(record: &mut JobRecord, reason: &str) {
     record.failures = record.failures.saturating_add(1);
     record.failed = record.failed.saturating_add(1);
-    cut(reason).clone_into(&mut record.reason);
+    cut_reason(reason).clone_into(&mut record.reason);
 }

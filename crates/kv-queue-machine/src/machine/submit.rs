@@ -1,12 +1,13 @@
 //! Submit.
 
-use kv_core::queue::{JobKey, NewJob, Submit, Submitted, Unique, UniqueScope};
+use kv_core::queue::{JobKey, NewJob, Submit, Submitted, Unique, UniqueScope, check_submit};
 use kv_core::{Bytes, Error, ErrorKind, Result};
 
-use super::{Machine, lane};
+use super::Machine;
+use super::lane::{self, Recorded};
 use crate::record::{self, JobRecord, LaneReply};
 use crate::tables::{Counter, Map, Set, Tables};
-use crate::{limits, member, time};
+use crate::{member, time};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Adds jobs, in order.
@@ -21,12 +22,17 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
     pub fn submit(&mut self, request: &Submit) -> Result<Vec<Submitted>> {
-        limits::check_submit(request)?;
+        check_submit(request)?;
+        let mut kept_until = 0;
         if let Some(lane) = &request.lane {
             match self.recorded(lane)? {
-                Some(LaneReply::Submitted(replies)) => return record::replay_submitted(&replies),
-                Some(LaneReply::Exchanged(_)) => return Err(lane::other_verb(lane.request)),
-                None => {}
+                Recorded::New { kept_until: until } => kept_until = until,
+                Recorded::Done(LaneReply::Submitted(replies)) => {
+                    return record::replay_submitted(&replies);
+                }
+                Recorded::Done(LaneReply::Exchanged(_)) => {
+                    return Err(lane::other_verb(lane.request));
+                }
             }
         }
         let first = self.tables.counter(Counter::Sequence)?;
@@ -41,7 +47,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         }
         if let Some(lane) = &request.lane {
             let reply = LaneReply::Submitted(record::record_submitted(&replies));
-            self.record_reply(lane, reply)?;
+            self.record_reply(lane, kept_until, reply)?;
         }
         Ok(replies)
     }

@@ -1,11 +1,11 @@
 //! Tend: what time has changed.
 
 use kv_core::Result;
-use kv_core::queue::{Policy, Tend, Tended};
+use kv_core::queue::{Policy, Tend, Tended, check_batch};
 
 use super::{Machine, reason};
+use crate::member;
 use crate::tables::{Counter, Map, Set, Tables};
-use crate::{limits, member};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap, forgets
@@ -19,7 +19,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
     /// tables.
     pub fn tend(&mut self, request: &Tend) -> Result<Tended> {
-        limits::batch("items to tend", request.limit)?;
+        check_batch("items to tend", request.limit)?;
         let mut tended = Tended::default();
         self.promote(request, &mut tended)?;
         self.recover(request, &mut tended)?;

@@ -15,7 +15,7 @@ use crate::{Machine, Tables};
 
 /// Runs the machine on tables of any kind, such as faulty ones: what an engine must answer like.
 ///
-/// A partition is made at its first use; `wait` returns at once.
+/// A partition is made at its first use; `wait` names all at once.
 pub struct MachineHost<T> {
     clock: Arc<dyn Clock>,
     make: Box<dyn Fn() -> T + Send + Sync>,
@@ -49,7 +49,7 @@ impl<T: Tables> MachineHost<T> {
 #[async_trait]
 impl<T: Tables + Send + 'static> QueueEngine for MachineHost<T> {
     async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
-        crate::check_partitions(queue, partitions)
+        kv_core::queue::check_partitions(queue, partitions)
     }
 
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
@@ -72,7 +72,7 @@ impl<T: Tables + Send + 'static> QueueEngine for MachineHost<T> {
         self.step(partition, |machine| machine.inspect(&request))
     }
 
-    async fn wait(&self, _: &[Partition], _: Duration) -> Result<()> {
-        Ok(())
+    async fn wait(&self, partitions: &[Partition], _: Duration) -> Result<Vec<u32>> {
+        Ok(partitions.iter().map(|partition| partition.number).collect())
     }
 }

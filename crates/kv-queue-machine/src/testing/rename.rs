@@ -48,7 +48,7 @@ impl Tokens {
             if self.to_subject.contains_key(&ours.token) {
                 continue;
             }
-            if theirs.token <= self.last || theirs.token > crate::MAX_STAMP {
+            if theirs.token <= self.last || theirs.token > kv_core::queue::MAX_STAMP {
                 return Err(format!("token {} after {}", theirs.token, self.last));
             }
             self.last = theirs.token;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use kv_core::queue::MAX_REASON_BYTES;
 use kv_core::queue::{Exchange, Handle, NewJob, Operation, Policy, SavedProgress, Verdict};
-use kv_queue_machine::{MAX_REASON_BYTES, reason};
+use kv_queue_machine::reason;
 
 use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
 

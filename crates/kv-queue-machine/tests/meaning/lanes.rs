@@ -1,6 +1,6 @@
 use kv_core::ErrorKind;
 use kv_core::queue::{Exchange, Lane, NewJob, Submit, Unique, UniqueScope, Verdict};
-use kv_queue_machine::{LANE_LIFETIME, Set, Tables};
+use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables};
 
 use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
 
@@ -60,10 +60,26 @@ fn a_lane_is_remembered_for_its_lifetime_and_until_a_tend() {
     let mut bench = Bench::with(&["a"]);
     let ask = |request| Exchange { lane: lane(request), ..exchange() };
     bench.machine().exchange(&ask(5)).unwrap();
+    bench.now += LANE_SLACK;
+    bench.machine().exchange(&ask(6)).unwrap();
     bench.now += LANE_LIFETIME;
     bench.machine().exchange(&ask(4)).unwrap_err();
     bench.tend(10);
     bench.machine().exchange(&ask(4)).unwrap();
+}
+
+#[test]
+fn the_time_of_a_lane_is_set_anew_before_it_is_shorter_than_a_lifetime() {
+    let mut bench = Bench::new();
+    let ask = |request| Exchange { lane: lane(request), ..exchange() };
+    bench.machine().exchange(&ask(1)).unwrap();
+    bench.now += LANE_SLACK + SECOND;
+    bench.machine().exchange(&ask(2)).unwrap();
+    bench.now += LANE_LIFETIME;
+    bench.tend(10);
+    bench.machine().exchange(&ask(1)).unwrap_err();
+    bench.now += LANE_SLACK;
+    assert_eq!(bench.tend(10).forgotten, 1);
 }
 
 #[test]
@@ -88,6 +104,6 @@ fn lanes_and_windows_do_not_pile_up_where_nothing_is_ever_tended() {
     }
     for set in [Set::Lanes, Set::Windows] {
         let left = bench.tables.len(set).unwrap();
-        assert!(left <= 11, "{left} left in {set:?}");
+        assert!(left <= 12, "{left} left in {set:?}");
     }
 }

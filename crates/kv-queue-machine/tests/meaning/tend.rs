@@ -1,5 +1,5 @@
 use kv_core::queue::{NewJob, Policy, UniqueScope};
-use kv_queue_machine::{LANE_LIFETIME, Set, Tables, reason};
+use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables, reason};
 
 use crate::bench::{Bench, LEASE, SECOND, job, unique};
 
@@ -85,7 +85,7 @@ fn windows_and_lanes_are_forgotten_at_their_end() {
     bench.take();
     bench.now += SECOND;
     assert_eq!(bench.tend(10).forgotten, 1);
-    bench.now += LANE_LIFETIME;
+    bench.now += LANE_LIFETIME + LANE_SLACK;
     assert_eq!(bench.tend(10).forgotten, 1);
     for set in [Set::Windows, Set::Lanes] {
         assert_eq!(bench.tables.len(set).unwrap(), 0);

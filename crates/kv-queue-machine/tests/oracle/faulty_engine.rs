@@ -104,7 +104,7 @@ impl QueueEngine for FaultyHost {
         self.host.inspect(&self.at(at), request).await
     }
 
-    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<()> {
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.host.wait(partitions, timeout).await
     }
 }

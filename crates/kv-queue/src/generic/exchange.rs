@@ -1,8 +1,8 @@
 //! Exchange: checkpoints first, then the index, then the bodies of what was claimed.
 
+use kv_core::queue::check_exchange;
 use kv_core::queue::{Claimed, Exchange, Exchanged, Operation, Partition, Policy, SavedProgress};
 use kv_core::{Bytes, Result};
-use kv_queue_machine::check_exchange;
 
 use super::GenericEngine;
 use super::step::{Blobs, Step, bounded};

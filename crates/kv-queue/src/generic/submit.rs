@@ -1,8 +1,9 @@
 //! Submit: bodies first, then the index.
 
+use kv_core::queue::check_submit;
 use kv_core::queue::{Partition, Submit, Submitted};
 use kv_core::{Error, ErrorKind, Result};
-use kv_queue_machine::{Map, Set, Tables, check_submit};
+use kv_queue_machine::{Map, Set, Tables};
 
 use super::blobs::NotedTables;
 use super::{GenericEngine, MAX_JOBS, MAX_UNIQUE};

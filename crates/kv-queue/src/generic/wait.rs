@@ -17,7 +17,11 @@ use super::{GenericEngine, index};
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
 
 impl GenericEngine {
-    pub(super) async fn wait_for(&self, partitions: &[Partition], limit: Duration) -> Result<()> {
+    pub(super) async fn wait_for(
+        &self,
+        partitions: &[Partition],
+        limit: Duration,
+    ) -> Result<Vec<u32>> {
         let turns = partitions.iter().map(|partition| self.turns(partition));
         let mut turns = turns.collect::<Result<Vec<_>>>()?;
         turns.dedup_by(|one, other| Arc::ptr_eq(one, other));
@@ -26,28 +30,30 @@ impl GenericEngine {
         loop {
             // No wake-up is lost: it is listened for before the index is looked at.
             let mut wakes: Vec<_> = turns.iter().map(|turns| Box::pin(turns.woken())).collect();
-            if self.is_any_claimable(partitions).await? {
-                return Ok(());
+            let ready = self.claimable(partitions).await?;
+            if !ready.is_empty() {
+                return Ok(ready);
             }
             let look = Instant::now() + self.jitter(pause / 2) + pause / 2;
             let until = end.map_or(look, |end| end.min(look));
             if timeout_at(until, poll_fn(|context| any(&mut wakes, context))).await.is_err()
                 && end.is_some_and(|end| end <= until)
             {
-                return Ok(());
+                return Ok(Vec::new());
             }
             pause = (pause * 2).min(longest);
         }
     }
 
-    async fn is_any_claimable(&self, partitions: &[Partition]) -> Result<bool> {
+    async fn claimable(&self, partitions: &[Partition]) -> Result<Vec<u32>> {
+        let mut claimable = Vec::new();
         for partition in partitions {
             let (tables, _) = index::read(self.store(), &index::key(partition)).await?;
             if tables.is_claimable() {
-                return Ok(true);
+                claimable.push(partition.number);
             }
         }
-        Ok(false)
+        Ok(claimable)
     }
 }
 

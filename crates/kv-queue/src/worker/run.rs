@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How soon an impatient worker looks again.
 const SOON: Duration = Duration::from_millis(1);
 
-type Wake<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+type Wake<'a> = Pin<Box<dyn Future<Output = Result<Vec<u32>>> + Send + 'a>>;
 
 struct Running<T> {
     worker: Worker<T>,

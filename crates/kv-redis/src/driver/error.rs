@@ -130,6 +130,14 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
         "MOVED" | "ASK" => (ErrorKind::Config, "the key lives on another node of a cluster"),
         "BUSY" => (ErrorKind::Backpressure, "the server is busy with a long script"),
         "TRYAGAIN" => (ErrorKind::Backpressure, "the keys are being moved"),
+        "KVCONFLICT" => {
+            (ErrorKind::Conflict, "the lane has done a newer request, or this one for another verb")
+        }
+        "KVCORRUPT" => (ErrorKind::Backend, "the queue's stored data cannot be read"),
+        "KVEXHAUSTED" => {
+            (ErrorKind::Backend, "the numbers of the partition have come to their end")
+        }
+        "KVFORMAT" => (ErrorKind::Config, "the queue is stored in another format than 1"),
         "ERR" => plain(text),
         _ => (ErrorKind::Backend, "the server refuses the command"),
     };

@@ -18,7 +18,7 @@ pub(crate) enum Request {
     Mget(Vec<Bytes>),
     Mset(Vec<(Bytes, Bytes)>),
     Scan { cursor: String, pattern: String, count: u32 },
-    Script { script: &'static Script, key: Bytes, args: Vec<Bytes> },
+    Script { script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes> },
     Time,
     Ping,
     Info,
@@ -41,8 +41,8 @@ impl Request {
             | Self::IncrBy(..)
             | Self::Pexpire(..)
             | Self::Del(_)
-            | Self::Mset(_)
-            | Self::Script { .. } => Access::Write,
+            | Self::Mset(_) => Access::Write,
+            Self::Script { script, .. } => script.access,
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn send(
         Request::Scan { cursor, pattern, count } => {
             client.scan_page(cursor, pattern, Some(count), None).await?
         }
-        Request::Script { script, key, args } => run(client, script, key, args, whole).await?,
+        Request::Script { script, keys, args } => run(client, script, keys, args, whole).await?,
         Request::Time => custom(client, "TIME", Vec::new()).await?,
         Request::Ping => client.ping(None).await?,
         Request::Info => client.info(None).await?,
@@ -54,15 +54,15 @@ pub(super) async fn send(
 async fn run(
     client: &Client,
     script: &'static Script,
-    key: Bytes,
+    keys: Vec<Bytes>,
     args: Vec<Bytes>,
     whole: bool,
 ) -> Result<Value, FredError> {
-    let key = Key::from(key);
+    let keys = to_keys(keys);
     if whole {
-        client.eval(script.source, key, args).await
+        client.eval(script.source, keys, args).await
     } else {
-        client.evalsha(script.sha1, key, args).await
+        client.evalsha(script.sha1, keys, args).await
     }
 }
 

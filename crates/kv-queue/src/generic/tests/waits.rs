@@ -9,7 +9,8 @@ async fn a_wait_ends_at_its_timeout() {
     let store = Arc::new(MapStore::default());
     let engine = open(&store).await;
     let before = tokio::time::Instant::now();
-    engine.wait(&[partition()], Duration::from_secs(3)).await.unwrap();
+    let named = engine.wait(&[partition()], Duration::from_secs(3)).await.unwrap();
+    assert!(named.is_empty());
     assert_eq!(before.elapsed(), Duration::from_secs(3));
 }
 
@@ -25,7 +26,7 @@ async fn a_job_of_another_process_ends_a_wait_within_a_quarter_second() {
     };
     let partitions = [partition()];
     let (submitted, waited) = tokio::join!(producer, engine.wait(&partitions, LONG));
-    waited.unwrap();
+    assert_eq!(waited.unwrap(), [0]);
     assert!(submitted.elapsed() <= Duration::from_millis(251));
 }
 
@@ -38,7 +39,7 @@ async fn a_job_of_this_engine_ends_a_wait_at_once() {
     let waited = engine.wait(&partitions, LONG);
     let (submitted, waited) = tokio::join!(engine.submit(&partitions[0], submit(&["a"])), waited);
     submitted.unwrap();
-    waited.unwrap();
+    assert_eq!(waited.unwrap(), [0]);
     assert!(before.elapsed() < Duration::from_millis(5));
     engine.wait(&[partition()], LONG).await.unwrap();
 }

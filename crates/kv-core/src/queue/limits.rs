@@ -1,9 +1,7 @@
-//! What is refused before anything is written.
+//! What every engine refuses before it writes anything.
 
-use kv_core::queue::{Exchange, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit};
-use kv_core::{Error, ErrorKind, Result};
-
-use crate::MAX_STAMP;
+use super::{Exchange, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit};
+use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
 pub const MAX_UNIQUE_BYTES: usize = 1_024;
@@ -13,6 +11,10 @@ pub const MAX_LANE_BYTES: usize = 64;
 
 /// The longest reason that is kept in bytes; a longer one is cut at a character.
 pub const MAX_REASON_BYTES: usize = 1_024;
+
+/// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
+/// request number, so that engines may hold each in a double.
+pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The most partitions of a queue.
 pub const MAX_PARTITIONS: u32 = 16_384;
@@ -29,35 +31,45 @@ pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message).operation("open").key(queue))
 }
 
-/// Checks the limits of a submit, as [`Machine::submit`](crate::Machine::submit) does first: for
-/// hosts that store something before the step.
+/// Checks the limits of a submit.
 ///
 /// # Errors
 /// `TooLarge`, with what is beyond which limit.
 pub fn check_submit(request: &Submit) -> Result<()> {
     request.lane.as_ref().map_or(Ok(()), lane)?;
-    batch("jobs", request.jobs.len())?;
+    check_batch("jobs", request.jobs.len())?;
     request.jobs.iter().try_for_each(job)
 }
 
-/// Checks the limits of an exchange, as [`Machine::exchange`](crate::Machine::exchange) does first:
-/// for hosts that store something before the step.
+/// Checks the limits of an exchange.
 ///
 /// # Errors
 /// `TooLarge`, with what is beyond which limit.
 pub fn check_exchange(request: &Exchange) -> Result<()> {
     lane(&request.lane)?;
-    batch("acks", request.acks.len())?;
-    batch("operations", request.operations.len())?;
-    batch("claims", request.claim.map_or(0, |claim| claim.limit))
+    check_batch("acks", request.acks.len())?;
+    check_batch("operations", request.operations.len())?;
+    check_batch("claims", request.claim.map_or(0, |claim| claim.limit))
 }
 
 /// Checks a number of items, or a limit to it.
-pub(crate) fn batch(what: &str, items: usize) -> Result<()> {
+///
+/// # Errors
+/// `TooLarge` for more than [`MAX_BATCH`].
+pub fn check_batch(what: &str, items: usize) -> Result<()> {
     if items <= MAX_BATCH {
         return Ok(());
     }
     Err(too_large(format!("{items} {what} in one request; expected at most {MAX_BATCH}")))
+}
+
+/// A reason, cut at a character to the [`MAX_REASON_BYTES`] that are kept.
+pub fn cut_reason(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_REASON_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason.get(..end).unwrap_or_default()
 }
 
 fn job(job: &NewJob) -> Result<()> {
@@ -88,4 +100,16 @@ fn lane(lane: &Lane) -> Result<()> {
 
 fn too_large(message: String) -> Error {
     Error::new(ErrorKind::TooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_at_a_character() {
+        let long = format!("{}é", "x".repeat(MAX_REASON_BYTES - 1));
+        assert_eq!(cut_reason(&long).len(), MAX_REASON_BYTES - 1);
+        assert_eq!(cut_reason("short"), "short");
+    }
 }

@@ -1,0 +1,158 @@
+//! The queue's engine: each verb one script on the keys of one partition.
+//!
+//! The scripts do what the machine of `kv-queue-machine` does, in the same order; the keys, and
+//! what is in them, are described at the top of `queue/head.lua`. The time is the server's, read
+//! once a script; a request carries durations only.
+
+mod decode;
+mod encode;
+mod keys;
+mod scripts;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::queue::{
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
+    Submitted, Tend, Tended, check_batch, check_exchange, check_partitions, check_submit,
+};
+use kv_core::{Error, ErrorKind, Result, async_trait};
+
+use crate::driver::{Answer, Driver, Request, decimal};
+use crate::scripts::Script;
+use crate::verbs::{number, unexpected};
+use keys::Keys;
+pub(crate) use scripts::Scripts;
+
+/// The format in which a queue is stored; a queue in another one is left alone.
+const FORMAT: &str = "1";
+
+/// All queues of a store.
+///
+/// A queue is used after this store opened it; an unknown queue or partition is an error of kind
+/// `Config`.
+///
+/// # Cancel safety
+/// A dropped verb is executed or not, whole, also later when it waits for the connection to come
+/// back. Its repeat on the same lane gets its answer.
+pub(crate) struct RedisQueues {
+    driver: Arc<Driver>,
+    key_prefix: Arc<str>,
+    scripts: Scripts,
+    opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
+}
+
+impl fmt::Debug for RedisQueues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisQueues").field("server", &self.driver.server()).finish_non_exhaustive()
+    }
+}
+
+impl RedisQueues {
+    pub(crate) fn new(driver: Arc<Driver>, key_prefix: Arc<str>) -> Self {
+        Self { driver, key_prefix, scripts: Scripts::new(), opened: RwLock::default() }
+    }
+
+    fn keys(&self, partition: &Partition) -> Result<Keys> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let number = usize::try_from(partition.number).unwrap_or(usize::MAX);
+        let keys = opened.get(&partition.queue).and_then(|queue| queue.get(number)).cloned();
+        keys.ok_or_else(|| {
+            let message = format!("partition {} is not open in this store", partition.number);
+            Error::new(ErrorKind::Config, message).key(&partition.queue)
+        })
+    }
+
+    async fn run(
+        &self,
+        partition: &Partition,
+        script: &'static Script,
+        args: Vec<Bytes>,
+    ) -> Result<Answer> {
+        let keys = self.keys(partition)?.to_vec();
+        self.driver.call(Request::Script { script, keys, args }).await
+    }
+}
+
+#[async_trait]
+impl QueueEngine for RedisQueues {
+    async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
+        check_partitions(queue, partitions)?;
+        let keys = vec![keys::of_queue(&self.key_prefix, queue)];
+        let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
+        let answer =
+            self.driver.call(Request::Script { script: self.scripts.open, keys, args }).await;
+        check_stored(answer?, partitions).map_err(|error| error.operation("open").key(queue))?;
+        let keys = (0..partitions).map(|it| keys::of_partition(&self.key_prefix, queue, it));
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.entry(queue.into()).or_insert_with(|| keys.collect());
+        Ok(())
+    }
+
+    async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
+        check_submit(&request)?;
+        decode::submitted(self.run(partition, self.scripts.submit, encode::submit(request)).await?)
+    }
+
+    async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
+        check_exchange(&request)?;
+        decode::exchanged(
+            self.run(partition, self.scripts.exchange, encode::exchange(request)).await?,
+        )
+    }
+
+    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
+        check_batch("items to tend", request.limit)?;
+        decode::tended(self.run(partition, self.scripts.tend, encode::tend(&request)).await?)
+    }
+
+    async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
+        match &request {
+            Control::Pause | Control::Resume => {}
+            Control::Cancel { keys } => check_batch("keys", keys.len())?,
+            Control::Redrive { keys, limit } => {
+                check_batch("keys", keys.len())?;
+                check_batch("dead letters", *limit)?;
+            }
+            Control::Purge { limit } => check_batch("jobs", *limit)?,
+        }
+        decode::controlled(
+            self.run(partition, self.scripts.control, encode::control(&request)).await?,
+        )
+    }
+
+    async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
+        if let Inspect::Peek { limit } | Inspect::Dead { limit, .. } = request {
+            check_batch("jobs", limit)?;
+        }
+        let answer = self.run(partition, self.scripts.inspect, encode::inspect(request)).await?;
+        decode::inspected(request, answer)
+    }
+
+    async fn wait(&self, _partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
+        tokio::time::sleep(timeout).await;
+        Ok(Vec::new())
+    }
+}
+
+/// Compares what is stored of a queue with what is asked for.
+fn check_stored(answer: Answer, partitions: u32) -> Result<()> {
+    let Answer::List(stored) = answer else { return Err(unexpected()) };
+    let [Answer::Data(format), Answer::Data(stored)] = stored.as_slice() else {
+        return Err(unexpected());
+    };
+    if *format != FORMAT {
+        let format = String::from_utf8_lossy(format);
+        let message = format!("the queue is stored in format {format}; expected {FORMAT}");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    let stored: u32 = number(stored)?;
+    if stored != partitions {
+        let message = format!("{partitions} partitions; the queue has {stored}");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(())
+}

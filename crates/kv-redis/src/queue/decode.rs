@@ -1,0 +1,177 @@
+//! The replies of the scripts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::Result;
+use kv_core::queue::{
+    Claimed, Controlled, Counts, DeadLetter, Exchanged, Handle, Inspect, Inspected, JobKey, Peeked,
+    SavedProgress, Submitted, Tended, Verdict,
+};
+
+use crate::driver::Answer;
+use crate::verbs::{number, unexpected};
+
+/// How long a job's key is.
+const KEY: usize = 14;
+
+/// The parts of a reply, in order.
+struct Parts(std::vec::IntoIter<Answer>);
+
+impl Parts {
+    fn of(answer: Answer) -> Result<Self> {
+        match answer {
+            Answer::List(parts) => Ok(Self(parts.into_iter())),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    fn int(&mut self) -> Result<i64> {
+        match self.0.next() {
+            Some(Answer::Int(number)) => Ok(number),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn count<N: TryFrom<i64>>(&mut self) -> Result<N> {
+        N::try_from(self.int()?).map_err(|_| unexpected())
+    }
+
+    fn data(&mut self) -> Result<Bytes> {
+        match self.0.next() {
+            Some(Answer::Data(data)) => Ok(data),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn key(&mut self) -> Result<JobKey> {
+        key(&self.data()?)
+    }
+
+    /// Microseconds from now, or never.
+    fn wait(&mut self) -> Result<Option<Duration>> {
+        let micros = self.int()?;
+        Ok(u64::try_from(micros).ok().map(Duration::from_micros))
+    }
+}
+
+fn key(text: &[u8]) -> Result<JobKey> {
+    let key = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    key.ok_or_else(unexpected)
+}
+
+pub(super) fn submitted(answer: Answer) -> Result<Vec<Submitted>> {
+    let Answer::Data(replies) = answer else { return Err(unexpected()) };
+    let reply = |reply: &[u8]| match reply.split_first() {
+        Some((b'a', added)) => key(added).map(Submitted::Added),
+        Some((b'd', holder)) => key(holder).map(Submitted::Duplicate),
+        _ => Err(unexpected()),
+    };
+    replies.chunks(1 + KEY).map(reply).collect()
+}
+
+pub(super) fn exchanged(answer: Answer) -> Result<Exchanged> {
+    let mut parts = Parts::of(answer)?;
+    let next_due = parts.wait()?;
+    let token = parts.count()?;
+    let acks = verdicts(&parts.data()?)?;
+    let operations = verdicts(&parts.data()?)?;
+    let mut claimed = Vec::with_capacity(parts.0.len() / 2);
+    while !parts.is_over() {
+        claimed.push(delivery(&mut parts, token)?);
+    }
+    Ok(Exchanged { acks, operations, claimed, next_due })
+}
+
+fn verdicts(letters: &[u8]) -> Result<Vec<Verdict>> {
+    let verdict = |letter: &u8| match letter {
+        b'a' => Ok(Verdict::Applied),
+        b'b' => Ok(Verdict::Buried),
+        b's' => Ok(Verdict::Stale),
+        b'c' => Ok(Verdict::Cancelled),
+        _ => Err(unexpected()),
+    };
+    letters.iter().map(verdict).collect()
+}
+
+/// One claim: the job's key and, unless it is its first delivery, its history.
+fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
+    let head = parts.data()?;
+    let body = parts.data()?;
+    let mut words = head.split(|byte| *byte == b' ');
+    let key = key(words.next().unwrap_or_default())?;
+    let mut next = || words.next().map(number::<u64>).transpose();
+    let attempt = next()?.unwrap_or(1);
+    let delivery = next()?.unwrap_or(1);
+    let checkpoint = match next()? {
+        Some(progress) => Some(SavedProgress { state: parts.data()?, progress }),
+        None => None,
+    };
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let (attempt, delivery) = (small(attempt), small(delivery));
+    Ok(Claimed { handle: Handle { key, token }, body, attempt, delivery, checkpoint })
+}
+
+pub(super) fn tended(answer: Answer) -> Result<Tended> {
+    let mut parts = Parts::of(answer)?;
+    Ok(Tended {
+        promoted: parts.count()?,
+        recovered: parts.count()?,
+        buried: parts.count()?,
+        forgotten: parts.count()?,
+        more: parts.int()? != 0,
+        next_due: parts.wait()?,
+    })
+}
+
+pub(super) fn controlled(answer: Answer) -> Result<Controlled> {
+    let mut parts = Parts::of(answer)?;
+    Ok(Controlled { affected: parts.count()?, more: parts.int()? != 0 })
+}
+
+pub(super) fn inspected(request: Inspect, answer: Answer) -> Result<Inspected> {
+    let mut parts = Parts::of(answer)?;
+    if request == Inspect::Counts {
+        return counts(&mut parts).map(Inspected::Counts);
+    }
+    // A number comes first, so that the driver cannot take the reply for something else.
+    parts.int()?;
+    let mut jobs = Vec::new();
+    let mut letters = Vec::new();
+    while !parts.is_over() {
+        match request {
+            Inspect::Dead { .. } => letters.push(letter(&mut parts)?),
+            _ => jobs.push(Peeked { key: parts.key()?, body: parts.data()? }),
+        }
+    }
+    Ok(match request {
+        Inspect::Dead { .. } => Inspected::Dead(letters),
+        _ => Inspected::Jobs(jobs),
+    })
+}
+
+fn counts(parts: &mut Parts) -> Result<Counts> {
+    Ok(Counts {
+        ready: parts.count()?,
+        timed: parts.count()?,
+        leased: parts.count()?,
+        dead: parts.count()?,
+        entered: parts.count()?,
+        done: parts.count()?,
+        cancelled: parts.count()?,
+        evicted: parts.count()?,
+        paused: parts.int()? != 0,
+    })
+}
+
+fn letter(parts: &mut Parts) -> Result<DeadLetter> {
+    let (key, body) = (parts.key()?, parts.data()?);
+    let died = Duration::from_micros(number(&parts.data()?)?);
+    let (failures, crashes, deliveries) = (parts.count()?, parts.count()?, parts.count()?);
+    let reason = String::from_utf8_lossy(&parts.data()?).into_owned();
+    Ok(DeadLetter { key, body, reason, failures, crashes, deliveries, died })
+}

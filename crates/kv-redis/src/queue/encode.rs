@@ -1,0 +1,130 @@
+//! Requests as the arguments of their scripts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_core::MAX_LIFETIME;
+use kv_core::queue::{
+    Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Policy, Submit, Tend,
+    UniqueScope, cut_reason,
+};
+
+use super::keys;
+use crate::driver::decimal;
+
+pub(super) fn submit(request: Submit) -> Vec<Bytes> {
+    let Submit { lane, jobs } = request;
+    let mut args = Vec::with_capacity(3 + 3 * jobs.len());
+    match lane {
+        Some(lane) => args.extend([keys::lane(&lane.name), decimal(lane.request)]),
+        None => args.extend([Bytes::new(), Bytes::new()]),
+    }
+    args.push(decimal(jobs.len()));
+    for job in jobs {
+        args.push(head(&job));
+        args.push(job.body);
+        args.extend(job.unique.map(|unique| Bytes::from(unique.key)));
+    }
+    args
+}
+
+/// What is not plain about a job.
+fn head(job: &NewJob) -> Bytes {
+    const PLAIN: [&str; 16] =
+        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
+    let priority = PLAIN.get(usize::from(job.priority)).copied().unwrap_or("f");
+    if job.delay.is_zero() && job.time_to_live.is_none() && job.unique.is_none() {
+        return Bytes::from_static(priority.as_bytes());
+    }
+    let mut head = priority.to_owned();
+    if !job.delay.is_zero() {
+        head += &format!("d{}", micros(job.delay));
+    }
+    if let Some(ttl) = job.time_to_live {
+        head += &format!("t{}", micros(ttl));
+    }
+    match job.unique.as_ref().map(|unique| unique.scope) {
+        None => {}
+        Some(UniqueScope::Live) => head.push('l'),
+        Some(UniqueScope::Run) => head.push('r'),
+        Some(UniqueScope::Window(window)) => head += &format!("w{}", micros(window)),
+    }
+    Bytes::from(head)
+}
+
+pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
+    let Exchange { lane, acks, operations, claim, policy } = request;
+    let mut args = Vec::with_capacity(7 + acks.len() + 4 * operations.len());
+    let (limit, lease) = claim.map_or((0, Duration::ZERO), |claim| (claim.limit, claim.lease));
+    args.extend([
+        keys::lane(&lane.name),
+        decimal(lane.request),
+        decimal(acks.len()),
+        decimal(operations.len()),
+        decimal(limit),
+        decimal(micros(lease)),
+        budgets(&policy),
+    ]);
+    args.extend(acks.into_iter().map(member));
+    for (handle, operation) in operations {
+        let (letter, value, bytes) = operate(operation);
+        args.extend([Bytes::from_static(letter.as_bytes()), member(handle), value, bytes]);
+    }
+    args
+}
+
+fn operate(operation: Operation) -> (&'static str, Bytes, Bytes) {
+    let reason = |reason: &str| Bytes::copy_from_slice(cut_reason(reason).as_bytes());
+    match operation {
+        Operation::Retry { after, reason: why } => ("r", decimal(micros(after)), reason(&why)),
+        Operation::Fail { reason: why } => ("f", Bytes::new(), reason(&why)),
+        Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
+        Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
+        Operation::Checkpoint { state, progress } => ("c", decimal(progress.min(MAX_STAMP)), state),
+    }
+}
+
+/// The member of a lease.
+fn member(handle: Handle) -> Bytes {
+    Bytes::from(format!("{}:{}", handle.key, handle.token))
+}
+
+fn budgets(policy: &Policy) -> Bytes {
+    let Policy { max_failures, max_crashes, max_deliveries, keep_dead } = policy;
+    let [failures, crashes, deliveries] =
+        [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
+    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead}"))
+}
+
+pub(super) fn tend(request: &Tend) -> Vec<Bytes> {
+    vec![decimal(request.limit), budgets(&request.policy)]
+}
+
+pub(super) fn control(request: &Control) -> Vec<Bytes> {
+    let (action, limit, keys): (_, _, &[JobKey]) = match request {
+        Control::Pause => ("pause", 0, &[]),
+        Control::Resume => ("resume", 0, &[]),
+        Control::Cancel { keys } => ("cancel", 0, keys),
+        Control::Redrive { keys, limit } => ("redrive", *limit, keys),
+        Control::Purge { limit } => ("purge", *limit, &[]),
+    };
+    let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(limit)];
+    args.extend(keys.iter().map(|key| Bytes::from(key.to_string())));
+    args
+}
+
+pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
+    let (what, limit, behind) = match request {
+        Inspect::Counts => ("counts", 0, None),
+        Inspect::Peek { limit } => ("peek", limit, None),
+        Inspect::Dead { after, limit } => ("dead", limit, after),
+    };
+    let behind = behind.map_or_else(Bytes::new, |key| Bytes::from(key.to_string()));
+    vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind]
+}
+
+/// A duration in whole microseconds, rounded up and clamped to what a script can add to a time.
+fn micros(duration: Duration) -> u64 {
+    let micros = duration.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
+    u64::try_from(micros).unwrap_or(MAX_STAMP)
+}

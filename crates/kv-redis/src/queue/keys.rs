@@ -1,0 +1,53 @@
+//! Where a queue is stored.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// What a partition consists of, in the order in which the scripts name it.
+const PARTS: [&str; 10] =
+    ["control", "jobs", "ready", "timed", "leases", "dead", "unique", "windows", "lanes", "wake"];
+
+/// The keys of a partition.
+pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
+
+/// Where the list is among a partition's keys on which a waiting process blocks.
+pub(super) const WAKE: usize = PARTS.len() - 1;
+
+/// The keys of one partition: `PREFIX{REST:NUMBER}:PART`, of a queue that is stored as
+/// `PREFIX` and `REST`.
+///
+/// All have the same hash tag, so that they are in one slot of a cluster, and partitions in
+/// different ones. Neither a prefix nor a queue has braces.
+pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
+    let (prefix, rest) = split(prefix, queue);
+    Arc::new(PARTS.map(|part| Bytes::from(format!("{prefix}{{{rest}:{number}}}:{part}"))))
+}
+
+/// The key of the queue's description.
+pub(super) fn of_queue(prefix: &str, queue: &str) -> Bytes {
+    let (prefix, rest) = split(prefix, queue);
+    Bytes::from(format!("{prefix}{{{rest}}}:queue"))
+}
+
+fn split<'a>(prefix: &'a str, queue: &'a str) -> (&'a str, &'a str) {
+    queue.strip_prefix(prefix).map_or(("", queue), |rest| (prefix, rest))
+}
+
+/// A lane's name as its field and its member.
+pub(super) fn lane(name: &str) -> Bytes {
+    Bytes::from(["lane:", name].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_a_partition_have_its_hash_tag_and_the_prefix() {
+        let keys = of_partition("app:", "app:!kv:queue:fetch", 3);
+        assert_eq!(keys[0], "app:{!kv:queue:fetch:3}:control");
+        assert_eq!(keys[WAKE], "app:{!kv:queue:fetch:3}:wake");
+        assert_eq!(of_queue("app:", "app:!kv:queue:fetch"), "app:{!kv:queue:fetch}:queue");
+    }
+}

@@ -1,0 +1,163 @@
+
+-- What happens to a single job.
+
+local REASON_BYTES, EVICTIONS = 1024, 2
+local counted = {}
+
+-- Up to limit of the first members.
+local function first(set, limit)
+  if limit <= 0 then
+    return {}
+  end
+  return call('ZRANGE', set, 0, limit - 1)
+end
+
+-- A counter rises when the script ends.
+local function count(counter)
+  counted[counter] = (counted[counter] or 0) + 1
+end
+
+local function write_counters()
+  for counter, by in pairs(counted) do
+    call('HINCRBY', CONTROL, counter, by)
+  end
+end
+
+local function fresh()
+  return { failures = 0, failed = 0, crashes = 0, snoozes = 0, cancelled = false, reason = '' }
+end
+
+-- What differs from a fresh job.
+local function load(key)
+  local packed = call('HGET', JOBS, key .. 'm')
+  if not packed then
+    return fresh()
+  end
+  local known, fields = pcall(cmsgpack.unpack, packed)
+  if not known or type(fields) ~= 'table' or #fields ~= 9 then
+    corrupt('a job')
+  end
+  return {
+    unique = fields[1] or nil,
+    deadline = fields[2] or nil,
+    failures = fields[3],
+    failed = fields[4],
+    crashes = fields[5],
+    snoozes = fields[6],
+    progress = fields[7] or nil,
+    cancelled = fields[8],
+    reason = fields[9],
+  }
+end
+
+local function pack(job)
+  return cmsgpack.pack({
+    job.unique or false,
+    job.deadline or false,
+    job.failures,
+    job.failed,
+    job.crashes,
+    job.snoozes,
+    job.progress or false,
+    job.cancelled,
+    job.reason,
+  })
+end
+
+local function save(key, job)
+  local differs = job.unique or job.deadline or job.progress or job.cancelled or job.reason ~= ''
+  if differs or job.failures + job.failed + job.crashes + job.snoozes > 0 then
+    call('HSET', JOBS, key .. 'm', pack(job))
+  else
+    call('HDEL', JOBS, key .. 'm')
+  end
+end
+
+-- Deliveries that are over.
+local function ended(job)
+  return job.failed + job.crashes + job.snoozes
+end
+
+local function is_expired(job)
+  return ended(job) == 0 and job.deadline and job.deadline <= now
+end
+
+-- A job, taken from its set already, waits for its time.
+local function place(key, delay)
+  if delay == 0 then
+    call('ZADD', READY, 0, key)
+    wake()
+  else
+    call('ZADD', TIMED, number(after(delay)), key)
+  end
+end
+
+-- Ends a job, taken from its set already: all that is stored of it goes.
+local function forget(key)
+  local unique = load(key).unique
+  if unique and call('HGET', UNIQUE, unique) == key then
+    call('HDEL', UNIQUE, unique)
+  end
+  call('HDEL', JOBS, key, key .. 'm', key .. 'c')
+end
+
+-- Drops the oldest dead letters beyond the cap, up to a limit.
+local function evict(policy, limit)
+  local beyond = call('ZCARD', DEAD) - policy.keep_dead
+  for _, key in ipairs(first(DEAD, math.min(beyond, limit))) do
+    call('ZREM', DEAD, key)
+    forget(key)
+    count('evicted')
+  end
+end
+
+-- Moves a job, taken from its set already, to the dead letters.
+local function bury(key, job, policy)
+  save(key, job)
+  call('ZADD', DEAD, number(now), key)
+  evict(policy, EVICTIONS)
+end
+
+-- A reason, cut at a character to what is kept.
+local function cut(reason)
+  if #reason <= REASON_BYTES then
+    return reason
+  end
+  local last = REASON_BYTES
+  while last > 0 and string.byte(reason, last + 1) >= 128 and string.byte(reason, last + 1) < 192 do
+    last = last - 1
+  end
+  return sub(reason, 1, last)
+end
+
+-- Buries a job that no worker failed: its budget is spent.
+local function bury_spent(key, job, why, policy)
+  if job.reason ~= '' then
+    why = why .. '; last failure: ' .. job.reason
+  end
+  job.reason = cut(why)
+  bury(key, job, policy)
+end
+
+-- A policy as the client sends it.
+local function read_policy(text)
+  local failures, crashes, deliveries, dead = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
+  return {
+    failures = tonumber(failures),
+    crashes = tonumber(crashes),
+    deliveries = tonumber(deliveries),
+    keep_dead = tonumber(dead),
+  }
+end
+
+-- Refuses a partition in another format; makes a new one.
+local function check_format(stored)
+  check_known(stored)
+  if stored then
+    return
+  end
+  call('HSET', CONTROL, 'format', FORMAT)
+  -- A member of more than 64 bytes keeps the set out of the compact encoding, in which adding and
+  -- removing a lease among a hundred takes twice as long.
+  call('ZADD', LEASES, 'inf', string.rep('-', 65))
+end

@@ -1,0 +1,133 @@
+
+-- Adds jobs. ARGV: "lane:NAME" or "", the request's number, how many jobs, then for each
+--   HEAD: its priority as a hexadecimal digit, then what is not plain about it, as a letter and
+--     microseconds: d delay, t time to live; last, with a unique key: l while the job lives,
+--     r for the run, w and the microseconds of a window
+--   BODY
+--   UNIQUE, if the head says so
+-- Answers "aKEY" for a job that was added and "dKEY" for one whose unique key KEY holds, in order.
+local MAX_SEQUENCE = 562949953421311
+local lane, request = ARGV[1], ARGV[2]
+local control = call('HMGET', CONTROL, 'format', 'sequence', lane)
+check_format(control[1])
+local kept, repeated = recall(control[3], request, 'S')
+if repeated then
+  return repeated
+end
+local sequence = tonumber(control[2] or 0)
+if sequence + ARGV[3] > MAX_SEQUENCE then
+  return redis.error_reply('KVEXHAUSTED the sequence numbers')
+end
+
+local heads = {}
+local function parse(head)
+  local scope, window = string.match(head, '([lrw])(%d*)$')
+  heads[head] = {
+    priority = sub(head, 1, 1),
+    delay = tonumber(string.match(head, 'd(%d+)') or 0),
+    ttl = tonumber(string.match(head, 't(%d+)')),
+    scope = scope,
+    window = tonumber(window),
+  }
+  return heads[head]
+end
+
+local jobs, wanted = {}, {}
+local at = 4
+for i = 1, tonumber(ARGV[3]) do
+  local job = heads[ARGV[at]] or parse(ARGV[at])
+  jobs[i] = at
+  at = at + 2
+  if job.scope then
+    wanted[#wanted + 1] = ARGV[at]
+    at = at + 1
+  end
+end
+
+-- Who holds these unique keys: false for nobody.
+local holders = {}
+if #wanted > 0 then
+  local found = call('HMGET', UNIQUE, unpack(wanted))
+  for i = 1, #wanted do
+    holders[wanted[i]] = found[i]
+  end
+end
+
+-- Who holds a unique key now; a window that is past holds nothing.
+local function holder(unique)
+  local till = holders[unique] and call('ZSCORE', WINDOWS, unique)
+  if till and tonumber(till) <= now then
+    call('ZREM', WINDOWS, unique)
+    call('HDEL', UNIQUE, unique)
+    holders[unique] = false
+  end
+  return holders[unique]
+end
+
+local ready, timed, stored, held, replies = {}, {}, {}, {}, {}
+
+-- Lets a new job hold a unique key.
+local function hold(unique, key, job)
+  holders[unique] = key
+  if job.scope ~= 'w' then
+    held[#held + 1] = unique
+    held[#held + 1] = key
+    return
+  end
+  call('HSET', UNIQUE, unique, key)
+  call('ZADD', WINDOWS, number(after(job.window)), unique)
+  for _, forgotten in ipairs(forget_past(WINDOWS, UNIQUE, PAST_AT_ONCE)) do
+    holders[forgotten] = false
+  end
+end
+
+for i = 1, #jobs do
+  local head, body = ARGV[jobs[i]], ARGV[jobs[i] + 1]
+  local job = heads[head]
+  local unique = job.scope and ARGV[jobs[i] + 2]
+  local holding = unique and holder(unique)
+  if holding then
+    replies[i] = 'd' .. holding
+  else
+    sequence = sequence + 1
+    local key = job.priority .. format('%013x', sequence)
+    replies[i] = 'a' .. key
+    stored[#stored + 1] = key
+    stored[#stored + 1] = body
+    if job.scope == 'l' or job.ttl then
+      local record = fresh()
+      record.unique = job.scope == 'l' and unique
+      record.deadline = job.ttl and after(job.ttl)
+      stored[#stored + 1] = key .. 'm'
+      stored[#stored + 1] = pack(record)
+    end
+    if unique then
+      hold(unique, key, job)
+    end
+    local place = job.delay == 0 and ready or timed
+    place[#place + 1] = job.delay == 0 and 0 or number(after(job.delay))
+    place[#place + 1] = key
+  end
+end
+
+-- Calls a command with up to 1,000 pairs at a time.
+local function in_chunks(command, key, pairs)
+  for from = 1, #pairs, 2000 do
+    call(command, key, unpack(pairs, from, math.min(from + 1999, #pairs)))
+  end
+end
+
+in_chunks('HSET', JOBS, stored)
+in_chunks('HSET', UNIQUE, held)
+in_chunks('ZADD', TIMED, timed)
+in_chunks('ZADD', READY, ready)
+local reply = table.concat(replies)
+if lane ~= '' then
+  remember(lane, request, kept, 'S', reply, { 'sequence', number(sequence) })
+elseif #stored > 0 then
+  call('HSET', CONTROL, 'sequence', number(sequence))
+end
+if #ready > 0 then
+  wake()
+end
+return reply

@@ -1,0 +1,6 @@
+//! The queue's engine on a real server.
+
+#![cfg(test)]
+
+mod oracle;
+mod stored;
