@@ -8,9 +8,11 @@ mod decode;
 mod encode;
 mod keys;
 mod scripts;
+mod waits;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,11 +23,13 @@ use kv_core::queue::{
 };
 use kv_core::{Error, ErrorKind, Result, async_trait};
 
+use crate::config::RedisConfig;
 use crate::driver::{Answer, Driver, Request, decimal};
 use crate::scripts::Script;
 use crate::verbs::{number, unexpected};
 use keys::Keys;
 pub(crate) use scripts::Scripts;
+use waits::Waits;
 
 /// The format in which a queue is stored; a queue in another one is left alone.
 const FORMAT: &str = "1";
@@ -43,6 +47,7 @@ pub(crate) struct RedisQueues {
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
+    waits: Waits,
 }
 
 impl fmt::Debug for RedisQueues {
@@ -52,18 +57,27 @@ impl fmt::Debug for RedisQueues {
 }
 
 impl RedisQueues {
-    pub(crate) fn new(driver: Arc<Driver>, key_prefix: Arc<str>) -> Self {
-        Self { driver, key_prefix, scripts: Scripts::new(), opened: RwLock::default() }
+    pub(crate) fn new(driver: Arc<Driver>, config: &RedisConfig) -> Self {
+        let scripts = Scripts::new();
+        let waits = Waits::new(config, Arc::clone(&driver), scripts, random());
+        let key_prefix = config.key_prefix.as_str().into();
+        Self { driver, key_prefix, scripts, opened: RwLock::default(), waits }
+    }
+
+    /// Ends the waits; later ones are errors of kind `Closed`, as the driver's are.
+    pub(crate) fn close(&self) {
+        self.waits.close();
+    }
+
+    /// The keys of all partitions of a partition's queue.
+    fn queue(&self, partition: &Partition) -> Result<Arc<[Keys]>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        opened.get(&partition.queue).cloned().ok_or_else(|| not_open(partition))
     }
 
     fn keys(&self, partition: &Partition) -> Result<Keys> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
         let number = usize::try_from(partition.number).unwrap_or(usize::MAX);
-        let keys = opened.get(&partition.queue).and_then(|queue| queue.get(number)).cloned();
-        keys.ok_or_else(|| {
-            let message = format!("partition {} is not open in this store", partition.number);
-            Error::new(ErrorKind::Config, message).key(&partition.queue)
-        })
+        self.queue(partition)?.get(number).cloned().ok_or_else(|| not_open(partition))
     }
 
     async fn run(
@@ -132,10 +146,21 @@ impl QueueEngine for RedisQueues {
         decode::inspected(request, answer)
     }
 
-    async fn wait(&self, _partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
-        tokio::time::sleep(timeout).await;
-        Ok(Vec::new())
+    async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
+        let Some(first) = partitions.first() else { return Ok(Vec::new()) };
+        let keys = self.queue(first)?;
+        self.waits.wait(partitions, keys, timeout).await
     }
+}
+
+/// A number that no other process has, as far as chance allows.
+fn random() -> u64 {
+    RandomState::new().hash_one("waits")
+}
+
+fn not_open(partition: &Partition) -> Error {
+    let message = format!("partition {} is not open in this store", partition.number);
+    Error::new(ErrorKind::Config, message).key(&partition.queue)
 }
 
 /// Compares what is stored of a queue with what is asked for.

@@ -60,9 +60,8 @@ impl RedisStore {
         let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
             Box::pin(Driver::connect(config.clone()));
         let driver = Arc::new(connecting.await?);
-        let key_prefix: Arc<str> = config.key_prefix.into();
-        let queues = RedisQueues::new(Arc::clone(&driver), Arc::clone(&key_prefix));
-        Ok(Self { driver, key_prefix, db: config.db, queues: Arc::new(queues) })
+        let queues = Arc::new(RedisQueues::new(Arc::clone(&driver), &config));
+        Ok(Self { driver, key_prefix: config.key_prefix.into(), db: config.db, queues })
     }
 
     async fn one(&self, command: Command) -> Result<Reply> {
@@ -216,6 +215,7 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn close(&self) -> Result<()> {
+        self.queues.close();
         self.driver.close().await.map_err(|error| error.operation("close"))
     }
 }

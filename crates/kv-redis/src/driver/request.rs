@@ -1,5 +1,7 @@
 //! What is asked of a server and what it answers, in terms of no library.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::scripts::Script;
@@ -9,7 +11,12 @@ use crate::scripts::Script;
 pub(crate) enum Request {
     Get(Bytes),
     GetDel(Bytes),
-    Set { key: Bytes, value: Bytes, expiry: SetExpiry, only: Only },
+    Set {
+        key: Bytes,
+        value: Bytes,
+        expiry: SetExpiry,
+        only: Only,
+    },
     IncrBy(Bytes, i64),
     Exists(Bytes),
     Pttl(Bytes),
@@ -17,8 +24,21 @@ pub(crate) enum Request {
     Del(Vec<Bytes>),
     Mget(Vec<Bytes>),
     Mset(Vec<(Bytes, Bytes)>),
-    Scan { cursor: String, pattern: String, count: u32 },
-    Script { script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes> },
+    Scan {
+        cursor: String,
+        pattern: String,
+        count: u32,
+    },
+    /// For at most so long, rounded down to seconds; the list, and the element taken from it.
+    Blpop {
+        keys: Vec<Bytes>,
+        wait: Duration,
+    },
+    Script {
+        script: &'static Script,
+        keys: Vec<Bytes>,
+        args: Vec<Bytes>,
+    },
     Time,
     Ping,
     Info,
@@ -41,7 +61,8 @@ impl Request {
             | Self::IncrBy(..)
             | Self::Pexpire(..)
             | Self::Del(_)
-            | Self::Mset(_) => Access::Write,
+            | Self::Mset(_)
+            | Self::Blpop { .. } => Access::Write,
             Self::Script { script, .. } => script.access,
         }
     }

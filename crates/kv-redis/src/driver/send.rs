@@ -44,6 +44,10 @@ pub(super) async fn send(
             client.scan_page(cursor, pattern, Some(count), None).await?
         }
         Request::Script { script, keys, args } => run(client, script, keys, args, whole).await?,
+        Request::Blpop { mut keys, wait } => {
+            keys.push(decimal(wait.as_secs()));
+            custom(client, "BLPOP", keys).await?
+        }
         Request::Time => custom(client, "TIME", Vec::new()).await?,
         Request::Ping => client.ping(None).await?,
         Request::Info => client.info(None).await?,

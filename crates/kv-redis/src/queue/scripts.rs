@@ -71,6 +71,14 @@ static INSPECT: Script = script!(
     "inspect.lua"
 );
 
+static MARK: Script = script!(
+    "mark",
+    Write,
+    "33bdccea4ca7213a6c03d730c47d047a5da67335",
+    " flags=allow-oom",
+    "mark.lua"
+);
+
 /// One script a verb.
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
@@ -80,6 +88,7 @@ pub(crate) struct Scripts {
     pub(super) tend: &'static Script,
     pub(super) control: &'static Script,
     pub(super) inspect: &'static Script,
+    pub(super) mark: &'static Script,
 }
 
 impl Scripts {
@@ -91,11 +100,12 @@ impl Scripts {
             tend: &TEND,
             control: &CONTROL,
             inspect: &INSPECT,
+            mark: &MARK,
         }
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 6] {
-        [self.open, self.submit, self.exchange, self.tend, self.control, self.inspect]
+    pub(crate) const fn all(&self) -> [&'static Script; 7] {
+        [self.open, self.submit, self.exchange, self.tend, self.control, self.inspect, self.mark]
     }
 }

@@ -1,0 +1,180 @@
+//! Waiting for jobs without polling.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::queue::{
+    Claim, Control, Exchange, Lane, NewJob, Partition, Policy, QueueEngine, QueueSupport, Submit,
+    Tend,
+};
+use kv_core::{Bytes, ErrorKind, KeyValueStore};
+use kv_redis::{RedisConfig, RedisStore};
+use kv_testbed::{RedisServer, eventually};
+use tokio::time::timeout;
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(50);
+
+/// One process with a queue of some partitions.
+struct Process {
+    store: RedisStore,
+    engine: Arc<dyn QueueEngine>,
+    partitions: Vec<Partition>,
+    lane: Arc<str>,
+}
+
+impl Process {
+    async fn open(server: &RedisServer, queue: &str, partitions: u32) -> Self {
+        let store = RedisStore::connect(RedisConfig::from_url(&server.url()).unwrap()).await;
+        Self::of(store.unwrap(), queue, partitions).await
+    }
+
+    async fn of(store: RedisStore, queue: &str, partitions: u32) -> Self {
+        let QueueSupport::Native(engine) = store.queue_engine() else { panic!("not native") };
+        engine.open(queue, partitions).await.unwrap();
+        let numbered = |number| Partition { queue: queue.into(), number };
+        let partitions = (0..partitions).map(numbered).collect();
+        let lane = format!("{:x}", fastrand::u64(..)).into();
+        Self { store, engine, partitions, lane }
+    }
+
+    async fn submit(&self, number: usize, jobs: usize, delay: Duration) {
+        let job = NewJob {
+            body: Bytes::from_static(b"job"),
+            priority: 8,
+            delay,
+            unique: None,
+            time_to_live: None,
+        };
+        let request = Submit { lane: None, jobs: vec![job; jobs] };
+        self.engine.submit(&self.partitions[number], request).await.unwrap();
+    }
+
+    /// Claims one job; whether there was one.
+    async fn claim(&self, number: usize, request: u64) -> bool {
+        let request = Exchange {
+            lane: Lane { name: Arc::clone(&self.lane), request },
+            acks: Vec::new(),
+            operations: Vec::new(),
+            claim: Some(Claim { limit: 1, lease: LONG }),
+            policy: Policy::default(),
+        };
+        let answer = self.engine.exchange(&self.partitions[number], request).await.unwrap();
+        !answer.claimed.is_empty()
+    }
+
+    fn wait(&self, limit: Duration) -> impl Future<Output = kv_core::Result<Vec<u32>>> {
+        self.engine.wait(&self.partitions, limit)
+    }
+
+    /// Takes the wake-up that earlier steps left.
+    async fn settle(&self) {
+        while !self.wait(SHORT).await.unwrap().is_empty() {}
+    }
+}
+
+/// How many clients of the server block.
+fn blocked(server: &RedisServer) -> usize {
+    let info = server.cli(&["INFO", "clients"]).unwrap().text().unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+fn until_blocked(server: &RedisServer, clients: usize) {
+    eventually(LONG, || (blocked(server) == clients).then_some(())).expect("the wait blocks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submit_wakes_who_waits_and_says_where() {
+    let server = RedisServer::start().unwrap();
+    let waiting = Process::open(&server, "q", 4).await;
+    let other = Process::open(&server, "q", 4).await;
+    let mut wait = pin!(waiting.wait(LONG));
+    assert!(timeout(SHORT, &mut wait).await.is_err());
+    other.submit(2, 1, Duration::ZERO).await;
+    assert_eq!(wait.await.unwrap(), [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_a_redrive_and_a_resume_wake_and_a_delayed_job_does_not() {
+    let server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 1).await;
+    let at = &process.partitions[0];
+    process.submit(0, 1, Duration::from_micros(1)).await;
+    assert!(process.wait(SHORT).await.unwrap().is_empty());
+    process.engine.tend(at, Tend { limit: 10, policy: Policy::default() }).await.unwrap();
+    assert_eq!(process.wait(LONG).await.unwrap(), [0]);
+    process.engine.control(at, Control::Pause).await.unwrap();
+    process.settle().await;
+    process.engine.control(at, Control::Resume).await.unwrap();
+    assert_eq!(process.wait(LONG).await.unwrap(), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_leaves_jobs_behind_wakes_the_next_process() {
+    let server = RedisServer::start().unwrap();
+    let (one, two) = (Process::open(&server, "q", 1).await, Process::open(&server, "q", 1).await);
+    one.submit(0, 2, Duration::ZERO).await;
+    assert_eq!(one.wait(LONG).await.unwrap(), [0]);
+    assert!(two.wait(SHORT).await.unwrap().is_empty());
+    assert!(one.claim(0, 1).await);
+    assert_eq!(two.wait(LONG).await.unwrap(), [0]);
+    assert!(two.claim(0, 1).await);
+    assert!(one.wait(SHORT).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_queues_of_a_process_wait_on_one_connection() {
+    let server = RedisServer::start().unwrap();
+    let one = Process::open(&server, "one", 3).await;
+    let two = Process::of(one.store.clone(), "two", 16).await;
+    let mut first = pin!(one.wait(LONG));
+    assert!(timeout(SHORT, &mut first).await.is_err());
+    until_blocked(&server, 1);
+    let mut second = pin!(two.wait(LONG));
+    assert!(timeout(SHORT, &mut second).await.is_err());
+    until_blocked(&server, 1);
+    two.submit(15, 1, Duration::ZERO).await;
+    assert_eq!(second.await.unwrap(), [15]);
+    one.submit(0, 1, Duration::ZERO).await;
+    assert_eq!(first.await.unwrap(), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wake_up_that_nobody_waits_for_any_more_goes_to_another_process() {
+    let server = RedisServer::start().unwrap();
+    let (gone, other) =
+        (Process::open(&server, "q", 1).await, Process::open(&server, "q", 1).await);
+    assert!(gone.wait(SHORT).await.unwrap().is_empty());
+    until_blocked(&server, 1);
+    other.submit(0, 1, Duration::ZERO).await;
+    assert_eq!(other.wait(LONG).await.unwrap(), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_with_the_store_and_with_its_server() {
+    let mut server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 1).await;
+    let mut wait = pin!(process.wait(LONG));
+    assert!(timeout(SHORT, &mut wait).await.is_err());
+    until_blocked(&server, 1);
+    server.kill();
+    let error = timeout(LONG, wait).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    server.restart().unwrap();
+    let begun = std::time::Instant::now();
+    let mut wait = loop {
+        let mut wait = Box::pin(process.wait(LONG));
+        match timeout(SHORT, &mut wait).await {
+            Err(_) if blocked(&server) == 1 => break wait,
+            _ => assert!(begun.elapsed() < LONG, "the wait does not come back"),
+        }
+    };
+    process.store.close().await.unwrap();
+    let error = timeout(LONG, &mut wait).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!(process.wait(LONG).await.unwrap_err().kind(), ErrorKind::Closed);
+}
