@@ -1,21 +1,9 @@
 
--- Settles, extends and checkpoints, then claims. ARGV: "lane:NAME", the request's number, how many
--- acks, how many operations, how many to claim at most, their lease, the policy as "FAILURES
--- CRASHES DELIVERIES KEEP_DEAD", then for each ack "KEY:TOKEN", and for each operation its letter,
--- "KEY:TOKEN" and two values:
---   r retry       delay, reason
---   f fail        "", reason
---   s snooze      delay, ""
---   e extend      lease, ""
---   c checkpoint  progress, state
--- Answers when to come back, in microseconds, or -1; the token of the claims; the verdicts on the
--- acks and on the operations as letters (a applied, b buried, s stale, c cancelled); then for each
--- claim "KEY", "KEY ATTEMPT DELIVERY" or "KEY ATTEMPT DELIVERY PROGRESS", its body, and with a
--- progress the checkpoint.
 local EXPIRED = 'its time to live ended before it was claimed'
 local DELIVERED = 'it was delivered too often'
 local policy = read_policy(ARGV[7])
 check_format(control[1])
+local kept, repeated = recall(control[5], request, 'E')
 
 -- Adds a delivery to a reply.
 local function tell(reply, key, job, body)

@@ -1,73 +1,77 @@
 
+-- Settles, extends and checkpoints, then claims. ARGV: "lane:NAME", the request's number, how many
+-- acks, how many operations, how many to claim at most, their lease, the policy as "FAILURES
+-- CRASHES DELIVERIES KEEP_DEAD", then for each ack "KEY:TOKEN", and for each operation its letter,
+-- "KEY:TOKEN" and two values:
+--   r retry       delay, reason
+--   f fail        "", reason
+--   s snooze      delay, ""
+--   e extend      lease, ""
+--   c checkpoint  progress, state
+-- Answers when to come back, in microseconds, or -1; the token of the claims; the verdicts on the
+-- acks and on the operations as letters (a applied, b buried, s stale, c cancelled); then for each
+-- claim "KEY", "KEY ATTEMPT DELIVERY" or "KEY ATTEMPT DELIVERY PROGRESS", its body, and with a
+-- progress the checkpoint.
 local lane, request = ARGV[1], ARGV[2]
 local acks, operations, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane)
-check_known(control[1])
-local kept, repeated = recall(control[5], request, 'E')
 
--- The common case comes before everything else, since to define functions takes time: acks and a
--- claim, all of jobs that have no history, no deadline and no unique key that ends with them. It
--- does what the rest would do, and leaves to the rest what is not plain, before it wrote anything.
-if control[1] == FORMAT and operations == 0 and not repeated then
-  local keys = limit > 0 and control[2] ~= '1' and call('ZRANGE', READY, 0, limit - 1) or {}
+-- The common case comes before everything else, since to define functions takes time: on a lane
+-- that is known, acks and a claim that is met in full, all of jobs without a history, a deadline, a
+-- checkpoint and a unique key that ends with them. It does what the rest would do. What is not
+-- plain is left to the rest before anything was written.
+local last, till = string.match(control[5] or '', '^(%d+) (%d+)')
+local plain = operations == 0 and limit > 0 and control[1] == FORMAT and control[2] ~= '1'
+if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= now + LANE_LIFETIME then
+  local keys = call('ZRANGE', READY, 0, limit - 1)
+  local token = (control[3] or 0) + 1
+  token = token > now and token or now
+  local ends = now + ARGV[6]
+  plain = #keys == limit and token <= LAST and ends <= LAST
   local fields = {}
   for i = 1, acks do
     fields[i] = sub(ARGV[7 + i], 1, 14) .. 'm'
   end
   for i = 1, #keys do
     fields[acks + i] = keys[i] .. 'm'
-    fields[acks + #keys + i] = keys[i]
+    fields[acks + limit + i] = keys[i]
   end
-  local found = #fields > 0 and call('HMGET', JOBS, unpack(fields)) or {}
-  local plain = true
-  for i = 1, acks + #keys do
+  local found = plain and call('HMGET', JOBS, unpack(fields))
+  for i = 1, plain and acks + limit or 0 do
     plain = plain and not found[i]
   end
-  for i = 1, #keys do
-    plain = plain and found[acks + #keys + i]
+  for i = 1, plain and limit or 0 do
+    plain = plain and found[acks + limit + i]
   end
-  local token = #keys > 0 and math.max((control[3] or 0) + 1, now) or 0
-  if plain and token <= LAST then
-    local settled, ended = {}, {}
+  if plain then
+    local settled, ended = '', {}
     for i = 1, acks do
-      settled[i] = 's'
       if call('ZREM', LEASES, ARGV[7 + i]) == 1 then
-        settled[i] = 'a'
+        settled = settled .. 'a'
         ended[#ended + 1] = sub(ARGV[7 + i], 1, 14)
+      else
+        settled = settled .. 's'
       end
     end
-    local reply = { -1, token, table.concat(settled), '' }
-    local changed = {}
     if #ended > 0 then
       call('HDEL', JOBS, unpack(ended))
-      changed = { 'done', number((control[4] or 0) + #ended) }
     end
-    token = number(token)
-    if #keys > 0 then
-      local till = number(after(ARGV[6]))
-      local leases = {}
-      for i = 1, #keys do
-        leases[2 * i - 1] = till
-        leases[2 * i] = keys[i] .. ':' .. token
-        reply[2 * i + 3] = keys[i]
-        reply[2 * i + 4] = found[acks + #keys + i]
-      end
-      call('ZREMRANGEBYRANK', READY, 0, #keys - 1)
-      call('ZADD', LEASES, unpack(leases))
-      changed[#changed + 1] = 'token'
-      changed[#changed + 1] = token
+    call('ZREMRANGEBYRANK', READY, 0, limit - 1)
+    local reply = { -1, token, settled, '' }
+    local leases = {}
+    token, ends = format('%.0f', token), format('%.0f', ends)
+    for i = 1, limit do
+      leases[2 * i - 1] = ends
+      leases[2 * i] = keys[i] .. ':' .. token
+      reply[2 * i + 3] = keys[i]
+      reply[2 * i + 4] = found[acks + limit + i]
     end
-    local due
-    if #keys == limit and limit > 0 then
-      if call('LLEN', WAKE) == 0 and call('ZCARD', READY) > 0 then
-        wake()
-      end
-    elseif limit > 0 and control[2] ~= '1' then
-      due = next_due()
-      reply[1] = from_now(due)
+    call('ZADD', LEASES, unpack(leases))
+    call('HSET', CONTROL, 'token', token, 'done', format('%.0f', (control[4] or 0) + #ended), lane,
+      request .. ' ' .. till .. ' E' .. settled .. '  ' .. token .. ' -1 ' .. table.concat(keys))
+    if call('LLEN', WAKE) == 0 and call('ZCARD', READY) > 0 then
+      call('RPUSH', WAKE, 1)
     end
-    local record = { reply[3], '', token, due and number(due) or '-1', table.concat(keys) }
-    remember(lane, request, kept, 'E', table.concat(record, ' '), changed)
     return reply
   end
 end

@@ -1,4 +1,104 @@
 
+-- What the scripts share.
+
+local function corrupt(what)
+  error({ err = 'KVCORRUPT ' .. what .. ' cannot be read' })
+end
+
+local function number(value)
+  return format('%.0f', value)
+end
+
+-- The time this long from now.
+local function after(micros)
+  return math.min(now + micros, LAST)
+end
+
+-- Up to limit of the first members whose time has come.
+local function past(set, limit)
+  if limit <= 0 then
+    return {}
+  end
+  return call('ZRANGEBYSCORE', set, '-inf', number(now), 'LIMIT', 0, limit)
+end
+
+-- When the next job is due or the next lease ends; nil if nothing is scheduled.
+local function next_due()
+  local due
+  for _, set in ipairs({ TIMED, LEASES }) do
+    local time = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+    if time and time ~= 'inf' then
+      due = math.min(due or LAST, tonumber(time))
+    end
+  end
+  return due
+end
+
+-- How long until then, for a reply; -1 for never.
+local function from_now(due)
+  return due and math.max(due - now, 0) or -1
+end
+
+-- Wakes somebody who waits, unless a wake-up is on its way.
+local function wake()
+  if call('LLEN', WAKE) == 0 then
+    call('RPUSH', WAKE, 1)
+  end
+end
+
+-- Forgets what is past its time, the oldest first; what it was.
+local function forget_past(set, hash, limit)
+  local members = past(set, limit)
+  for _, member in ipairs(members) do
+    call('ZREM', set, member)
+    call('HDEL', hash, member)
+  end
+  return members
+end
+
+-- What a lane, stored as this record, remembers of a request: until when it is remembered, and the
+-- reply if this very request was done before.
+local function recall(record, request, verb)
+  if not record then
+    return 0
+  end
+  local last, till, of, reply = string.match(record, '^(%d+) (%d+) (%a)(.*)$')
+  if not last then
+    corrupt('a lane')
+  end
+  local ahead = tonumber(request) - tonumber(last)
+  if ahead > 0 then
+    return tonumber(till)
+  end
+  if ahead < 0 then
+    error({ err = 'KVCONFLICT the lane has done a newer request' })
+  end
+  if of ~= verb then
+    error({ err = 'KVCONFLICT the request was of another verb' })
+  end
+  return tonumber(till), reply
+end
+
+-- Refuses a partition that is stored in another format.
+local function check_known(stored)
+  if stored and stored ~= FORMAT then
+    error({ err = 'KVFORMAT ' .. stored })
+  end
+end
+
+-- Stores a lane's last request with its reply, and other fields and values of CONTROL.
+local function remember(lane, request, kept, verb, reply, fields)
+  local is_kept = kept >= after(LANE_LIFETIME)
+  local till = number(is_kept and kept or after(LANE_LIFETIME + LANE_SLACK))
+  fields[#fields + 1] = lane
+  fields[#fields + 1] = request .. ' ' .. till .. ' ' .. verb .. reply
+  call('HSET', CONTROL, unpack(fields))
+  if not is_kept then
+    call('ZADD', LANES, till, lane)
+    forget_past(LANES, CONTROL, PAST_AT_ONCE)
+  end
+end
+
 -- What happens to a single job.
 
 local REASON_BYTES, EVICTIONS = 1024, 2

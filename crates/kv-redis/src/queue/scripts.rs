@@ -22,9 +22,10 @@ static OPEN: Script =
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "3912db5cc6f6f085b1c5917d2f0897e6efb7d8a8",
+    "47ef14e3808d8e9603392b94e5bf443f6957a0a9",
     "",
     "head.lua",
+    "submit_plain.lua",
     "prelude.lua",
     "submit.lua"
 );
@@ -33,7 +34,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "1fd7a4195fda7123a3e1837bd14e22109f9390d5",
+    "620d7cdab02dad3a2844338657c3bf845c977bdf",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -44,7 +45,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "8d5b355ce8c26303346e601b9cbef3f39e449114",
+    "3ea5e09c146d3c78aea122201bd9e6c6e5bf3e4c",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -54,7 +55,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "f3771e7fc4bf3b6788e50a0d7eafcf4a5ea590ec",
+    "9830fdf3fa03b8ce56d07889352a5c752dedc25e",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -64,7 +65,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "fa87e2919c2db71ac3edf078d8ba34c7f79e2d51",
+    "2edc208d3d428a525ee63f08141b64355d54c2fe",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

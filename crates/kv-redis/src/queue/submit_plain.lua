@@ -1,0 +1,44 @@
+
+-- Adds jobs. ARGV: "lane:NAME" or "", the request's number, how many jobs, then for each
+--   HEAD: its priority as a hexadecimal digit, then what is not plain about it, as a letter and
+--     microseconds: d delay, t time to live; last, with a unique key: l while the job lives,
+--     r for the run, w and the microseconds of a window
+--   BODY
+--   UNIQUE, if the head says so
+-- Answers "aKEY" for a job that was added and "dKEY" for one whose unique key KEY holds, in order.
+local MAX_SEQUENCE = 562949953421311
+local lane, request = ARGV[1], ARGV[2]
+local control = call('HMGET', CONTROL, 'format', 'sequence', lane)
+
+-- The common case comes before everything else, since to define functions takes time: on a lane
+-- that is known, jobs that are plain but for their priority.
+local last, till = string.match(control[3] or '', '^(%d+) (%d+)')
+local plain = control[1] == FORMAT and last and tonumber(last) < tonumber(request)
+    and tonumber(till) >= now + LANE_LIFETIME
+    and (control[2] or 0) + ARGV[3] <= MAX_SEQUENCE
+    and #ARGV > 3 and #ARGV == 3 + 2 * ARGV[3]
+for i = 4, plain and #ARGV or 0, 2 do
+  plain = plain and #ARGV[i] == 1
+end
+if plain then
+  local sequence = tonumber(control[2] or 0)
+  local ready, stored, replies = {}, {}, {}
+  for i = 4, #ARGV, 2 do
+    sequence = sequence + 1
+    local key = ARGV[i] .. format('%013x', sequence)
+    stored[i - 3] = key
+    stored[i - 2] = ARGV[i + 1]
+    ready[i - 3] = 0
+    ready[i - 2] = key
+    replies[i / 2 - 1] = key
+  end
+  local reply = 'a' .. table.concat(replies, 'a')
+  call('HSET', JOBS, unpack(stored))
+  call('ZADD', READY, unpack(ready))
+  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
+    request .. ' ' .. till .. ' S' .. reply)
+  if call('LLEN', WAKE) == 0 then
+    call('RPUSH', WAKE, 1)
+  end
+  return reply
+end
