@@ -75,14 +75,14 @@ impl FromStr for JobKey {
             let message = format!("{text:?} is no job key; expected 14 hexadecimal digits");
             Error::new(ErrorKind::InvalidKey, message)
         };
-        if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 14 || !text.bytes().all(is_digit) {
             return Err(wrong());
         }
         let (priority, sequence) = text.split_at(1);
         let priority = u8::from_str_radix(priority, 16).map_err(|_| wrong())?;
         let sequence = u64::from_str_radix(sequence, 16).map_err(|_| wrong())?;
-        let key = Self::new(priority, sequence);
-        if key.to_string() == text { Ok(key) } else { Err(wrong()) }
+        if sequence > Self::MAX_SEQUENCE { Err(wrong()) } else { Ok(Self { priority, sequence }) }
     }
 }
 
