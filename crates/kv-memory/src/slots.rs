@@ -21,11 +21,20 @@ impl Slot {
     }
 }
 
+/// The most records that slots can hold, less what writes that run at once may add above a limit.
+pub(crate) const MAX_RECORDS: usize = wide(u32::MAX) - (1 << 20);
+
+/// An index as stored.
+const fn wide(at: u32) -> usize {
+    at as usize
+}
+
 /// Records by key, in slots without gaps.
 #[derive(Default)]
 pub(crate) struct Slots {
-    /// Indices into `slots`, by the hash of the slot's key.
-    index: HashTable<usize>,
+    /// Indices into `slots`, by the hash of the slot's key. They are small, so that the processor's
+    /// caches hold more of them.
+    index: HashTable<u32>,
     slots: Vec<Slot>,
     /// How often a record was looked at, for tests of what an operation costs.
     #[cfg(test)]
@@ -62,14 +71,17 @@ impl Slots {
     }
 
     fn find_where(&self, hash: u64, wanted: impl Fn(&Slot) -> bool) -> Option<usize> {
-        self.index.find(hash, |&at| self.get(at).is_some_and(&wanted)).copied()
+        let found = self.index.find(hash, |&at| self.get(wide(at)).is_some_and(&wanted));
+        found.copied().map(wide)
     }
 
     /// Adds a key that is not there yet.
     pub(crate) fn push(&mut self, slot: Slot) {
         let slots = &self.slots;
-        let hash_of = |&at: &usize| slots.get(at).map_or(0, |slot: &Slot| slot.hash);
-        self.index.insert_unique(slot.hash, slots.len(), hash_of);
+        let hash_of = |&at: &u32| slots.get(wide(at)).map_or(0, |slot: &Slot| slot.hash);
+        // The table holds no more records than that, see `MAX_RECORDS`.
+        let at = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+        self.index.insert_unique(slot.hash, at, hash_of);
         self.slots.push(slot);
     }
 
@@ -77,13 +89,13 @@ impl Slots {
     pub(crate) fn swap_remove(&mut self, at: usize) -> Option<Slot> {
         let last = self.slots.len().checked_sub(1)?;
         let (hash, last_hash) = (self.get(at)?.hash, self.get(last)?.hash);
-        if let Ok(found) = self.index.find_entry(hash, |&index| index == at) {
+        if let Ok(found) = self.index.find_entry(hash, |&index| wide(index) == at) {
             found.remove();
         }
         if at != last
-            && let Some(moved) = self.index.find_mut(last_hash, |&index| index == last)
+            && let Some(moved) = self.index.find_mut(last_hash, |&index| wide(index) == last)
         {
-            *moved = at;
+            *moved = u32::try_from(at).unwrap_or(u32::MAX);
         }
         Some(self.slots.swap_remove(at))
     }

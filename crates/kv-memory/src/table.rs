@@ -14,6 +14,7 @@ use kv_core::{Error, Result, Stats};
 
 use crate::contents::Contents;
 use crate::record::NEVER;
+use crate::slots::MAX_RECORDS;
 use crate::time::Time;
 
 /// The most shards: enough that threads seldom meet.
@@ -68,7 +69,7 @@ impl Table {
     }
 
     pub(crate) fn new(limit: Option<usize>, seed: Option<u64>, time: Time) -> Self {
-        let limit = limit.unwrap_or(usize::MAX);
+        let limit = limit.unwrap_or(usize::MAX).min(MAX_RECORDS);
         let shards = (limit / MIN_RECORDS_A_SHARD).clamp(1, MAX_SHARDS);
         // The largest power of two that is not above it, for a mask.
         let shards = 1 << shards.ilog2();
