@@ -19,10 +19,10 @@ mod rename;
 mod run;
 mod script;
 
-pub use check::{Failure, check, shrink};
+pub use check::{Failure, check, check_scripts, shrink};
 pub use clock::ManualClock;
 pub use coverage::Coverage;
-pub use draw::draw;
+pub use draw::{draw, draw_full, draw_plain};
 pub use dump::Dump;
 pub use host::MachineHost;
 pub use naive::NaiveTables;

@@ -9,7 +9,7 @@ mod planted;
 #[path = "oracle/support.rs"]
 mod support;
 
-use kv_queue_machine::testing::{NaiveTables, check};
+use kv_queue_machine::testing::{NaiveTables, check, check_scripts, draw_full};
 use kv_queue_machine::{MemTables, reason};
 use support::{Hosted, block_on};
 
@@ -46,6 +46,12 @@ fn memory_tables_and_naive_tables_give_the_same_answers_and_every_case_is_met() 
     ] {
         assert!(seen.of(what) >= 20, "{what} was met {} times: {seen:?}", seen.of(what));
     }
+}
+
+#[test]
+fn requests_as_large_as_they_may_be_get_the_same_answers() {
+    let make = async || Hosted::new(MemTables::default, |tables| tables.into());
+    block_on(check_scripts(make, (0..3).map(|seed| draw_full(seed, 30)))).unwrap();
 }
 
 #[test]

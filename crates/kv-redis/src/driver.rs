@@ -61,7 +61,11 @@ impl Driver {
                 timeout: config.timeout,
                 retry_on_timeout: config.retry_on_timeout,
             };
-            driver.call(Request::Ping).await?;
+            match driver.call(Request::Ping).await {
+                // A server that cannot save to its disk says so to PING, and can be read.
+                Err(error) if error.kind() == ErrorKind::ReadOnly => {}
+                answer => drop(answer?),
+            }
             Ok(driver)
         };
         let driver: Result<Self> = match timeout(config.timeout, open).await {

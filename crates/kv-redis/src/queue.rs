@@ -4,10 +4,13 @@
 //! what is in them, are described at the top of `queue/head.lua`. The time is the server's, read
 //! once a script; a request carries durations only.
 
+mod check;
 mod decode;
 mod encode;
 mod keys;
 mod scripts;
+#[cfg(test)]
+mod tests;
 mod waits;
 
 use std::collections::HashMap;
@@ -22,9 +25,10 @@ use kv_core::queue::{
     Submitted, Tend, Tended, check_batch, check_exchange, check_partitions, check_submit,
 };
 use kv_core::{Error, ErrorKind, Result, async_trait};
+use tokio::sync::OnceCell;
 
 use crate::config::RedisConfig;
-use crate::driver::{Answer, Driver, Request, decimal};
+use crate::driver::{Access, Answer, Driver, Request, decimal};
 use crate::scripts::Script;
 use crate::verbs::{number, unexpected};
 use keys::Keys;
@@ -47,6 +51,8 @@ pub(crate) struct RedisQueues {
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
+    /// Whether the server was found fit.
+    checked: OnceCell<()>,
     waits: Waits,
 }
 
@@ -61,7 +67,8 @@ impl RedisQueues {
         let scripts = Scripts::new();
         let waits = Waits::new(config, Arc::clone(&driver), scripts, random());
         let key_prefix = config.key_prefix.as_str().into();
-        Self { driver, key_prefix, scripts, opened: RwLock::default(), waits }
+        let (opened, checked) = (RwLock::default(), OnceCell::new());
+        Self { driver, key_prefix, scripts, opened, checked, waits }
     }
 
     /// Ends the waits; later ones are errors of kind `Closed`, as the driver's are.
@@ -80,14 +87,19 @@ impl RedisQueues {
         self.queue(partition)?.get(number).cloned().ok_or_else(|| not_open(partition))
     }
 
-    async fn run(
+    async fn run<R>(
         &self,
         partition: &Partition,
         script: &'static Script,
         args: Vec<Bytes>,
-    ) -> Result<Answer> {
+        decode: impl FnOnce(Answer) -> Result<R>,
+    ) -> Result<R> {
         let keys = self.keys(partition)?.to_vec();
-        self.driver.call(Request::Script { script, keys, args }).await
+        let answer = self.driver.call(Request::Script { script, keys, args }).await?;
+        decode(answer).map_err(|error| match script.access {
+            Access::Read => error,
+            Access::Write => error.maybe_applied(),
+        })
     }
 }
 
@@ -95,11 +107,14 @@ impl RedisQueues {
 impl QueueEngine for RedisQueues {
     async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
         check_partitions(queue, partitions)?;
-        let keys = vec![keys::of_queue(&self.key_prefix, queue)];
-        let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
-        let answer =
-            self.driver.call(Request::Script { script: self.scripts.open, keys, args }).await;
-        check_stored(answer?, partitions).map_err(|error| error.operation("open").key(queue))?;
+        let described = async {
+            self.checked.get_or_try_init(|| check::check(&self.driver)).await?;
+            let keys = vec![keys::of_queue(&self.key_prefix, queue)];
+            let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
+            let request = Request::Script { script: self.scripts.open, keys, args };
+            check_stored(self.driver.call(request).await?, partitions)
+        };
+        described.await.map_err(|error| error.operation("open").key(queue))?;
         let keys = (0..partitions).map(|it| keys::of_partition(&self.key_prefix, queue, it));
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         opened.entry(queue.into()).or_insert_with(|| keys.collect());
@@ -108,19 +123,20 @@ impl QueueEngine for RedisQueues {
 
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
         check_submit(&request)?;
-        decode::submitted(self.run(partition, self.scripts.submit, encode::submit(request)).await?)
+        let args = encode::submit(request);
+        self.run(partition, self.scripts.submit, args, decode::submitted).await
     }
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
         check_exchange(&request)?;
-        decode::exchanged(
-            self.run(partition, self.scripts.exchange, encode::exchange(request)).await?,
-        )
+        let args = encode::exchange(request);
+        self.run(partition, self.scripts.exchange, args, decode::exchanged).await
     }
 
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
         check_batch("items to tend", request.limit)?;
-        decode::tended(self.run(partition, self.scripts.tend, encode::tend(&request)).await?)
+        let args = encode::tend(&request);
+        self.run(partition, self.scripts.tend, args, decode::tended).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
@@ -133,17 +149,17 @@ impl QueueEngine for RedisQueues {
             }
             Control::Purge { limit } => check_batch("jobs", *limit)?,
         }
-        decode::controlled(
-            self.run(partition, self.scripts.control, encode::control(&request)).await?,
-        )
+        let args = encode::control(&request);
+        self.run(partition, self.scripts.control, args, decode::controlled).await
     }
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
         if let Inspect::Peek { limit } | Inspect::Dead { limit, .. } = request {
             check_batch("jobs", limit)?;
         }
-        let answer = self.run(partition, self.scripts.inspect, encode::inspect(request)).await?;
-        decode::inspected(request, answer)
+        let args = encode::inspect(request);
+        let decode = |answer| decode::inspected(request, answer);
+        self.run(partition, self.scripts.inspect, args, decode).await
     }
 
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {

@@ -32,6 +32,22 @@ const SCAN_COUNT: (u32, u32) = (10, 1_000);
 /// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
 /// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys may come after a part is done.
 ///
+/// # Queues
+/// Queues need Redis 7.0 or later, or Valkey, and a primary. The first one that is opened looks at
+/// the server: a `maxmemory-policy` that evicts any key (`allkeys-*`) is refused, as is a replica;
+/// `volatile-*`, no append-only file, and writes to disk that failed are told as warnings. Where
+/// INFO is refused, that is a warning too.
+///
+/// A user of Redis's access control needs all of these commands for queues, since scripts call
+/// them, and the keys of the prefix:
+///
+/// ```text
+/// ACL SETUSER worker on >PASSWORD resetchannels -@all ~data_fetcher:* +blpop +client|id +eval
+///   +evalsha +hdel +hexists +hget +hincrby +hmget +hset +info +llen +pexpire +ping +rpush +select
+///   +time +unlink +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem +zremrangebyrank
+///   +zscore
+/// ```
+///
 /// # Cancel safety
 /// A dropped call may still be executed, once and whole, also later when it waits for the
 /// connection to come back.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Coverage, Script, Subject, draw, run};
+use super::{Coverage, Script, Step, Subject, draw, run};
 
 /// Where a subject and the machine differ.
 pub struct Failure {
@@ -34,9 +34,19 @@ pub async fn check<S: Subject>(
     seeds: Range<u64>,
     steps: usize,
 ) -> Result<Coverage, Box<Failure>> {
+    check_scripts(make, seeds.map(|seed| draw(seed, steps))).await
+}
+
+/// Runs scripts, each on a fresh subject; what was seen.
+///
+/// # Errors
+/// The first difference, shrunk.
+pub async fn check_scripts<S: Subject>(
+    make: impl AsyncFn() -> S,
+    scripts: impl IntoIterator<Item = Script>,
+) -> Result<Coverage, Box<Failure>> {
     let mut seen = Coverage::default();
-    for seed in seeds {
-        let script = draw(seed, steps);
+    for script in scripts {
         match run(&make().await, &script).await {
             Ok(coverage) => seen.add(&coverage),
             Err(failed) => return Err(Box::new(shrink(&make, script, failed).await)),
@@ -45,39 +55,50 @@ pub async fn check<S: Subject>(
     Ok(seen)
 }
 
-/// Leaves out steps, in halving chunks, until no single one can be left out, then parts of steps:
-/// the rest still fails.
+/// Leaves out steps, in halving chunks, until no single one can be left out, then parts of steps
+/// in the same way: the rest still fails.
 pub async fn shrink<S: Subject>(
     make: &impl AsyncFn() -> S,
     mut script: Script,
-    mut failed: (usize, String),
+    failed: (usize, String),
 ) -> Failure {
     script.steps.truncate(failed.0 + 1);
-    let mut chunk = script.steps.len().div_ceil(2);
+    let mut failure = Failure { script, step: failed.0, why: failed.1 };
+    let len = |script: &Script| script.steps.len();
+    let leave_out = |script: &mut Script, range| drop(script.steps.drain(range));
+    shrink_list(make, &mut failure, len, leave_out).await;
+    for at in 0..failure.script.steps.len() {
+        let len = |script: &Script| script.steps.get(at).map_or(0, Step::parts);
+        let leave_out = |script: &mut Script, range| {
+            if let Some(step) = script.steps.get_mut(at) {
+                step.leave_out(range);
+            }
+        };
+        shrink_list(make, &mut failure, len, leave_out).await;
+    }
+    failure
+}
+
+/// Leaves out what can be left out of one list in a script.
+async fn shrink_list<S: Subject>(
+    make: &impl AsyncFn() -> S,
+    failure: &mut Failure,
+    len: impl Fn(&Script) -> usize,
+    leave_out: impl Fn(&mut Script, Range<usize>),
+) {
+    let mut chunk = len(&failure.script).div_ceil(2);
     while chunk > 0 {
         let mut at = 0;
-        let before = script.steps.len();
-        while at < script.steps.len() {
-            let mut shorter = script.clone();
-            shorter.steps.drain(at..(at + chunk).min(script.steps.len()));
-            match run(&make().await, &shorter).await {
+        let before = len(&failure.script);
+        while at < len(&failure.script) {
+            let mut script = failure.script.clone();
+            leave_out(&mut script, at..(at + chunk).min(len(&failure.script)));
+            match run(&make().await, &script).await {
                 Ok(_) => at += chunk,
-                Err(again) => (script, failed) = (shorter, again),
+                Err((step, why)) => *failure = Failure { script, step, why },
             }
         }
-        let settled = script.steps.len() == before;
+        let settled = len(&failure.script) == before;
         chunk = if chunk == 1 && !settled { 1 } else { chunk / 2 };
     }
-    for at in 0..script.steps.len() {
-        let mut part = 0;
-        while let Some(smaller) = script.steps.get(at).and_then(|step| step.without(part)) {
-            let mut simpler = script.clone();
-            simpler.steps[at] = smaller;
-            match run(&make().await, &simpler).await {
-                Ok(_) => part += 1,
-                Err(again) => (script, failed) = (simpler, again),
-            }
-        }
-    }
-    Failure { script, step: failed.0, why: failed.1 }
 }

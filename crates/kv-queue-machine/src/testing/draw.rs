@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use kv_core::queue::{Claim, MAX_BATCH, NewJob, Operation, Policy, Unique, UniqueScope};
+use kv_core::queue::{
+    Claim, MAX_BATCH, MAX_PRIORITY, NewJob, Operation, Policy, Unique, UniqueScope,
+};
 
 use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Script, Step};
 
@@ -28,11 +30,85 @@ const STEPS: [Duration; 7] = [
     Duration::from_secs(600),
 ];
 
+/// From how many jobs, claims and unique keys a full request picks.
+const FULL_PICKS: usize = 2 * MAX_BATCH;
+
 /// The script of a seed.
 pub fn draw(seed: u64, steps: usize) -> Script {
     let mut rng = Rng::with_seed(seed);
     let steps = (0..steps).map(|_| step(&mut rng)).collect();
     Script { seed, steps }
+}
+
+/// The script of a seed, of jobs and exchanges for which an engine may have a shorter way: most
+/// jobs have only a body, and most exchanges only acks and a claim.
+pub fn draw_plain(seed: u64, steps: usize) -> Script {
+    let mut rng = Rng::with_seed(seed);
+    let steps = (0..steps).map(|_| plain_step(&mut rng)).collect();
+    Script { seed, steps }
+}
+
+fn plain_step(rng: &mut Rng) -> Step {
+    let mut step = step(rng);
+    let is_plain = rng.u8(..16) > 0;
+    match &mut step {
+        Step::Submit(_, _, jobs) if is_plain => {
+            jobs.iter_mut().for_each(|job| (job.unique, job.time_to_live) = (None, None));
+        }
+        Step::Exchange(_, _, exchanging) if is_plain => {
+            exchanging.acks = (0..rng.usize(..3)).map(|_| near_handle(rng)).collect();
+            exchanging.operations.clear();
+        }
+        _ => {}
+    }
+    step
+}
+
+/// One of the very last claims, every fourth time with the token of another one.
+fn near_handle(rng: &mut Rng) -> PickHandle {
+    let key = Pick(rng.usize(..4));
+    PickHandle { key, token: (rng.u8(..4) == 0).then(|| Pick(rng.usize(..8))) }
+}
+
+/// The script of a seed, with requests that are as large as they may be.
+pub fn draw_full(seed: u64, steps: usize) -> Script {
+    let mut rng = Rng::with_seed(seed);
+    let steps = (0..steps).map(|_| full_step(&mut rng)).collect();
+    Script { seed, steps }
+}
+
+fn full_step(rng: &mut Rng) -> Step {
+    let mut step = step(rng);
+    match &mut step {
+        Step::Submit(_, _, jobs) => *jobs = full(rng, full_job),
+        Step::Exchange(_, _, exchanging) => {
+            exchanging.acks = full(rng, full_handle);
+            exchanging.operations = full(rng, |rng| (full_handle(rng), operation(rng)));
+            exchanging.claim = Some(Claim { limit: MAX_BATCH, lease: pick(rng, &WAITS) });
+        }
+        Step::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
+            *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS)));
+        }
+        Step::Advance(_) | Step::Tend(..) | Step::Control(..) | Step::Inspect(..) => {}
+    }
+    step
+}
+
+fn full<T>(rng: &mut Rng, draw: impl Fn(&mut Rng) -> T) -> Vec<T> {
+    (0..MAX_BATCH).map(|_| draw(rng)).collect()
+}
+
+fn full_job(rng: &mut Rng) -> NewJob {
+    let mut job = job(rng);
+    job.priority = job.priority.min(MAX_PRIORITY);
+    if let Some(unique) = &mut job.unique {
+        unique.key = format!("u{}", rng.usize(..FULL_PICKS));
+    }
+    job
+}
+
+fn full_handle(rng: &mut Rng) -> PickHandle {
+    PickHandle { key: Pick(rng.usize(..FULL_PICKS)), token: None }
 }
 
 fn step(rng: &mut Rng) -> Step {

@@ -1,5 +1,6 @@
 //! Abstract steps: what they are about is chosen when they run, so that any step can be left out.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use kv_core::queue::{Claim, NewJob, Operation, Policy};
@@ -88,26 +89,32 @@ pub enum Inspecting {
 }
 
 impl Step {
-    /// The step without its part of a number, from 0: a job, an ack, an operation. `None` when
-    /// there is no such part.
-    pub(super) fn without(&self, part: usize) -> Option<Self> {
-        let mut smaller = self.clone();
-        match &mut smaller {
-            Self::Submit(_, _, jobs) if part < jobs.len() => {
-                jobs.remove(part);
+    /// How many parts can be left out: jobs, acks, operations, keys.
+    pub(super) fn parts(&self) -> usize {
+        match self {
+            Self::Submit(_, _, jobs) => jobs.len(),
+            Self::Exchange(_, _, exchanging) => exchanging.acks.len() + exchanging.operations.len(),
+            Self::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
+                keys.len()
             }
-            Self::Exchange(_, _, exchanging) if part < exchanging.acks.len() => {
-                exchanging.acks.remove(part);
-            }
-            Self::Exchange(_, _, exchanging) => {
-                let part = part - exchanging.acks.len();
-                if part >= exchanging.operations.len() {
-                    return None;
-                }
-                exchanging.operations.remove(part);
-            }
-            _ => return None,
+            Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => 0,
         }
-        Some(smaller)
+    }
+
+    /// Leaves out some parts, counted in their order.
+    pub(super) fn leave_out(&mut self, range: Range<usize>) {
+        match self {
+            Self::Submit(_, _, jobs) => drop(jobs.drain(range)),
+            Self::Exchange(_, _, exchanging) => {
+                let acks = exchanging.acks.len();
+                let operations = range.start.max(acks) - acks..range.end.max(acks) - acks;
+                drop(exchanging.operations.drain(operations));
+                drop(exchanging.acks.drain(range.start.min(acks)..range.end.min(acks)));
+            }
+            Self::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
+                drop(keys.drain(range));
+            }
+            Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => {}
+        }
     }
 }

@@ -11,6 +11,9 @@ use super::request::Access;
 /// The library's words for a command that found no connection: it was never written.
 const NOT_ROUTED: &str = "Failed to route command.";
 
+/// A script that came to an end of its own kind, after it may have written something.
+const SCRIPT_FAILED: &str = "a script failed on what it found stored";
+
 /// What the server calls an error: the first word of its reply, which is in capitals. The
 /// library's own texts begin otherwise.
 fn code(error: &FredError) -> Option<&str> {
@@ -115,6 +118,12 @@ pub(super) fn backpressure(server: &str) -> Error {
 
 /// An error reply: the server did not execute the command.
 fn refused(code: &str, text: &str, server: &str) -> Error {
+    match code {
+        "KVFORMAT" => return unknown_format(text, server),
+        // Found on the way, when something may have been written.
+        "KVCORRUPT" => return corrupt(server).maybe_applied(),
+        _ => {}
+    }
     let (kind, what) = match code {
         "WRONGTYPE" => (ErrorKind::WrongType, "the key holds another type than a string"),
         "NOAUTH" => (ErrorKind::Auth, "the server asks for a password"),
@@ -133,15 +142,26 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
         "KVCONFLICT" => {
             (ErrorKind::Conflict, "the lane has done a newer request, or this one for another verb")
         }
-        "KVCORRUPT" => (ErrorKind::Backend, "the queue's stored data cannot be read"),
         "KVEXHAUSTED" => {
             (ErrorKind::Backend, "the numbers of the partition have come to their end")
         }
-        "KVFORMAT" => (ErrorKind::Config, "the queue is stored in another format than 1"),
         "ERR" => plain(text),
         _ => (ErrorKind::Backend, "the server refuses the command"),
     };
-    Error::new(kind, format!("{what} ({code} from {server})"))
+    let error = Error::new(kind, format!("{what} ({code} from {server})"));
+    if what == SCRIPT_FAILED { error.maybe_applied() } else { error }
+}
+
+/// The format comes from the server's data; it is shown if it looks like one.
+fn unknown_format(text: &str, server: &str) -> Error {
+    let is_plain = |word: &&str| word.len() < 16 && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    let format = text.split_whitespace().nth(1).filter(is_plain).unwrap_or("of another kind");
+    let message = format!("the queue is stored in format {format}, unknown here (from {server})");
+    Error::new(ErrorKind::Config, message)
+}
+
+fn corrupt(server: &str) -> Error {
+    Error::new(ErrorKind::Backend, format!("the queue's stored data on {server} cannot be read"))
 }
 
 /// The errors that Redis gives no code of their own.
@@ -162,9 +182,12 @@ fn plain(text: &str) -> (ErrorKind, &'static str) {
         ("ERR invalid password", ErrorKind::Auth, "the server refuses the password"),
     ];
     let found = known.into_iter().find(|(prefix, ..)| text.starts_with(prefix));
-    found.map_or((ErrorKind::Backend, "the server refuses the command"), |(_, kind, what)| {
-        (kind, what)
-    })
+    let other = if text.contains("@user_script") {
+        SCRIPT_FAILED
+    } else {
+        "the server refuses the command"
+    };
+    found.map_or((ErrorKind::Backend, other), |(_, kind, what)| (kind, what))
 }
 
 #[cfg(test)]
@@ -216,6 +239,27 @@ mod tests {
             assert_eq!(convert(&error, read, "h").effect(), Effect::NotApplied);
         }
         assert_eq!(write(FredKind::Unknown, NOT_ROUTED).effect(), Effect::NotApplied);
+    }
+
+    #[test]
+    fn a_script_that_failed_on_its_way_may_have_been_applied() {
+        for text in [
+            "ERR user_script:9: attempt to compare nil script: 0123, on @user_script:9.",
+            "KVCORRUPT a job cannot be read",
+        ] {
+            let error = write(FredKind::Unknown, text);
+            assert_eq!(error.kind(), ErrorKind::Backend);
+            assert_eq!(error.effect(), Effect::MaybeApplied, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_format_is_named_if_it_can_be_one() {
+        for (text, named) in [("KVFORMAT 2", "format 2"), ("KVFORMAT {secret}", "another kind")] {
+            let error = write(FredKind::Unknown, text);
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(named), "{error}");
+        }
     }
 
     #[test]

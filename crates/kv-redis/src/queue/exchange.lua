@@ -4,6 +4,9 @@ local DELIVERED = 'it was delivered too often'
 local policy = read_policy(ARGV[7])
 check_format(control[1])
 local kept, repeated = recall(control[5], request, 'E')
+if limit > 0 and not repeated and tonumber(control[3] or 0) >= LAST then
+  return redis.error_reply('KVEXHAUSTED the tokens')
+end
 
 -- Adds a delivery to a reply.
 local function tell(reply, key, job, body)
@@ -125,11 +128,7 @@ local token, due, keys, changed = '0', nil, {}, {}
 if limit > 0 and control[2] ~= '1' then
   local ready = first(READY, limit)
   if #ready > 0 then
-    token = math.max(tonumber(control[3] or 0) + 1, now)
-    if token > LAST then
-      return redis.error_reply('KVEXHAUSTED the tokens')
-    end
-    token = number(token)
+    token = number(math.max((control[3] or 0) + 1, now))
   end
   local till = number(after(ARGV[6]))
   for _, key in ipairs(ready) do
@@ -140,9 +139,11 @@ if limit > 0 and control[2] ~= '1' then
   if #keys > 0 then
     changed = { 'token', token }
   end
+  local more = call('ZCARD', READY) > 0
   if #keys < limit then
-    due = call('ZCARD', READY) > 0 and now or next_due()
-  elseif call('ZCARD', READY) > 0 then
+    due = more and now or next_due()
+  end
+  if more then
     wake()
   end
 end

@@ -15,8 +15,14 @@ macro_rules! script {
     };
 }
 
-static OPEN: Script =
-    script!("open", Write, "5055dff1210d65ec309c82b5867398f0075c9bee", "", "open.lua");
+/// Allowed while the server is full: who settles has to open first.
+static OPEN: Script = script!(
+    "open",
+    Write,
+    "aa229a3791160cd7c20589a2aeb7a4dbf35d0594",
+    " flags=allow-oom",
+    "open.lua"
+);
 
 /// Refused while the server is full, before it writes anything.
 static SUBMIT: Script = script!(
@@ -34,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "620d7cdab02dad3a2844338657c3bf845c977bdf",
+    "982ad10241101fa24b8e732dbb2c01c18a116ec2",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",

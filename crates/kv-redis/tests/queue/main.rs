@@ -2,6 +2,16 @@
 
 #![cfg(test)]
 
+mod access;
+mod backlog;
+mod checks;
+mod disturbed;
+mod faults;
+mod format;
+mod limits;
+mod numbers;
 mod oracle;
 mod stored;
+mod subject;
+mod support;
 mod waits;

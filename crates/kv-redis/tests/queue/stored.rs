@@ -1,8 +1,302 @@
 //! What is stored of a partition fits together.
+//!
+//! It is read as it lies on the server; `head.lua` describes it.
 
-use kv_core::queue::Partition;
-use kv_testbed::RedisServer;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) fn check(_server: &RedisServer, _partition: &Partition) -> Result<(), String> {
+use kv_core::queue::{JobKey, Partition};
+use kv_testbed::{Connection, Reply};
+
+/// The prefix of stores that are made without one of their own.
+const PREFIX: &str = "data_fetcher:";
+
+/// What a partition consists of.
+pub(crate) const PARTS: [&str; 10] =
+    ["control", "jobs", "ready", "timed", "leases", "dead", "unique", "windows", "lanes", "wake"];
+
+/// The member that is no lease.
+const FILLER: &str = "-----------------------------------------------------------------";
+
+/// The counters of CONTROL.
+const COUNTERS: [&str; 6] = ["paused", "token", "sequence", "done", "cancelled", "evicted"];
+
+/// For each record its job, its number of fields, the unique key, whether there is progress, and
+/// its other numbers.
+const RECORDS: &str = "
+    local found = {}
+    local jobs = redis.call('HGETALL', KEYS[1])
+    for i = 1, #jobs, 2 do
+      if string.sub(jobs[i], 15) == 'm' then
+        local fields = cmsgpack.unpack(jobs[i + 1])
+        found[#found + 1] = string.sub(jobs[i], 1, 14)
+        found[#found + 1] = #fields
+        found[#found + 1] = fields[1] or ''
+        found[#found + 1] = fields[7] and 1 or 0
+      end
+    end
+    return found";
+
+/// A key of a partition.
+pub(crate) fn key(partition: &Partition, part: &str) -> String {
+    let (prefix, rest) = split(&partition.queue);
+    format!("{prefix}{{{rest}:{}}}:{part}", partition.number)
+}
+
+/// The key of a queue's description.
+pub(crate) fn description(queue: &str) -> String {
+    let (prefix, rest) = split(queue);
+    format!("{prefix}{{{rest}}}:queue")
+}
+
+fn split(queue: &str) -> (&str, &str) {
+    queue.strip_prefix(PREFIX).map_or(("", queue), |rest| (PREFIX, rest))
+}
+
+/// Checks that every index agrees with every body, key and lane, and that nothing else is there.
+pub(crate) fn check(connection: &mut Connection, partition: &Partition) -> Result<(), String> {
+    nothing_else(connection, partition)?;
+    check_wake(connection, partition)?;
+    let stored = Stored::read(connection, partition)?;
+    let checks = [
+        Stored::check_control,
+        Stored::check_lanes,
+        Stored::check_jobs,
+        Stored::check_leases,
+        Stored::check_unique,
+    ];
+    checks.iter().try_for_each(|check| check(&stored))
+}
+
+/// All keys are those of the queue's partitions, and their types are what they should be.
+fn nothing_else(connection: &mut Connection, partition: &Partition) -> Result<(), String> {
+    let own = |number| Partition { number, ..partition.clone() };
+    let known: BTreeSet<String> = (0..=partition.number.max(1))
+        .flat_map(|number| PARTS.map(|part| key(&own(number), part)))
+        .chain([description(&partition.queue)])
+        .collect();
+    let all = texts(&ask(connection, &["KEYS", "*"])?);
+    let odd: Vec<_> = all.iter().filter(|key| !known.contains(*key)).collect();
+    if odd.is_empty() { Ok(()) } else { Err(format!("keys that nobody declared: {odd:?}")) }
+}
+
+/// Members with their scores, in order.
+type Members = Vec<(String, String)>;
+
+struct Record {
+    fields: String,
+    unique: String,
+    has_progress: bool,
+}
+
+struct Stored {
+    control: BTreeMap<String, String>,
+    jobs: BTreeSet<String>,
+    records: BTreeMap<String, Record>,
+    ready: Members,
+    timed: Members,
+    leases: Members,
+    dead: Members,
+    unique: BTreeMap<String, String>,
+    windows: Members,
+    lanes: Members,
+}
+
+impl Stored {
+    fn read(connection: &mut Connection, partition: &Partition) -> Result<Self, String> {
+        let key = |part| key(partition, part);
+        let mut pairs = |command: &[&str]| ask(connection, command).map(|reply| pairs(&reply));
+        let mut members = |part| pairs(&["ZRANGE", &key(part), "0", "-1", "WITHSCORES"]);
+        let (ready, timed, leases) = (members("ready")?, members("timed")?, members("leases")?);
+        let (dead, windows, lanes) = (members("dead")?, members("windows")?, members("lanes")?);
+        let control = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
+        let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
+        let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
+        let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("jobs")])?);
+        let record = |found: &[String]| {
+            let [job, fields, unique, progress] = found else { return None };
+            let (fields, unique) = (fields.clone(), unique.clone());
+            Some((job.clone(), Record { fields, unique, has_progress: progress == "1" }))
+        };
+        let records = found.chunks(4).filter_map(record).collect();
+        Ok(Self { control, jobs, records, ready, timed, leases, dead, unique, windows, lanes })
+    }
+
+    fn number(&self, counter: &str) -> Result<u64, String> {
+        let Some(text) = self.control.get(counter) else { return Ok(0) };
+        decimal(text).ok_or_else(|| format!("{counter} is {text:?}"))
+    }
+
+    /// The format is known, the counters are numbers, and there is nothing else but lanes.
+    fn check_control(&self) -> Result<(), String> {
+        if self.control.is_empty() {
+            return Ok(());
+        }
+        COUNTERS.iter().try_for_each(|counter| self.number(counter).map(drop))?;
+        if self.control.get("format").map(String::as_str) != Some("1") {
+            return Err("the partition has no format".into());
+        }
+        let known = |field: &str| {
+            field == "format" || COUNTERS.contains(&field) || field.starts_with("lane:")
+        };
+        match self.control.keys().find(|field| !known(field)) {
+            Some(odd) => Err(format!("CONTROL has {odd:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Each lane is readable and is forgotten at the time that it says.
+    fn check_lanes(&self) -> Result<(), String> {
+        let lanes = self.control.iter().filter(|(field, _)| field.starts_with("lane:"));
+        let mut until: Vec<(String, String)> = Vec::new();
+        for (lane, record) in lanes {
+            let mut words = record.splitn(3, ' ');
+            let mut next = || words.next().unwrap_or_default();
+            let (request, kept, reply) = (next(), next(), next());
+            if decimal(request).is_none() || decimal(kept).is_none() || !is_reply(reply) {
+                return Err(format!("{lane} remembers {record:?}"));
+            }
+            until.push((lane.clone(), kept.to_owned()));
+        }
+        let mut lanes = self.lanes.clone();
+        lanes.sort();
+        if lanes == until { Ok(()) } else { Err(format!("LANES is {lanes:?} for {until:?}")) }
+    }
+
+    /// Each job is in one set and has a body; what else is stored of jobs is of these.
+    fn check_jobs(&self) -> Result<(), String> {
+        let mut placed = BTreeSet::new();
+        let leased = self.leases.iter().filter(|(member, _)| member != FILLER);
+        let leased = leased.map(|(member, _)| member.split(':').next().unwrap_or_default());
+        let others = [&self.ready, &self.timed, &self.dead].into_iter().flatten();
+        for job in others.map(|(member, _)| member.as_str()).chain(leased) {
+            let parsed: JobKey = job.parse().map_err(|_| format!("{job:?} is no job"))?;
+            if parsed.sequence() > self.number("sequence")? {
+                return Err(format!("{job} was never given"));
+            }
+            if !placed.insert(job.to_owned()) {
+                return Err(format!("{job} is in two places"));
+            }
+        }
+        if let Some((job, score)) = self.ready.iter().find(|(_, score)| score != "0") {
+            return Err(format!("{job} is ready at {score}"));
+        }
+        let bodies = self.jobs.iter().filter(|field| field.len() == 14).cloned().collect();
+        if placed != bodies {
+            let odd: Vec<_> = placed.symmetric_difference(&bodies).take(5).collect();
+            return Err(format!("jobs in the sets and bodies do not fit: {odd:?}"));
+        }
+        self.jobs.iter().try_for_each(|field| self.check_field(field))
+    }
+
+    fn check_field(&self, field: &str) -> Result<(), String> {
+        let job = field.get(..14).unwrap_or_default();
+        let record = self.records.get(job);
+        let fits = match field.get(14..) {
+            Some("") => true,
+            Some("m") => record.is_some_and(|record| record.fields == "9"),
+            Some("c") => record.is_some_and(|record| record.has_progress),
+            _ => false,
+        };
+        let lost = record.is_some_and(|record| record.has_progress)
+            && !self.jobs.contains(&format!("{job}c"));
+        if fits && self.jobs.contains(job) && !lost {
+            return Ok(());
+        }
+        Err(format!("JOBS has {field:?} for nothing, or {job} lost its checkpoint"))
+    }
+
+    /// Each lease is under a token that was given, and one long member keeps the set large.
+    fn check_leases(&self) -> Result<(), String> {
+        let last = self.number("token")?;
+        let (fillers, leases): (Vec<_>, Vec<_>) =
+            self.leases.iter().partition(|(member, _)| member == FILLER);
+        let tokens = leases.iter().map(|(member, _)| member.split_once(':'));
+        let is_good =
+            |token: Option<(&str, &str)>| decimal(token?.1).filter(|token| *token <= last);
+        if let Some(odd) = tokens.clone().position(|token| is_good(token).is_none()) {
+            return Err(format!("{:?} is no lease up to {last}", leases.get(odd)));
+        }
+        let scores: Vec<_> = fillers.iter().map(|(_, score)| score.as_str()).collect();
+        if scores == ["inf"] || self.control.is_empty() && self.leases.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the long member of LEASES is there at {scores:?}"))
+    }
+
+    /// Each window is of a unique key, each unique key of a job, and who holds one while it lives
+    /// does hold it.
+    fn check_unique(&self) -> Result<(), String> {
+        if let Some((window, _)) = self.windows.iter().find(|(it, _)| !self.unique.contains_key(it))
+        {
+            return Err(format!("a window for {window:?}, which nobody holds"));
+        }
+        if let Some(holder) = self.unique.values().find(|it| it.parse::<JobKey>().is_err()) {
+            return Err(format!("{holder:?} holds a unique key"));
+        }
+        let holders = self.records.iter().filter(|(_, record)| !record.unique.is_empty());
+        for (job, record) in holders {
+            if self.unique.get(&record.unique) != Some(job) {
+                return Err(format!("{job} lost its unique key {}", record.unique));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where something is claimable a wake-up is on its way, and never more than one.
+pub(crate) fn check_wake(connection: &mut Connection, partition: &Partition) -> Result<(), String> {
+    let key = |part| key(partition, part);
+    let mut number = |command: &[&str]| {
+        let reply = ask(connection, command)?.text().unwrap_or_default();
+        Ok::<_, String>(reply.parse().unwrap_or(0))
+    };
+    let ready: u64 = number(&["ZCARD", &key("ready")])?;
+    let paused = number(&["HGET", &key("control"), "paused"])?;
+    let wake = number(&["LLEN", &key("wake")])?;
+    if wake > 1 || ready > 0 && paused == 0 && wake == 0 {
+        return Err(format!("{wake} wake-ups for {ready} jobs"));
+    }
     Ok(())
+}
+
+/// Whether it is what a lane remembers of a submit or an exchange.
+fn is_reply(reply: &str) -> bool {
+    let keys = |text: &str| text.len().is_multiple_of(14) && text.bytes().all(is_hex);
+    if let Some(replies) = reply.strip_prefix('S') {
+        let is_job = |one: &[u8]| matches!(one, [b'a' | b'd', key @ ..] if key.len() == 14);
+        return replies.as_bytes().chunks(15).all(is_job);
+    }
+    let Some(exchanged) = reply.strip_prefix('E') else { return false };
+    let parts: Vec<_> = exchanged.split(' ').collect();
+    let [acks, operations, token, due, claimed] = parts[..] else { return false };
+    let letters = |text: &str| text.bytes().all(|letter| b"abcs".contains(&letter));
+    let is_due = due == "-1" || decimal(due).is_some();
+    letters(acks) && letters(operations) && decimal(token).is_some() && is_due && keys(claimed)
+}
+
+fn is_hex(digit: u8) -> bool {
+    digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase()
+}
+
+/// A number in its one spelling.
+fn decimal(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+pub(crate) fn ask(connection: &mut Connection, command: &[&str]) -> Result<Reply, String> {
+    match connection.command(command).map_err(|error| error.to_string())? {
+        Reply::Error(error) => Err(format!("{}: {error}", command[0])),
+        reply => Ok(reply),
+    }
+}
+
+fn texts(reply: &Reply) -> Vec<String> {
+    let Reply::Array(parts) = reply else { return Vec::new() };
+    parts.iter().filter_map(Reply::text).collect()
+}
+
+fn pairs(reply: &Reply) -> Vec<(String, String)> {
+    let texts = texts(reply);
+    let pair = |pair: &[String]| Some((pair.first()?.clone(), pair.get(1)?.clone()));
+    texts.chunks(2).filter_map(pair).collect()
 }

@@ -1,0 +1,199 @@
+//! What another version, or somebody else, stored.
+
+use fastrand::Rng;
+use kv_core::queue::{Inspect, Operation};
+use kv_core::{Effect, ErrorKind};
+use kv_testbed::{RedisServer, Reply};
+use std::time::Duration;
+
+use crate::stored;
+use crate::support::{
+    QUEUE, claim, claimed, contents, engine, every_verb, jobs, lane, opened, operations, partition,
+    tend, unique,
+};
+
+fn key(part: &str) -> String {
+    stored::key(&partition(), part)
+}
+
+/// Sets a field of a hash, whatever the bytes.
+fn put(server: &RedisServer, part: &str, field: &str, bytes: &[u8]) {
+    let key = key(part);
+    let reply = server.command(&[b"HSET", key.as_bytes(), field.as_bytes(), bytes]).unwrap();
+    assert!(matches!(reply, Reply::Integer(_)), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_partition_in_an_unknown_format_is_refused_by_every_verb_and_left_as_it_is() {
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    engine.submit(&partition(), jobs(3)).await.unwrap();
+    claimed(&*engine, 1, 1).await;
+    for (format, named) in [("2", "format 2"), ("", "another kind"), ("x y\r\nz", "format x")] {
+        put(&server, "control", "format", format.as_bytes());
+        let before = contents(&server);
+        for (verb, result) in every_verb(&*engine).await {
+            let error = result.expect_err(verb);
+            assert_eq!((error.kind(), error.effect()), (ErrorKind::Config, Effect::NotApplied));
+            assert!(error.to_string().contains(named), "{verb}: {error}");
+        }
+        assert_eq!(contents(&server), before);
+    }
+}
+
+#[tokio::test]
+async fn a_queue_in_an_unknown_format_or_of_other_partitions_is_not_opened_and_left_as_it_is() {
+    let server = RedisServer::start().unwrap();
+    let known = engine(&server.url()).await;
+    known.open(QUEUE, 4).await.unwrap();
+    let description = stored::description(QUEUE);
+    for (fields, named) in [
+        (["format", "1", "partitions", "4"], "the queue has 4"),
+        (["format", "2", "partitions", "3"], "format 2"),
+        (["format", "", "partitions", "3"], "format"),
+    ] {
+        let command = [&["HSET", description.as_str()], &fields[..]].concat();
+        server.cli(&command).unwrap();
+        let before = contents(&server);
+        for engine in [&known, &engine(&server.url()).await] {
+            let error = engine.open(QUEUE, 3).await.unwrap_err();
+            assert_eq!((error.kind(), error.effect()), (ErrorKind::Config, Effect::NotApplied));
+            assert!(error.to_string().contains(named), "{error}");
+            assert_eq!(error.failed_key(), Some(QUEUE));
+        }
+        assert_eq!(contents(&server), before);
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_was_not_opened_is_refused() {
+    let server = RedisServer::start().unwrap();
+    let never = engine(&server.url()).await;
+    let engine = opened(&server.url()).await;
+    let before = contents(&server);
+    for (verb, result) in every_verb(&*never).await {
+        assert_eq!(result.expect_err(verb).kind(), ErrorKind::Config, "{verb}");
+    }
+    let second = kv_core::queue::Partition { number: 1, ..partition() };
+    assert_eq!(engine.submit(&second, jobs(1)).await.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(contents(&server), before);
+}
+
+/// Bytes that are a record, or nearly, or not at all.
+fn hostile(rng: &mut Rng) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
+    match rng.u8(..4) {
+        // An array of nine, as a record is, of anything.
+        0 => bytes.insert(0, 0x99),
+        1 => {
+            let small = [0xc0, 0xc2, 0xc3, 0x00, 0x7f, 0xff, 0xa1, 0x90, 0x80];
+            bytes = (0..9).map(|_| small[rng.usize(..small.len())]).collect();
+            bytes.insert(0, 0x99);
+        }
+        // Deeper than any stack.
+        2 => bytes = vec![0x91; rng.usize(..200_000)],
+        _ => {}
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn records_that_nobody_wrote_are_an_error_and_never_a_panic_or_the_end_of_the_server() {
+    let mut rng = Rng::with_seed(11);
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    let at = partition();
+    for round in 0..150 {
+        engine.submit(&at, jobs(4)).await.unwrap();
+        let handles = claimed(&*engine, 10 * round + 1, 2).await;
+        let peeked = engine.inspect(&at, Inspect::Peek { limit: 1 }).await;
+        let Ok(kv_core::queue::Inspected::Jobs(ready)) = peeked else { panic!("{peeked:?}") };
+        for key in handles.iter().map(|handle| handle.key).chain(ready.iter().map(|it| it.key)) {
+            put(&server, "jobs", &format!("{key}m"), &hostile(&mut rng));
+        }
+        let retry = Operation::Retry { after: Duration::ZERO, reason: "again".into() };
+        let results = [
+            engine.exchange(&at, operations(10 * round + 2, &handles, &retry)).await.map(drop),
+            engine.exchange(&at, claim(10 * round + 3, 10)).await.map(drop),
+            engine.tend(&at, tend(10)).await.map(drop),
+        ];
+        for error in results.into_iter().filter_map(Result::err) {
+            assert_eq!(error.kind(), ErrorKind::Backend, "seed 11, round {round}: {error:?}");
+            assert_eq!(error.effect(), Effect::MaybeApplied, "seed 11, round {round}: {error:?}");
+        }
+        server.cli(&["FLUSHALL"]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_record_is_told_as_one() {
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    engine.submit(&partition(), jobs(1)).await.unwrap();
+    put(&server, "jobs", "80000000000001m", b"nonsense");
+    let error = engine.exchange(&partition(), claim(1, 1)).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Backend, Effect::MaybeApplied));
+    assert!(error.to_string().contains("stored data"), "{error}");
+}
+
+#[tokio::test]
+async fn lanes_that_nobody_wrote_are_an_error_and_never_a_panic() {
+    let mut rng = Rng::with_seed(12);
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    for round in 0..300 {
+        let mut record = hostile(&mut rng);
+        if rng.bool() {
+            // A request of this number was done, if one can read what was answered.
+            let verb = if rng.bool() { "S" } else { "E" };
+            record.splice(0..0, format!("7 {} {verb}", rng.u64(..)).into_bytes());
+        }
+        put(&server, "control", "lane:lane", &record);
+        let submit = kv_core::queue::Submit { lane: Some(lane(7)), ..jobs(1) };
+        let results = [
+            engine.submit(&partition(), submit).await.map(drop),
+            engine.exchange(&partition(), claim(7, 3)).await.map(drop),
+        ];
+        for error in results.into_iter().filter_map(Result::err) {
+            let expected = [ErrorKind::Backend, ErrorKind::Conflict];
+            assert!(expected.contains(&error.kind()), "seed 12, round {round}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn members_and_keys_of_another_kind_are_an_error_and_never_a_panic() {
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    let (ready, leases, dead) = (key("ready"), key("leases"), key("dead"));
+    let (jobs_key, unique_key, control) = (key("jobs"), key("unique"), key("control"));
+    // With the verb that must notice; a lease of no job is handed on, and purged.
+    let plants: [(&[&str], &str); 10] = [
+        (&["ZADD", &ready, "0", "!no job at all"], "exchange"),
+        (&["ZADD", &ready, "0", "70000000000009"], "exchange"),
+        (&["ZADD", &leases, "1", "no lease at all"], ""),
+        (&["ZADD", &leases, "1", ""], ""),
+        (&["ZADD", &dead, "0", "x"], "dead"),
+        (&["HSET", &unique_key, "u", "no job at all"], "unique"),
+        (&["HSET", &control, "sequence", "many"], "submit"),
+        (&["HSET", &control, "token", "none"], "exchange"),
+        (&["SET", &jobs_key, "a string"], "submit"),
+        (&["SET", &control, "a string"], "counts"),
+    ];
+    for (plant, noticing) in plants {
+        engine.open(QUEUE, 1).await.unwrap();
+        server.cli(plant).unwrap();
+        let submit = kv_core::queue::Submit { lane: None, jobs: vec![unique("u")] };
+        let mut results = vec![("unique", engine.submit(&partition(), submit).await.map(drop))];
+        results.extend(every_verb(&*engine).await);
+        let refused: Vec<_> =
+            results.into_iter().filter_map(|(verb, it)| Some((verb, it.err()?))).collect();
+        let known = [ErrorKind::Backend, ErrorKind::WrongType];
+        for (verb, error) in &refused {
+            assert!(known.contains(&error.kind()), "{plant:?}, {verb}: {error:?}");
+        }
+        let is_noticed = refused.iter().any(|(verb, _)| *verb == noticing);
+        assert!(is_noticed || noticing.is_empty(), "{plant:?} was not noticed: {refused:?}");
+        server.cli(&["FLUSHALL"]).unwrap();
+    }
+}
