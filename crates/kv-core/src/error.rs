@@ -139,6 +139,11 @@ impl Error {
         self.0.kind
     }
 
+    /// What was wrong in words, without operation, key and effect.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The operation that failed, such as `get`.
     pub fn failed_operation(&self) -> Option<&'static str> {
         self.0.operation

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kv_core::queue::{Claimed, Handle, Operation, Partition, SavedProgress, Verdict};
+use kv_core::queue::{Claimed, Handle, Operation, SavedProgress, Verdict};
 use kv_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::job::JobId;
 use crate::link::Link;
@@ -20,7 +21,8 @@ use crate::link::Link;
 /// therefore bear to be done twice, or check [`token`](Self::token) where it writes.
 ///
 /// # Errors
-/// Every verb returns with the store's verdict. Each may fail with `Conflict` where the lease was
+/// Every verb returns with the store's verdict on this delivery, also where its request was shared
+/// with other deliveries: an error of the request reaches each of them. Each may fail with `Conflict` where the lease was
 /// lost or the job was cancelled, and with the store's own errors: requests are repeated safely
 /// for a while before one is reported.
 ///
@@ -43,20 +45,22 @@ pub(crate) struct Lease {
     /// A settling request is out, or has ended the delivery.
     settling: AtomicBool,
     settled: AtomicBool,
+    lost: Notify,
 }
 
 impl Lease {
-    pub(crate) fn of(link: &Arc<Link>, partition: &Partition, claimed: Claimed) -> Self {
+    pub(crate) fn of(link: &Arc<Link>, partition: u32, claimed: Claimed) -> Self {
         let Claimed { handle, attempt, delivery, checkpoint, body: _ } = claimed;
         Self {
             link: Arc::clone(link),
-            partition: partition.number,
+            partition,
             handle,
             attempt,
             delivery,
             checkpoint,
             settling: AtomicBool::new(false),
             settled: AtomicBool::new(false),
+            lost: Notify::new(),
         }
     }
 
@@ -85,49 +89,32 @@ impl Lease {
         self.settling.load(Ordering::Acquire)
     }
 
-    pub(crate) async fn ack(&self) -> Result<()> {
-        self.settle("ack", None).await
+    /// Ends the handler of this delivery: the job is no longer its own.
+    pub(crate) fn lose(&self) {
+        self.lost.notify_one();
     }
 
-    pub(crate) async fn retry(&self, after: Duration, reason: String) -> Result<()> {
-        self.settle("retry", Some(Operation::Retry { after, reason })).await
-    }
-
-    pub(crate) async fn fail(&self, reason: String) -> Result<()> {
-        self.settle("fail", Some(Operation::Fail { reason })).await
-    }
-
-    pub(crate) async fn snooze(&self, after: Duration) -> Result<()> {
-        self.settle("snooze", Some(Operation::Snooze { after })).await
+    /// Ends when [`lose`](Self::lose) was called.
+    pub(crate) async fn lost(&self) {
+        self.lost.notified().await;
     }
 
     /// Extends or checkpoints: the delivery goes on.
-    pub(crate) async fn apply(&self, verb: &'static str, operation: Operation) -> Result<()> {
-        self.judge(verb, self.ask(Some(operation)).await)
+    async fn apply(&self, verb: &'static str, operation: Operation) -> Result<()> {
+        self.judge(verb, self.link.ask(self.partition, self.handle, Some(operation)).await)
     }
 
     /// Ends the delivery, unless no verdict comes.
     async fn settle(&self, verb: &'static str, operation: Option<Operation>) -> Result<()> {
         self.settling.store(true, Ordering::Release);
-        let verdict = self.ask(operation).await;
+        let verdict = self.link.ask(self.partition, self.handle, operation).await;
         self.settling.store(verdict.is_ok(), Ordering::Release);
         self.settled.fetch_or(verdict.is_ok(), Ordering::AcqRel);
         self.judge(verb, verdict)
     }
 
-    /// The store's verdict on an operation, or on an ack.
-    async fn ask(&self, operation: Option<Operation>) -> Result<Verdict> {
-        let partition = self.link.partition(self.partition)?;
-        let (acks, operations) = match operation {
-            None => (vec![self.handle], Vec::new()),
-            Some(operation) => (Vec::new(), vec![(self.handle, operation)]),
-        };
-        let answer = self.link.exchange(partition, acks, operations, None).await?;
-        let verdict = answer.acks.first().or(answer.operations.first()).copied();
-        verdict.ok_or_else(|| Error::new(ErrorKind::Backend, "the engine gave no verdict"))
-    }
-
-    fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
+    /// What a verdict means to whoever asked for it.
+    pub(crate) fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
         let conflict = |message: &'static str| Err(Error::new(ErrorKind::Conflict, message));
         let judged = match verdict {
             Ok(Verdict::Stale) => conflict("the lease was lost; the job is no longer yours"),
@@ -142,10 +129,6 @@ impl Lease {
 impl<T> Delivery<T> {
     pub(crate) const fn new(payload: T, lease: Arc<Lease>) -> Self {
         Self { payload, lease }
-    }
-
-    pub(crate) const fn lease(&self) -> &Arc<Lease> {
-        &self.lease
     }
 
     /// What the job is about.
@@ -179,7 +162,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost: another delivery does the job.
     pub async fn ack(&self) -> Result<()> {
-        self.lease.ack().await
+        self.lease.settle("ack", None).await
     }
 
     /// It failed: deliver it again after a time, or bury it if its budget of failures is spent.
@@ -188,7 +171,8 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn retry(&self, after: Duration) -> Result<()> {
-        self.lease.retry(after, "retry asked for".to_owned()).await
+        let reason = "retry asked for".to_owned();
+        self.lease.settle("retry", Some(Operation::Retry { after, reason })).await
     }
 
     /// It failed for good: to the dead letters, with the reason.
@@ -196,7 +180,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn fail(&self, reason: impl Into<String>) -> Result<()> {
-        self.lease.fail(reason.into()).await
+        self.lease.settle("fail", Some(Operation::Fail { reason: reason.into() })).await
     }
 
     /// Not now: deliver it again after a time, and charge no attempt.
@@ -204,7 +188,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn snooze(&self, after: Duration) -> Result<()> {
-        self.lease.snooze(after).await
+        self.lease.settle("snooze", Some(Operation::Snooze { after })).await
     }
 
     /// Still at work: the lease ends this long from now. A [`Worker`](crate::Worker) does it by

@@ -8,6 +8,7 @@
 
 mod builder;
 mod delivery;
+mod exchanges;
 mod generic;
 mod job;
 mod lanes;

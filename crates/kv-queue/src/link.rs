@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::queue::{
@@ -12,8 +12,10 @@ use kv_core::queue::{
 use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
 use tokio::time::Instant;
 
+use crate::exchanges::Exchanges;
 use crate::lanes::Lanes;
 use crate::retry::RetryPolicy;
+use crate::worker::{Board, Ticket};
 
 /// How often a request is sent again whose reply was lost, before the caller hears of it.
 const REPEATS: u32 = 4;
@@ -30,6 +32,9 @@ pub(crate) struct Link {
     store: Store,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) settings: Settings,
+    pub(crate) exchanges: Exchanges,
+    /// The workers on this queue, as long as they run.
+    boards: Mutex<Vec<Weak<Board>>>,
     lanes: Lanes,
     repeats: RetryPolicy,
     next: AtomicU32,
@@ -62,6 +67,8 @@ impl Link {
             engine,
             store,
             tended,
+            exchanges: Exchanges::new(partitions.len()),
+            boards: Mutex::default(),
             partitions,
             settings,
             lanes: Lanes::new(),
@@ -73,6 +80,34 @@ impl Link {
 
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.tell_workers(|board| board.poke());
+    }
+
+    /// Lets a worker take part in exchanges until it is dropped.
+    pub(crate) fn register(&self, board: &Arc<Board>) {
+        let mut boards = self.boards();
+        boards.retain(|board| board.strong_count() > 0);
+        boards.push(Arc::downgrade(board));
+    }
+
+    /// What a worker has to claim in a partition.
+    pub(crate) fn reserve(&self, number: u32) -> Option<Ticket> {
+        let boards = self.boards();
+        boards.iter().find_map(|board| board.upgrade()?.reserve(number))
+    }
+
+    /// Tells the workers that a job was put into a partition that is due after this time.
+    pub(crate) fn tell_due(&self, number: u32, after: Duration) {
+        self.tell_workers(|board| board.due(number, after));
+    }
+
+    fn tell_workers(&self, tell: impl Fn(&Arc<Board>)) {
+        let boards: Vec<_> = self.boards().iter().filter_map(Weak::upgrade).collect();
+        boards.iter().for_each(tell);
+    }
+
+    fn boards(&self) -> MutexGuard<'_, Vec<Weak<Board>>> {
+        self.boards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn serializer(&self) -> &Serializer {
@@ -117,10 +152,14 @@ impl Link {
         jobs: Vec<NewJob>,
     ) -> Result<Vec<Submitted>> {
         self.check_open()?;
+        let due = jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min();
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
         let answer = self.write(|| self.engine.submit(partition, request.clone())).await?;
         self.lanes.give_back(lane);
+        if let Some(after) = due {
+            self.tell_due(partition.number, after);
+        }
         Ok(answer)
     }
 

@@ -47,11 +47,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// Those of the store.
     pub async fn stats(&self) -> Result<Counts> {
-        let mut stats = Counts::default();
-        for partition in &self.link().partitions {
-            stats += self.counts(partition).await?;
-        }
-        Ok(stats)
+        Ok(sum(&self.all_counts().await?))
     }
 
     /// Whether everything is done: no job is ready, delayed or in flight in any partition.
@@ -63,16 +59,20 @@ impl<T> Queue<T> {
     /// # Errors
     /// Those of the store.
     pub async fn drained(&self) -> Result<bool> {
-        let stats = self.stats().await?;
-        if stats.outstanding() > 0 {
-            return Ok(false);
-        }
+        Ok(self.outstanding().await?.is_none())
+    }
+
+    /// The counts of each partition, or `None` if everything is done.
+    pub(crate) async fn outstanding(&self) -> Result<Option<Vec<Counts>>> {
+        let counts = self.all_counts().await?;
         // One partition is one atomic look.
-        if self.link().partitions.len() == 1 {
-            return Ok(true);
+        if sum(&counts).outstanding() > 0 || counts.len() == 1 {
+            return Ok(Some(counts).filter(|counts| sum(counts).outstanding() > 0));
         }
-        let again = self.stats().await?;
-        Ok(again.outstanding() == 0 && again.entered == stats.entered)
+        let again = self.all_counts().await?;
+        let (first, second) = (sum(&counts), sum(&again));
+        let is_done = second.outstanding() == 0 && second.entered == first.entered;
+        Ok(Some(again).filter(|_| !is_done))
     }
 
     /// Stops deliveries, in all processes, until [`resume`](Self::resume); running jobs go on.
@@ -191,11 +191,15 @@ impl<T> Queue<T> {
         Ok(jobs.collect())
     }
 
-    pub(crate) async fn counts(&self, partition: &Partition) -> Result<Counts> {
-        match self.inspect("stats", partition, Inspect::Counts).await? {
-            Inspected::Counts(counts) => Ok(counts),
-            _ => Err(unexpected()),
+    async fn all_counts(&self) -> Result<Vec<Counts>> {
+        let mut all = Vec::with_capacity(self.link().partitions.len());
+        for partition in &self.link().partitions {
+            match self.inspect("stats", partition, Inspect::Counts).await? {
+                Inspected::Counts(counts) => all.push(counts),
+                _ => return Err(unexpected()),
+            }
         }
+        Ok(all)
     }
 
     async fn inspect(
@@ -281,6 +285,12 @@ impl<T: DeserializeOwned> Queue<T> {
         }
         Ok(payloads)
     }
+}
+
+fn sum(counts: &[Counts]) -> Counts {
+    let mut sum = Counts::default();
+    counts.iter().for_each(|one| sum += *one);
+    sum
 }
 
 fn unexpected() -> Error {

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{Claim, MAX_BATCH, NewJob, Operation, Partition, Submitted};
+use kv_core::queue::{Claim, Claimed, MAX_BATCH, NewJob, Operation, Partition, Submitted};
 use kv_core::{Error, ErrorKind, Result, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,13 +51,6 @@ use crate::link::Link;
 pub struct Queue<T> {
     link: Arc<Link>,
     payload: PhantomData<fn() -> T>,
-}
-
-/// What a look for work found.
-pub(crate) struct Found<T> {
-    pub(crate) deliveries: Vec<Delivery<T>>,
-    /// How long until more may be due; `None` if nothing is scheduled.
-    pub(crate) next_due: Option<Duration>,
 }
 
 impl<T> Queue<T> {
@@ -195,21 +188,20 @@ impl<T: DeserializeOwned> Queue<T> {
     /// # Cancel safety
     /// Jobs that a dropped future has taken come back when their lease ends.
     pub async fn dequeue(&self, n: usize) -> Result<Vec<Delivery<T>>> {
-        let found = self.look(n).await.map_err(|error| error.operation("dequeue"))?;
-        Ok(found.deliveries)
+        self.look(n).await.map_err(|error| error.operation("dequeue"))
     }
 
     /// Looks through the partitions for up to `n` jobs.
-    pub(crate) async fn look(&self, n: usize) -> Result<Found<T>> {
+    async fn look(&self, n: usize) -> Result<Vec<Delivery<T>>> {
         self.link.check_open()?;
-        let mut found = Found { deliveries: Vec::new(), next_due: None };
+        let mut found = Vec::new();
         for partition in self.link.in_turn() {
-            let lacking = n - found.deliveries.len();
+            let lacking = n - found.len();
             if lacking == 0 {
                 break;
             }
             if let Err(error) = self.look_into(partition, lacking, &mut found).await {
-                if found.deliveries.is_empty() {
+                if found.is_empty() {
                     return Err(error);
                 }
                 // What was taken is handed out; the error will show at the next look.
@@ -222,10 +214,9 @@ impl<T: DeserializeOwned> Queue<T> {
     async fn look_into(
         &self,
         partition: &Partition,
-        lacking: usize,
-        found: &mut Found<T>,
+        mut lacking: usize,
+        found: &mut Vec<Delivery<T>>,
     ) -> Result<()> {
-        let mut lacking = lacking;
         let mut tended = self.link.is_tend_due(partition);
         if tended {
             self.link.tend(partition).await?;
@@ -236,45 +227,35 @@ impl<T: DeserializeOwned> Queue<T> {
             let answer = self.link.exchange(partition, Vec::new(), Vec::new(), Some(claim)).await?;
             let claimed = answer.claimed.len();
             for claimed in answer.claimed {
-                if let Some(delivery) = self.decode(partition, claimed).await {
-                    found.deliveries.push(delivery);
+                if let Some(delivery) = self.decode(partition.number, claimed).await {
+                    found.push(delivery);
                     lacking = lacking.saturating_sub(1);
                 }
             }
             if claimed == limit {
                 continue;
             }
-            if answer.next_due == Some(Duration::ZERO) && !tended {
-                self.link.tend(partition).await?;
-                tended = true;
-                continue;
+            if answer.next_due != Some(Duration::ZERO) || tended {
+                break;
             }
-            found.next_due = earlier(found.next_due, answer.next_due);
-            break;
+            self.link.tend(partition).await?;
+            tended = true;
         }
         Ok(())
     }
 
-    async fn decode(
-        &self,
-        partition: &Partition,
-        claimed: kv_core::queue::Claimed,
-    ) -> Option<Delivery<T>> {
-        let handle = claimed.handle;
+    async fn decode(&self, partition: u32, claimed: Claimed) -> Option<Delivery<T>> {
         match self.link.serializer().decode(&claimed.body) {
             Ok(payload) => {
                 let lease = Arc::new(Lease::of(&self.link, partition, claimed));
                 Some(Delivery::new(payload, lease))
             }
             Err(error) => {
-                let id = JobId { partition: partition.number, key: handle.key };
-                tracing::warn!(job = %id, "payload does not decode; set aside as a dead letter");
-                let reason = format!("the payload does not decode: {error}");
-                let operations = vec![(handle, Operation::Fail { reason })];
-                let buried = self.link.exchange(partition, Vec::new(), operations, None).await;
-                if let Err(error) = buried {
+                let handle = claimed.handle;
+                let fail = set_aside(JobId { partition, key: handle.key }, &error);
+                if let Err(error) = self.link.ask(partition, handle, Some(fail)).await {
                     // It comes back when its lease ends; the others must not wait for that.
-                    tracing::warn!(job = %id, %error, "job could not be set aside");
+                    tracing::warn!(%error, "job could not be set aside");
                 }
                 None
             }
@@ -282,12 +263,10 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 }
 
-/// The earlier of two times from now.
-pub(crate) fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+/// What becomes of a job whose payload does not decode.
+pub(crate) fn set_aside(id: JobId, error: &Error) -> Operation {
+    tracing::warn!(job = %id, "payload does not decode; set aside as a dead letter");
+    Operation::Fail { reason: format!("the payload does not decode: {error}") }
 }
 
 /// FNV-1a, which must never change: it says in which partition a unique key is looked for.

@@ -1,7 +1,9 @@
 //! Runs jobs: claims for free slots, keeps leases alive, settles, stops gracefully.
 
+mod board;
 mod run;
-mod task;
+mod slot;
+mod state;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,14 +15,24 @@ use tokio_util::sync::CancellationToken;
 use crate::delivery::Delivery;
 use crate::queue::Queue;
 
+pub(crate) use board::{Board, Note, Ticket};
+
 /// Runs a handler on the jobs of a queue, a bounded number at a time.
 ///
 /// - A handler that returns `Ok` has its job acked, unless it settled the delivery itself; one
 ///   that returns an error, panics or takes too long has failed: its job is tried again as the
 ///   queue's [`RetryPolicy`](crate::RetryPolicy) says, or buried when its budget is spent.
-/// - Jobs are claimed for free slots only. While a handler runs, its lease is renewed. If the
-///   lease is lost all the same, or the job cancelled, the handler is dropped at its next await.
-/// - While the store is away the worker waits, from 100 ms up to 5 s at a time, and goes on.
+/// - Jobs are claimed for free slots, and as many ahead as [`prefetch`](Self::prefetch) says. A
+///   slot is free as soon as its handler has ended: the job is settled while the next one runs,
+///   and at most twice the slots, with what is claimed ahead, are unsettled. Claims and settles
+///   of a partition share requests.
+/// - While a job is in hand its lease is renewed. If the lease is lost all the same, or the job
+///   cancelled, the handler is dropped at its next await.
+/// - With nothing to do the worker sleeps until it is woken or a job is due. It asks less than
+///   one thing a second of the store then, whatever the number of partitions: that finds what
+///   nobody told of, such as a job that another process left behind when it died.
+/// - A partition that does not answer delays no other, no renewal and no stop. While the store
+///   is away the worker waits, from 100 ms up to 5 s at a time, then looks at all partitions.
 ///
 /// ```
 /// # use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +62,7 @@ use crate::queue::Queue;
 pub struct Worker<T> {
     queue: Queue<T>,
     concurrency: usize,
+    prefetch: usize,
     stop: CancellationToken,
     stop_within: Duration,
     job_timeout: Option<Duration>,
@@ -70,12 +83,23 @@ pub struct WorkerSummary {
     pub handed_back: u64,
 }
 
+impl WorkerSummary {
+    const fn count(&mut self, end: slot::End) {
+        match end {
+            slot::End::Done => self.done += 1,
+            slot::End::Failed => self.failed += 1,
+            slot::End::Lost => self.lost += 1,
+        }
+    }
+}
+
 impl<T> Worker<T> {
     /// A worker of 16 jobs at a time that runs until it is stopped.
     pub fn new(queue: Queue<T>) -> Self {
         Self {
             queue,
             concurrency: 16,
+            prefetch: 0,
             stop: CancellationToken::new(),
             stop_within: Duration::from_secs(30),
             job_timeout: None,
@@ -87,6 +111,14 @@ impl<T> Worker<T> {
     #[must_use]
     pub fn concurrency(self, jobs: usize) -> Self {
         Self { concurrency: jobs.max(1), ..self }
+    }
+
+    /// How many jobs are claimed ahead and kept in hand for the next free slots: none unless set.
+    /// It spares short jobs a round trip. Their leases are renewed with those of the running
+    /// ones; at a stop they are handed back before those are waited for.
+    #[must_use]
+    pub fn prefetch(self, jobs: usize) -> Self {
+        Self { prefetch: jobs, ..self }
     }
 
     /// Stops gracefully when the token is cancelled: nothing more is claimed, running jobs may

@@ -1,41 +1,60 @@
-//! The worker's loop.
+//! The supervisor: waits for what the slots and the exchanges do not bring by themselves.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use kv_core::queue::{Handle, MAX_BATCH, Operation, Verdict};
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::queue::Counts;
+use kv_core::{ErrorKind, Result};
 use serde::de::DeserializeOwned;
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::task::{End, work};
+use super::board::Board;
+use super::slot::Crew;
 use super::{Worker, WorkerSummary};
-use crate::delivery::{Delivery, Lease};
+use crate::delivery::Delivery;
 use crate::link::Link;
-use crate::retry::RetryPolicy;
 
-/// How long an idle worker waits at most before it looks again: a safety net below wake-ups.
-const IDLE: Duration = Duration::from_secs(1);
+/// How long one wait for wake-ups takes at most.
+const WAIT: Duration = Duration::from_secs(5);
 
-/// How soon an impatient worker looks again.
-const SOON: Duration = Duration::from_millis(1);
+/// How often a partition is looked at that nobody told of, give or take a third: the safety net
+/// below wake-ups. With the waits it is less than a command a second.
+const LOOK: Duration = Duration::from_millis(1_750);
 
-type Wake<'a> = Pin<Box<dyn Future<Output = Result<Vec<u32>>> + Send + 'a>>;
+/// How often it is asked whether all is done, unless the own work has just run out.
+const ASK: Duration = Duration::from_secs(1);
 
-struct Running<T> {
+/// The longest pause after waits that brought nothing.
+const FUTILE: Duration = Duration::from_millis(32);
+
+/// How long a worker that had no room listens to no wake-up, so that it does not begin and end
+/// waits with each job.
+const FULL: Duration = Duration::from_millis(5);
+
+/// How long a stop waits for the store's verdicts after the handlers have ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+type Call<R> = Option<Pin<Box<dyn Future<Output = Result<R>> + Send>>>;
+
+struct Supervisor<T, H> {
     worker: Worker<T>,
-    tasks: JoinSet<End>,
-    leases: HashMap<Id, (AbortHandle, Arc<Lease>)>,
+    link: Arc<Link>,
+    board: Arc<Board>,
+    crew: Arc<Crew<H>>,
+    slots: JoinSet<()>,
+    tends: JoinSet<()>,
     beat: Interval,
-    away: RetryPolicy,
-    failures: u32,
-    summary: WorkerSummary,
+    wait: Call<Vec<u32>>,
+    wait_at: Instant,
+    wait_failures: u32,
+    look_at: Instant,
+    ask: Call<Option<Vec<Counts>>>,
+    ask_at: Instant,
+    ask_failures: u32,
 }
 
 pub(super) async fn run<T, H, Fut, E>(worker: Worker<T>, handler: H) -> Result<WorkerSummary>
@@ -45,219 +64,283 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    let link = Arc::clone(worker.queue.link());
-    let (mut running, handler) = (Running::new(worker), Arc::new(handler));
-    let ended = running.claim_and_run(&link, &handler).await;
-    running.finish().await;
-    ended.map(|()| running.summary)
+    let mut supervisor = Supervisor::new(worker, handler);
+    let ended = supervisor.supervise().await;
+    supervisor.finish().await;
+    let summary = supervisor.board.state().summary;
+    ended.map(|()| summary)
 }
 
-impl<T: DeserializeOwned + Send + 'static> Running<T> {
-    fn new(worker: Worker<T>) -> Self {
-        let period = worker.queue.link().settings.lease / 3;
-        let mut beat = tokio::time::interval(period.max(Duration::from_millis(1)));
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            worker,
-            tasks: JoinSet::new(),
-            leases: HashMap::new(),
-            beat,
-            away: RetryPolicy::exponential(Duration::from_millis(100), Duration::from_secs(5)),
-            failures: 0,
-            summary: WorkerSummary::default(),
-        }
-    }
-
-    /// Claims and runs until stopped, drained, or struck by an error that waiting does not mend.
-    async fn claim_and_run<H, Fut, E>(&mut self, link: &Link, handler: &Arc<H>) -> Result<()>
-    where
-        H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
-    {
+impl<T, H, Fut, E> Supervisor<T, H>
+where
+    T: DeserializeOwned + Send + 'static,
+    H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + Send + 'static,
+{
+    /// Adds slots, sees to what is due and listens, until stopped, drained, or struck by an error
+    /// that waiting does not mend.
+    async fn supervise(&mut self) -> Result<()> {
         let stop = self.worker.stop.clone();
-        let mut wake: Option<Wake<'_>> = None;
         while !stop.is_cancelled() {
-            // Armed before the look, so that no job slips in between look and wait.
-            arm(&mut wake, link).await;
-            let (look_again_in, away) = match self.claim(handler).await {
-                Ok(due) => (due, false),
-                Err(error) => (self.after(error)?, true),
-            };
-            if self.tasks.is_empty() && self.worker.until_drained && self.is_drained().await? {
-                return Ok(());
+            self.link.check_open()?;
+            if let Some(error) = self.board.state().failed.take() {
+                return Err(error);
             }
-            let full = self.tasks.len() >= self.worker.concurrency;
-            // A wait that has ended is used up; what it told of was looked at, the rest is to come.
-            let again = wake.is_none() && !full && !away && arm(&mut wake, link).await;
-            let look_again_in = if again { SOON } else { look_again_in };
+            self.add_slots();
+            let next = self.see_to_what_is_due();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
-                _ = self.beat.tick(), if !self.leases.is_empty() => self.renew().await,
-                () = woken(&mut wake), if !full && !away => {}
-                () = tokio::time::sleep(look_again_in), if !full => {}
+                () = self.board.poked() => {}
+                named = called(&mut self.wait) => self.woken(named),
+                left = called(&mut self.ask) => {
+                    if self.has_ended(left)? {
+                        return Ok(());
+                    }
+                }
+                Some(_) = self.tends.join_next() => {}
+                _ = self.beat.tick() => self.board.renew(),
+                () = tokio::time::sleep_until(next) => {}
             }
         }
         Ok(())
     }
 
-    /// Fills the free slots; when to look again.
-    async fn claim<H, Fut, E>(&mut self, handler: &Arc<H>) -> Result<Duration>
-    where
-        H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
-    {
-        let free = self.worker.concurrency.saturating_sub(self.tasks.len());
-        if free == 0 {
-            return Ok(IDLE);
-        }
-        let found = self.worker.queue.look(free).await?;
-        self.failures = 0;
-        let link = self.worker.queue.link();
-        for delivery in found.deliveries {
-            let lease = Arc::clone(delivery.lease());
-            let retry = link.settings.retry.clone();
-            let handler = Arc::clone(handler);
-            // Called inside, since the call itself may panic.
-            let handling = async move { handler(delivery).await };
-            let task = work(handling, Arc::clone(&lease), self.worker.job_timeout, retry);
-            let abort = self.tasks.spawn(task);
-            self.leases.insert(abort.id(), (abort, lease));
-        }
-        // A job is due in whole microseconds of the store's clock, so never sleep not at all.
-        let due = found.next_due.unwrap_or(IDLE);
-        Ok(due.clamp(SOON, IDLE))
-    }
-
-    /// How long to wait after an error, or the error itself if waiting does not mend it.
-    fn after(&mut self, error: Error) -> Result<Duration> {
-        let passing = error.is_retryable()
-            || matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
-        if !passing {
-            return Err(error);
-        }
-        self.failures = self.failures.saturating_add(1);
-        let wait = self.away.delay(self.failures);
-        tracing::warn!(%error, ?wait, "no work could be claimed");
-        Ok(wait)
-    }
-
-    async fn is_drained(&mut self) -> Result<bool> {
-        match self.worker.queue.drained().await {
-            Ok(drained) => Ok(drained),
-            Err(error) => self.after(error).map(|_| false),
+    fn add_slots(&mut self) {
+        let mut state = self.board.state();
+        for _ in 0..state.lacking_slots() {
+            let slot = state.slots.len();
+            state.slots.push(None);
+            self.slots.spawn(Arc::clone(&self.crew).work(slot));
         }
     }
+}
 
-    fn note(&mut self, ended: Result<(Id, End), JoinError>) {
-        let (id, end) = match ended {
-            Ok((id, end)) => (id, end),
-            Err(aborted) => (aborted.id(), End::Lost),
+impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
+    fn new(worker: Worker<T>, handler: H) -> Self {
+        let link = Arc::clone(worker.queue.link());
+        let board = Board::new(&worker);
+        let crew = Crew {
+            board: Arc::clone(&board),
+            link: Arc::clone(&link),
+            handler,
+            job_timeout: worker.job_timeout,
         };
-        self.leases.remove(&id);
-        match end {
-            End::Done => self.summary.done += 1,
-            End::Failed => self.summary.failed += 1,
-            End::Lost => self.summary.lost += 1,
+        let now = Instant::now();
+        let period = (link.settings.lease / 3).max(Duration::from_millis(1));
+        let mut beat = tokio::time::interval_at(now + period, period);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // All partitions are looked at, to begin with.
+        board.change(|_| ());
+        Self {
+            worker,
+            link,
+            board,
+            crew: Arc::new(crew),
+            slots: JoinSet::new(),
+            tends: JoinSet::new(),
+            beat,
+            wait: None,
+            wait_at: now,
+            wait_failures: 0,
+            look_at: now + LOOK,
+            ask: None,
+            ask_at: now,
+            ask_failures: 0,
         }
     }
 
-    /// Extends the leases of all running jobs, in one request a partition; ends the handlers
-    /// whose job is no longer theirs.
-    async fn renew(&mut self) {
-        let lease = self.worker.queue.link().settings.lease;
-        for (partition, held) in self.held() {
-            let operations =
-                held.iter().map(|(handle, _)| (*handle, Operation::Extend { lease })).collect();
-            match self.exchange(partition, operations).await {
-                Ok(verdicts) => {
-                    for ((handle, task), verdict) in held.into_iter().zip(verdicts) {
-                        if matches!(verdict, Verdict::Stale | Verdict::Cancelled) {
-                            self.end_lost(handle, task);
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(%error, partition, "leases could not be renewed"),
+    /// Tends what is due, looks where nobody told to look, listens for wake-ups, asks for the
+    /// end; when there will be more of this to do.
+    fn see_to_what_is_due(&mut self) -> Instant {
+        let now = Instant::now();
+        self.tend();
+        if now >= self.look_at {
+            self.look_at = now + LOOK.mul_f64(5.0 / 6.0 + fastrand::f64() / 3.0);
+            self.look();
+        }
+        self.listen(now);
+        self.ask(now);
+        self.next_turn(now)
+    }
+
+    fn tend(&mut self) {
+        let due = self.board.state().take_due(self.tends.len());
+        for number in due {
+            let (link, board) = (Arc::clone(&self.link), Arc::clone(&self.board));
+            self.tends.spawn(async move {
+                let Ok(partition) = link.partition(number) else { return };
+                board.tended(number, link.tend(partition).await);
+            });
+        }
+    }
+
+    fn look(&self) {
+        self.board.change(|state| {
+            if state.room() > 0 {
+                state.heat_next();
             }
-        }
-    }
-
-    fn end_lost(&self, handle: Handle, task: Id) {
-        let Some((abort, lease)) = self.leases.get(&task) else { return };
-        // It may have settled itself between the request and the verdict.
-        if !lease.is_settling() {
-            tracing::warn!(job = %lease.id(), token = handle.token, "lease lost; job is dropped");
-            abort.abort();
-        }
-    }
-
-    /// The unsettled deliveries by partition, as many together as one request takes.
-    fn held(&self) -> Vec<(u32, Vec<(Handle, Id)>)> {
-        let mut held: HashMap<u32, Vec<(Handle, Id)>> = HashMap::new();
-        for (id, (_, lease)) in self.leases.iter().filter(|(_, (_, one))| !one.is_settled()) {
-            held.entry(lease.partition()).or_default().push((lease.handle(), *id));
-        }
-        let parts = held.iter().flat_map(|(partition, held)| {
-            held.chunks(MAX_BATCH).map(|part| (*partition, part.to_vec()))
         });
-        parts.collect()
     }
 
-    async fn exchange(
-        &self,
-        partition: u32,
-        operations: Vec<(Handle, Operation)>,
-    ) -> Result<Vec<Verdict>> {
-        let link = self.worker.queue.link();
-        let partition = link.partition(partition)?;
-        Ok(link.exchange(partition, Vec::new(), operations, None).await?.operations)
+    /// Waits for wake-ups in all partitions, but only while there is room for jobs: a wake-up
+    /// that is for one worker among all must not reach one that can do nothing.
+    fn listen(&mut self, now: Instant) {
+        let has_room = {
+            let mut state = self.board.state();
+            let has_room = state.room() > 0;
+            (state.wants_room, state.listens) = (!has_room, has_room);
+            has_room
+        };
+        if !has_room {
+            return self.fall_silent(now);
+        }
+        if self.wait.is_some() || now < self.wait_at {
+            return;
+        }
+        if self.wait_failures > 0 {
+            // Whether the store is back shows sooner by a look than by a wait that lasts.
+            self.look();
+        }
+        let link = Arc::clone(&self.link);
+        self.wait = Some(Box::pin(async move {
+            let wait = link.engine.wait(&link.partitions, WAIT);
+            tokio::time::timeout(WAIT * 2, wait).await.unwrap_or_else(|_| Ok(Vec::new()))
+        }));
     }
 
-    /// Gives running jobs their time, then drops and hands back what is left.
+    /// Ends the wait, if there is one. What it has to tell already is not lost.
+    fn fall_silent(&mut self, now: Instant) {
+        let Some(mut wait) = self.wait.take() else { return };
+        self.wait_at = now + FULL;
+        let context = &mut Context::from_waker(Waker::noop());
+        if let Poll::Ready(Ok(named)) = wait.as_mut().poll(context) {
+            self.board.change(|state| named.iter().for_each(|number| state.heat(*number, true)));
+        }
+    }
+
+    fn woken(&mut self, named: Result<Vec<u32>>) {
+        let pause = match named {
+            Ok(named) => {
+                self.wait_failures = 0;
+                self.board.change(|state| {
+                    named.iter().for_each(|number| state.heat(*number, true));
+                    state.futile = state.futile.saturating_add(1);
+                    // An engine that returns early, or where others are faster, is not asked
+                    // without end.
+                    let doublings = state.futile.saturating_sub(2).min(31);
+                    match state.futile {
+                        1 => Duration::ZERO,
+                        _ => Duration::from_millis(1 << doublings).min(FUTILE),
+                    }
+                })
+            }
+            Err(error) => {
+                self.wait_failures = self.wait_failures.saturating_add(1);
+                let pause = self.board.state().wait_failed(self.wait_failures);
+                tracing::warn!(%error, ?pause, "wake-ups cannot be waited for");
+                pause
+            }
+        };
+        self.wait_at = Instant::now() + pause;
+    }
+
+    /// Asks whether all is done, if that may be.
+    fn ask(&mut self, now: Instant) {
+        if !self.worker.until_drained || self.ask.is_some() {
+            return;
+        }
+        {
+            let mut state = self.board.state();
+            let at_once = state.worked && self.ask_failures == 0 && !state.knows_of_due_jobs();
+            if !state.has_run_out() || now < self.ask_at && !at_once {
+                return;
+            }
+            state.worked = false;
+        }
+        self.ask_at = now + ASK;
+        let queue = self.worker.queue.clone();
+        self.ask = Some(Box::pin(async move { queue.outstanding().await }));
+    }
+
+    /// Whether all is done. What is not tells where to look.
+    fn has_ended(&mut self, left: Result<Option<Vec<Counts>>>) -> Result<bool> {
+        match left {
+            Ok(None) => return Ok(true),
+            Ok(Some(counts)) => {
+                self.ask_failures = 0;
+                self.board.change(|state| state.hear_of(&counts));
+            }
+            Err(error) if is_passing(&error) => {
+                self.ask_failures = self.ask_failures.saturating_add(1);
+                let pause = self.board.state().wait_failed(self.ask_failures);
+                tracing::warn!(%error, ?pause, "the end cannot be asked for");
+                self.ask_at = Instant::now() + pause;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(false)
+    }
+
+    fn next_turn(&self, now: Instant) -> Instant {
+        let mut state = self.board.state();
+        let mut next = self.look_at;
+        if self.wait.is_none() && self.wait_at > now {
+            next = next.min(self.wait_at);
+        }
+        if self.ask.is_none() && self.ask_at > now && self.worker.until_drained {
+            next = next.min(self.ask_at);
+        }
+        let may_tend = self.tends.len() < state.most_tends();
+        if let Some(due) = state.next_due.filter(|_| may_tend) {
+            next = next.min(due);
+        }
+        state.sleeps_until = Some(next);
+        next
+    }
+
+    /// Hands back what was not begun, gives running jobs their time, then drops and hands back
+    /// what is left.
     async fn finish(&mut self) {
+        (self.wait, self.ask) = (None, None);
+        self.board.stop();
         let mut deadline = pin!(tokio::time::sleep(self.worker.stop_within));
-        while !self.tasks.is_empty() {
+        while !self.board.state().is_quiet() {
             tokio::select! {
-                Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
-                _ = self.beat.tick() => self.renew().await,
+                () = self.board.poked() => {}
+                _ = self.beat.tick() => self.board.renew(),
                 () = &mut deadline => break,
             }
         }
-        let held = self.held();
-        self.tasks.shutdown().await;
-        for (partition, held) in held {
-            let after = Duration::ZERO;
-            let operations: Vec<_> =
-                held.iter().map(|(handle, _)| (*handle, Operation::Snooze { after })).collect();
-            match self.exchange(partition, operations).await {
-                Ok(verdicts) => {
-                    let back = verdicts.iter().filter(|one| **one == Verdict::Applied).count();
-                    self.summary.handed_back += back as u64;
-                }
-                Err(error) => tracing::warn!(%error, partition, "jobs could not be handed back"),
+        self.slots.shutdown().await;
+        self.board.hand_back_running();
+        let grace = GRACE.min(self.link.settings.timeout);
+        let verdicts = async {
+            while !self.board.state().is_over() {
+                self.board.poked().await;
             }
+        };
+        if tokio::time::timeout(grace, verdicts).await.is_err() {
+            tracing::warn!("the store did not answer to the last; leases end by themselves");
         }
     }
 }
 
-/// Starts a wait for work, if none is under way, and polls it once so that it is registered;
-/// whether it ended at once.
-async fn arm<'a>(wake: &mut Option<Wake<'a>>, link: &'a Link) -> bool {
-    let waiting = wake.get_or_insert_with(|| link.engine.wait(&link.partitions, IDLE));
-    let ready =
-        std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_ready()));
-    let ready = ready.await;
-    if ready {
-        *wake = None;
+impl<T, H> Drop for Supervisor<T, H> {
+    fn drop(&mut self) {
+        self.board.abandon();
     }
-    ready
 }
 
-/// Ends when the wait for work does; an error only means that the next look will tell.
-async fn woken(wake: &mut Option<Wake<'_>>) {
-    let Some(waiting) = wake else { return std::future::pending().await };
-    let _ = waiting.await;
-    *wake = None;
+/// Whether waiting mends an error.
+pub(super) fn is_passing(error: &kv_core::Error) -> bool {
+    error.is_retryable() || matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+}
+
+/// Ends when the call does, if there is one, which is used up then.
+async fn called<R>(call: &mut Call<R>) -> Result<R> {
+    let Some(under_way) = call else { return std::future::pending().await };
+    let answer = under_way.await;
+    *call = None;
+    answer
 }

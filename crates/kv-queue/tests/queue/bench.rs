@@ -39,11 +39,19 @@ impl Bench {
     }
 
     pub(crate) async fn redis() -> Self {
+        Self::on_redis(Store::new).await
+    }
+
+    pub(crate) async fn generic_on_redis() -> Self {
+        Self::on_redis(|redis| Store::new(FiveMethods(redis))).await
+    }
+
+    async fn on_redis(store: impl FnOnce(RedisStore) -> Store) -> Self {
         let start = Duration::from_secs(1_800_000_000);
         let server = RedisServer::builder().clock_frozen_at(start).start().unwrap();
         let clock = server.clock().unwrap().clone();
         let config = RedisConfig::from_url(&server.url()).unwrap();
-        let store = Store::new(RedisStore::connect(config).await.unwrap());
+        let store = store(RedisStore::connect(config).await.unwrap());
         Self { store, time: Time::Server { clock, _server: server } }
     }
 

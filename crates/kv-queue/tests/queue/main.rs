@@ -1,10 +1,15 @@
-//! The queue's guarantees, each shown on every engine: native in memory, and the generic one on
-//! memory and on Redis.
+//! The queue's guarantees, each shown on every engine: those of memory and of Redis, and the
+//! generic one on both.
 
 #![cfg(test)]
 
 mod bench;
 mod contract;
+mod idle;
+mod sharing;
+mod speed;
+mod supervision;
+mod watched;
 mod worker;
 
 use bench::Bench;
@@ -16,7 +21,8 @@ macro_rules! on_every_engine {
     ($($module:ident :: $case:ident),* $(,)?) => {
         on_every_engine!(@ native_in_memory, Bench::memory(), $($module::$case),*);
         on_every_engine!(@ generic_in_memory, Bench::generic(), $($module::$case),*);
-        on_every_engine!(@ generic_on_redis, Bench::redis().await, $($module::$case),*);
+        on_every_engine!(@ native_on_redis, Bench::redis().await, $($module::$case),*);
+        on_every_engine!(@ generic_on_redis, Bench::generic_on_redis().await, $($module::$case),*);
     };
     (@ $engine:ident, $bench:expr, $($module:ident :: $case:ident),*) => {
         mod $engine {
@@ -59,6 +65,8 @@ on_every_engine! {
     contract::a_dropped_dequeue_leaves_its_jobs_no_longer_than_a_lease,
     contract::many_jobs_in_many_partitions_arrive_once_each,
     contract::a_job_that_is_too_old_is_a_dead_letter,
+    sharing::each_of_many_settles_gets_its_own_verdict,
+    sharing::a_dropped_settle_blocks_no_other,
     worker::every_job_is_done_once_and_the_end_is_seen,
     worker::a_handler_that_fails_is_tried_again_and_then_buried,
     worker::a_panic_and_a_timeout_are_failures_and_free_the_slot,
@@ -69,6 +77,9 @@ on_every_engine! {
     worker::no_more_jobs_run_at_a_time_than_allowed,
     worker::a_worker_that_waits_is_woken_by_a_job,
     worker::a_handler_that_settles_itself_is_not_settled_again,
+    worker::what_was_claimed_ahead_is_handed_back_before_running_jobs_end,
+    worker::a_delayed_job_is_run_when_it_is_due_and_not_before,
+    worker::workers_on_one_queue_share_its_jobs,
 }
 
 #[tokio::test]

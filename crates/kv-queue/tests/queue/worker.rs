@@ -180,3 +180,63 @@ pub(crate) async fn a_handler_that_settles_itself_is_not_settled_again(bench: &B
     let stats = queue.stats().await.unwrap();
     assert_eq!((stats.dead, stats.done), (1, 0));
 }
+
+pub(crate) async fn what_was_claimed_ahead_is_handed_back_before_running_jobs_end(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue_many(0..10_u32).await.unwrap();
+    let stop = CancellationToken::new();
+    let (gate, running) = (Arc::new(Semaphore::new(0)), queue.clone());
+    let worker = Worker::new(queue.clone()).concurrency(1).prefetch(9).stop_on(stop.clone());
+    let pass = Arc::clone(&gate);
+    let run = tokio::spawn(worker.run(move |_| {
+        let gate = Arc::clone(&pass);
+        async move { gate.acquire().await.map(drop) }
+    }));
+    leased(&running, 10).await;
+    stop.cancel();
+    leased(&running, 1).await;
+    gate.close();
+    let summary = run.await.unwrap().unwrap();
+    assert_eq!((summary.handed_back, summary.failed), (9, 1));
+}
+
+/// Waits until so many jobs are leased.
+async fn leased(queue: &Queue<u32>, jobs: u64) {
+    while queue.stats().await.unwrap().leased != jobs {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(crate) async fn a_delayed_job_is_run_when_it_is_due_and_not_before(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    let delay = Duration::from_secs(3_600);
+    queue.enqueue(kv_queue::Job::new(7).delay(delay)).await.unwrap();
+    let (ran, run) = counter();
+    let worker = Worker::new(queue.clone()).until_drained();
+    let running = tokio::spawn(worker.run(move |_| {
+        run.fetch_add(1, SeqCst);
+        async { Done::Ok(()) }
+    }));
+    queue.enqueue(8).await.unwrap();
+    while queue.stats().await.unwrap().done != 1 {
+        tokio::task::yield_now().await;
+    }
+    bench.advance(delay);
+    // What comes next is told that time has passed.
+    queue.enqueue(kv_queue::Job::new(9).delay(Duration::from_millis(1))).await.unwrap();
+    bench.advance(Duration::from_millis(1));
+    assert_eq!(running.await.unwrap().unwrap().done, 3);
+    assert_eq!(ran.load(SeqCst), 3);
+}
+
+pub(crate) async fn workers_on_one_queue_share_its_jobs(bench: &Bench) {
+    let queue = queue(bench, 5).await;
+    queue.enqueue_many(0..500_u32).await.unwrap();
+    let run = |prefetch| {
+        let worker = Worker::new(queue.clone()).prefetch(prefetch).until_drained();
+        tokio::spawn(worker.run(|_| async { Done::Ok(()) }))
+    };
+    let (one, other) = (run(0), run(20));
+    let done = one.await.unwrap().unwrap().done + other.await.unwrap().unwrap().done;
+    assert_eq!((done, queue.stats().await.unwrap().done), (500, 500));
+}

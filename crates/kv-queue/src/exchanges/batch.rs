@@ -1,0 +1,157 @@
+//! One exchange, and who waits for what it brings.
+
+use std::mem::take;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::queue::{Exchanged, Handle, MAX_BATCH, Operation, Verdict};
+use kv_core::{Error, ErrorKind, Result};
+
+use super::{Item, Reply, interrupted, shared};
+use crate::link::Link;
+use crate::worker::Ticket;
+
+/// How long a claim keeps the slots that it is for from the other partitions.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What leaves together. Dropped before it was answered, as with its runtime, it tells everyone
+/// so.
+pub(super) struct Batch {
+    acks: Vec<Handle>,
+    operations: Vec<(Handle, Operation)>,
+    ack_replies: Vec<Reply>,
+    /// With how long the operation makes its job wait.
+    operation_replies: Vec<(Reply, Option<Duration>)>,
+    ticket: Option<Ticket>,
+}
+
+impl Batch {
+    pub(super) const fn of(ticket: Option<Ticket>) -> Self {
+        Self {
+            acks: Vec::new(),
+            operations: Vec::new(),
+            ack_replies: Vec::new(),
+            operation_replies: Vec::new(),
+            ticket,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.acks.is_empty() && self.operations.is_empty() && self.ticket.is_none()
+    }
+
+    pub(super) fn has_room_for(&self, item: &Item) -> bool {
+        match item.operation {
+            None => self.acks.len() < MAX_BATCH,
+            Some(_) => self.operations.len() < MAX_BATCH,
+        }
+    }
+
+    pub(super) fn extend(&mut self, items: impl IntoIterator<Item = Item>) {
+        for Item { handle, operation, reply } in items {
+            match operation {
+                None => {
+                    self.acks.push(handle);
+                    self.ack_replies.push(reply);
+                }
+                Some(operation) => {
+                    self.operation_replies.push((reply, delay(&operation)));
+                    self.operations.push((handle, operation));
+                }
+            }
+        }
+    }
+
+    pub(super) async fn send(mut self, link: &Arc<Link>, number: u32) {
+        let answer = self.exchange(link, number).await;
+        let due = self.answer(answer);
+        if let Some(after) = due {
+            link.tell_due(number, after);
+        }
+    }
+
+    async fn exchange(&mut self, link: &Link, number: u32) -> Result<Exchanged> {
+        let partition = link.partition(number)?;
+        let (acks, operations) = (take(&mut self.acks), take(&mut self.operations));
+        let claim = self.ticket.as_ref().map(Ticket::claim);
+        let exchange = link.exchange(partition, acks, operations, claim);
+        let Some(ticket) = &mut self.ticket else { return exchange.await };
+        let mut exchange = std::pin::pin!(exchange);
+        tokio::select! {
+            biased;
+            answer = &mut exchange => return answer,
+            () = tokio::time::sleep(PATIENCE) => ticket.free_slots(),
+        }
+        exchange.await
+    }
+
+    /// Tells everyone; how soon a job is due that was put off.
+    fn answer(&mut self, answer: Result<Exchanged>) -> Option<Duration> {
+        let waiting = self.ack_replies.len() + self.operation_replies.len();
+        match answer {
+            Ok(answer) => Some(self.succeed(answer)).flatten(),
+            Err(error) => {
+                tracing::debug!(%error, waiting, "an exchange failed");
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    fn succeed(&mut self, answer: Exchanged) -> Option<Duration> {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.answer(Ok((answer.claimed, answer.next_due)));
+        }
+        let mut acks = answer.acks.into_iter();
+        for reply in take(&mut self.ack_replies) {
+            reply.tell(acks.next().ok_or_else(no_verdict));
+        }
+        let mut verdicts = answer.operations.into_iter();
+        let mut due: Option<Duration> = None;
+        for (reply, delay) in take(&mut self.operation_replies) {
+            let verdict = verdicts.next();
+            if verdict == Some(Verdict::Applied) {
+                due = due.into_iter().chain(delay).min();
+            }
+            reply.tell(verdict.ok_or_else(no_verdict));
+        }
+        due
+    }
+
+    fn fail(&mut self, error: Error) {
+        let operations = take(&mut self.operation_replies).into_iter().map(|(reply, _)| reply);
+        let mut replies = take(&mut self.ack_replies);
+        replies.extend(operations);
+        match (self.ticket.take(), replies.pop()) {
+            (None, None) => {}
+            (Some(ticket), None) => ticket.answer(Err(error)),
+            (None, Some(last)) if replies.is_empty() => last.tell(Err(error)),
+            (ticket, Some(last)) => {
+                let error = Arc::new(error);
+                if let Some(ticket) = ticket {
+                    ticket.answer(Err(shared::copy(&error)));
+                }
+                for reply in replies.into_iter().chain([last]) {
+                    reply.tell(Err(shared::copy(&error)));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.fail(interrupted().maybe_applied());
+    }
+}
+
+fn delay(operation: &Operation) -> Option<Duration> {
+    match operation {
+        Operation::Retry { after, .. } | Operation::Snooze { after } => Some(*after),
+        Operation::Fail { .. } | Operation::Extend { .. } | Operation::Checkpoint { .. } => None,
+    }
+}
+
+fn no_verdict() -> Error {
+    Error::new(ErrorKind::Backend, "the engine gave no verdict")
+}

@@ -1,0 +1,113 @@
+//! One slot: runs the handler on one delivery after another.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use kv_core::queue::Operation;
+use serde::de::DeserializeOwned;
+
+use super::board::{Board, Start};
+use crate::delivery::{Delivery, Lease};
+use crate::link::Link;
+use crate::queue::set_aside;
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    Failed,
+    Lost,
+}
+
+/// What is left to say about a delivery whose slot is free.
+pub(super) enum Last {
+    /// The ack or operation that settles it, and how its handler ended, if it began.
+    Word(Option<Operation>, Option<End>),
+    /// Nothing.
+    Said(End),
+}
+
+/// What all slots of a worker have in common.
+pub(super) struct Crew<H> {
+    pub(super) board: Arc<Board>,
+    pub(super) link: Arc<Link>,
+    pub(super) handler: H,
+    pub(super) job_timeout: Option<Duration>,
+}
+
+impl<H> Crew<H> {
+    /// Runs deliveries until no more are to be started.
+    pub(super) async fn work<T, Fut, E>(self: Arc<Self>, slot: usize)
+    where
+        T: DeserializeOwned,
+        H: Fn(Delivery<T>) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: fmt::Display,
+    {
+        while let Some(Start { lease, body }) = self.board.next(slot).await {
+            let last = match self.link.serializer().decode(&body) {
+                Ok(payload) => self.run(payload, &lease).await,
+                Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
+            };
+            self.board.end(slot, &lease, last);
+        }
+    }
+
+    /// Runs the handler to its end, or until the lease is lost.
+    async fn run<T, Fut, E>(&self, payload: T, lease: &Arc<Lease>) -> Last
+    where
+        H: Fn(Delivery<T>) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: fmt::Display,
+    {
+        let delivery = Delivery::new(payload, Arc::clone(lease));
+        // Called inside, since the call itself may panic.
+        let handling = async { (self.handler)(delivery).await };
+        let outcome = tokio::select! {
+            biased;
+            outcome = bounded(caught(handling), self.job_timeout) => outcome,
+            () = lease.lost() => return Last::Said(End::Lost),
+        };
+        let end = if outcome.is_ok() { End::Done } else { End::Failed };
+        if lease.is_settled() {
+            return Last::Said(end);
+        }
+        let operation = outcome.err().map(|reason| {
+            tracing::warn!(job = %lease.id(), attempt = lease.attempt(), reason, "job failed");
+            let after = self.link.settings.retry.delay(lease.attempt());
+            Operation::Retry { after, reason }
+        });
+        Last::Word(operation, Some(end))
+    }
+}
+
+async fn bounded<F>(handler: F, timeout: Option<Duration>) -> Result<(), String>
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let Some(timeout) = timeout else { return handler.await };
+    let timed = tokio::time::timeout(timeout, handler).await;
+    timed.unwrap_or_else(|_| Err(format!("took longer than {timeout:?}")))
+}
+
+/// A panic is a failure of the job, not of the worker.
+async fn caught<Fut, E>(handler: Fut) -> Result<(), String>
+where
+    Fut: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    let mut handler = pin!(handler);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome.map_err(|error| error.to_string())),
+            Err(_) => Poll::Ready(Err("the handler panicked".to_owned())),
+        }
+    })
+    .await
+}
