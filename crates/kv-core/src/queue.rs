@@ -120,13 +120,15 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// A submit, promotion, recovery, redrive or resume after this call began wakes at least one
     /// waiter among all processes, and if nobody waited then, the next one. An engine need not
     /// wake all: who is woken claims there, and a claim that leaves claimable jobs behind wakes
-    /// the next waiter. What is due later wakes nobody: callers sleep until `next_due` themselves.
+    /// the next waiter. What is due later wakes nobody at its time: callers sleep until `next_due`
+    /// themselves. What no caller knows of, such as the lease of a process that died, an engine
+    /// finds: from time to time, a few seconds apart, a wait names where a job is claimable, due,
+    /// or past its lease.
     ///
     /// # Errors
     /// Those of the store; `Config` for a partition of a queue that was not opened.
     ///
     /// # Cancel safety
-    /// A dropped wait may take a wake-up along that nobody hears of then. So callers look into
-    /// each partition now and then, whatever the waits say.
+    /// A dropped wait may take a wake-up along; a later wait finds what it was about.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>>;
 }

@@ -123,7 +123,8 @@ impl QueueEngine for MemoryQueues {
             drop(queue.lock(partition.number).ok_or_else(|| not_open(partition))?);
             waited.push((queue, partition.number));
         }
-        let ready = wait::until(&waited, || self.closed.load(Ordering::SeqCst)).await;
+        let ready =
+            wait::until(&waited, self.clock.wall(), || self.closed.load(Ordering::SeqCst)).await;
         self.check_open()?;
         Ok(ready)
     }

@@ -65,6 +65,13 @@ impl MemTables {
         self.map(map).len()
     }
 
+    /// Whether a job is due or past its lease at this time, since 1970-01-01T00:00:00Z.
+    pub fn has_due(&self, now: Duration) -> bool {
+        let now = crate::time::stamp(now);
+        let first = |set: Set| self.set(set).iter().next();
+        [Set::Timed, Set::Leases].into_iter().filter_map(first).any(|member| member.score <= now)
+    }
+
     /// The keys and values of a map, in no order.
     pub fn entries(&self, map: Map) -> impl Iterator<Item = (&str, &Bytes)> {
         self.map(map).iter().map(|(key, value)| (&**key, value))

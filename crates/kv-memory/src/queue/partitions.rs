@@ -1,6 +1,7 @@
 //! The partitions of one queue.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kv_queue_machine::MemTables;
 use tokio::sync::Notify;
@@ -31,8 +32,9 @@ impl Partitions {
         Some(tables.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn is_claimable(&self, number: u32) -> bool {
-        self.lock(number).is_some_and(|tables| tables.is_claimable())
+    /// Whether a job is claimable, due or past its lease.
+    pub(super) fn has_work(&self, number: u32, now: Duration) -> bool {
+        self.lock(number).is_some_and(|tables| tables.is_claimable() || tables.has_due(now))
     }
 
     /// Wakes all that wait for any partition of the queue; they look which.

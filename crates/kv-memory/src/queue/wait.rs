@@ -4,19 +4,24 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::futures::Notified;
 
 use super::partitions::Partitions;
 
 /// Returns in which partitions a job is claimable, as soon as it is one, or none when `ended`
-/// says so.
+/// says so. What is due by `now`, at the beginning, counts as well.
 ///
 /// No wake-up is lost: it is listened for before the tables are looked at.
-pub(super) async fn until(waited: &[(Arc<Partitions>, u32)], ended: impl Fn() -> bool) -> Vec<u32> {
+pub(super) async fn until(
+    waited: &[(Arc<Partitions>, u32)],
+    now: Duration,
+    ended: impl Fn() -> bool,
+) -> Vec<u32> {
     loop {
         let mut wakes: Vec<_> = waited.iter().map(|(queue, _)| Box::pin(queue.woken())).collect();
-        let ready = waited.iter().filter(|(queue, number)| queue.is_claimable(*number));
+        let ready = waited.iter().filter(|(queue, number)| queue.has_work(*number, now));
         let ready: Vec<u32> = ready.map(|(_, number)| *number).collect();
         if ended() || !ready.is_empty() {
             return ready;

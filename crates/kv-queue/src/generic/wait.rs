@@ -30,7 +30,7 @@ impl GenericEngine {
         loop {
             // No wake-up is lost: it is listened for before the index is looked at.
             let mut wakes: Vec<_> = turns.iter().map(|turns| Box::pin(turns.woken())).collect();
-            let ready = self.claimable(partitions).await?;
+            let ready = self.to_look_into(partitions).await?;
             if !ready.is_empty() {
                 return Ok(ready);
             }
@@ -45,15 +45,16 @@ impl GenericEngine {
         }
     }
 
-    async fn claimable(&self, partitions: &[Partition]) -> Result<Vec<u32>> {
-        let mut claimable = Vec::new();
+    async fn to_look_into(&self, partitions: &[Partition]) -> Result<Vec<u32>> {
+        let now = self.now().await?;
+        let mut found = Vec::new();
         for partition in partitions {
             let (tables, _) = index::read(self.store(), &index::key(partition)).await?;
-            if tables.is_claimable() {
-                claimable.push(partition.number);
+            if tables.is_claimable() || tables.has_due(now) {
+                found.push(partition.number);
             }
         }
-        Ok(claimable)
+        Ok(found)
     }
 }
 

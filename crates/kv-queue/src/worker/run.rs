@@ -18,12 +18,11 @@ use super::{Worker, WorkerSummary};
 use crate::delivery::Delivery;
 use crate::link::Link;
 
-/// How long one wait for wake-ups takes at most.
-const WAIT: Duration = Duration::from_secs(5);
+/// How long one wait for wake-ups takes at most. It finds what is due and nobody told of.
+const WAIT: Duration = Duration::from_secs(2);
 
-/// How often a partition is looked at that nobody told of, give or take a third: the safety net
-/// below wake-ups. With the waits it is less than a command a second.
-const LOOK: Duration = Duration::from_millis(1_750);
+/// How often a partition is looked at whatever the waits say, give or take a third.
+const LOOK: Duration = Duration::from_secs(20);
 
 /// How often it is asked whether all is done, unless the own work has just run out.
 const ASK: Duration = Duration::from_secs(1);

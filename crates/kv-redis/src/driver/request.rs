@@ -29,7 +29,7 @@ pub(crate) enum Request {
         pattern: String,
         count: u32,
     },
-    /// For at most so long, rounded down to seconds; the list, and the element taken from it.
+    /// For at most so long; the list, and the element taken from it.
     Blpop {
         keys: Vec<Bytes>,
         wait: Duration,

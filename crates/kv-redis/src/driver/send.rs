@@ -45,7 +45,7 @@ pub(super) async fn send(
         }
         Request::Script { script, keys, args } => run(client, script, keys, args, whole).await?,
         Request::Blpop { mut keys, wait } => {
-            keys.push(decimal(wait.as_secs()));
+            keys.push(decimal(wait.as_secs_f64()));
             custom(client, "BLPOP", keys).await?
         }
         Request::Time => custom(client, "TIME", Vec::new()).await?,

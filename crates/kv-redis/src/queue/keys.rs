@@ -11,6 +11,9 @@ const PARTS: [&str; 10] =
 /// The keys of a partition.
 pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 
+/// Where, among a partition's keys, those are from which a glance tells whether to look.
+pub(super) const GLANCE: [usize; 4] = [0, 2, 3, 4];
+
 /// Where the list is among a partition's keys on which a waiting process blocks.
 pub(super) const WAKE: usize = PARTS.len() - 1;
 

@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "47ef14e3808d8e9603392b94e5bf443f6957a0a9",
+    "9aae2e0148f12559bd34a6fe6b18fc5464124d44",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -86,6 +86,14 @@ static MARK: Script = script!(
     "mark.lua"
 );
 
+static GLANCE: Script = script!(
+    "glance",
+    Read,
+    "8fa2a46f27f08e498859070c5220a6ce3d7362c8",
+    " flags=no-writes,allow-oom",
+    "glance.lua"
+);
+
 /// One script a verb.
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
@@ -96,6 +104,7 @@ pub(crate) struct Scripts {
     pub(super) control: &'static Script,
     pub(super) inspect: &'static Script,
     pub(super) mark: &'static Script,
+    pub(super) glance: &'static Script,
 }
 
 impl Scripts {
@@ -108,11 +117,21 @@ impl Scripts {
             control: &CONTROL,
             inspect: &INSPECT,
             mark: &MARK,
+            glance: &GLANCE,
         }
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 7] {
-        [self.open, self.submit, self.exchange, self.tend, self.control, self.inspect, self.mark]
+    pub(crate) const fn all(&self) -> [&'static Script; 8] {
+        [
+            self.open,
+            self.submit,
+            self.exchange,
+            self.tend,
+            self.control,
+            self.inspect,
+            self.mark,
+            self.glance,
+        ]
     }
 }

@@ -5,6 +5,7 @@ if repeated then
   return repeated
 end
 local sequence = tonumber(control[2] or 0)
+local before = sequence
 if sequence + ARGV[3] > MAX_SEQUENCE then
   return redis.error_reply('KVEXHAUSTED the sequence numbers')
 end
@@ -117,7 +118,9 @@ if lane ~= '' then
 elseif #stored > 0 then
   call('HSET', CONTROL, 'sequence', number(sequence))
 end
-if #ready > 0 then
+-- A delayed job that is due before all others wakes as well: who waits sleeps until then.
+local earliest = #timed > 0 and call('ZRANGE', TIMED, 0, 0)[1]
+if #ready > 0 or earliest and tonumber(sub(earliest, 2), 16) > before then
   wake()
 end
 return reply

@@ -6,6 +6,10 @@
 //! the element to the process that has waited longest. An element for which nobody waits here any
 //! more is put back for others.
 //!
+//! When nothing came for [`BLOCK`], a glance tells of partitions in which something is to be done
+//! all the same: a delayed job that another process added is due, the lease of one that died has
+//! ended, a wake-up was lost.
+//!
 //! After an error everybody who waits is told, and the next who waits begins anew.
 
 use std::collections::{HashMap, HashSet};
@@ -23,9 +27,14 @@ use super::keys::{self, Keys};
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
 use crate::driver::{Answer, Driver, Request, decimal};
+use crate::verbs::unexpected;
 
-/// How long one blocking command waits.
-const BLOCK: Duration = Duration::from_secs(5);
+/// How long one blocking command waits. With the glance after it, that is less than one command
+/// a second.
+const BLOCK: Duration = Duration::from_millis(2_200);
+
+/// How many partitions one glance looks into; more have their turns.
+const AT_A_GLANCE: usize = 256;
 
 /// How much later than it should a blocking command may be answered at least.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -125,7 +134,7 @@ impl State {
 fn copy(error: &Error) -> Error {
     match error.kind() {
         ErrorKind::Closed => Error::closed(),
-        kind => Error::new(kind, error.to_string()),
+        kind => Error::new(kind, error.message().to_owned()),
     }
 }
 
@@ -229,7 +238,7 @@ struct Listener {
     scripts: Scripts,
     interruption: Bytes,
     state: Arc<State>,
-    /// With which list the next command begins, so that none is favoured.
+    /// Counts the commands, so that each begins with another list.
     turn: usize,
 }
 
@@ -251,54 +260,77 @@ impl Listener {
         }
     }
 
-    /// The lists to block on, with their queues and partitions: those of all queues on which
-    /// somebody waits.
-    fn begin(&mut self) -> HashMap<Bytes, (Arc<str>, u32)> {
+    /// What to block on: all partitions of all queues on which somebody waits, another one first
+    /// each time, so that none is favoured.
+    fn begin(&mut self) -> Vec<List> {
         let mut waiting = self.state.lock();
         let mut queues = HashSet::new();
-        let mut lists = HashMap::new();
+        let mut lists = Vec::new();
         for waiter in waiting.waiters.values() {
             if !queues.insert(Arc::clone(&waiter.queue)) {
                 continue;
             }
             let numbered = (0..).zip(waiter.keys.iter());
-            lists.extend(numbered.map(|(number, keys)| {
-                (keys[keys::WAKE].clone(), (Arc::clone(&waiter.queue), number))
+            lists.extend(numbered.map(|(number, keys)| List {
+                queue: Arc::clone(&waiter.queue),
+                number,
+                keys: Arc::clone(keys),
             }));
         }
         waiting.blocking = (!queues.is_empty()).then_some(queues);
+        drop(waiting);
+        lists.sort_unstable_by(|one, two| (&one.queue, one.number).cmp(&(&two.queue, two.number)));
+        self.turn = self.turn.wrapping_add(1);
+        let first = self.turn.wrapping_mul(AT_A_GLANCE + 1) % lists.len().max(1);
+        lists.rotate_left(first);
         lists
     }
 
-    async fn listen(
-        &mut self,
-        blocking: &mut Option<Driver>,
-        lists: &HashMap<Bytes, (Arc<str>, u32)>,
-    ) -> Result<()> {
+    async fn listen(&self, blocking: &mut Option<Driver>, lists: &[List]) -> Result<()> {
         let connection = match blocking {
             Some(connection) => connection,
             None => blocking.insert(Driver::connect(self.config.clone()).await?),
         };
-        let mut keys: Vec<Bytes> = lists.keys().cloned().collect();
-        keys.sort_unstable();
-        self.turn = self.turn.wrapping_add(1);
-        let first = self.turn % keys.len().max(1);
-        keys.rotate_left(first);
-        keys.insert(0, self.interruption.clone());
-        let Some(list) = popped(connection.call(Request::Blpop { keys, wait: BLOCK }).await?)
-        else {
+        let mut keys = vec![self.interruption.clone()];
+        keys.extend(lists.iter().map(|list| list.keys[keys::WAKE].clone()));
+        let popped = connection.call(Request::Blpop { keys, wait: BLOCK }).await?;
+        let Some(popped) = popped_list(popped) else { return self.glance(lists).await };
+        let Some(list) = lists.iter().find(|list| list.keys[keys::WAKE] == popped) else {
             return Ok(());
         };
-        let Some((queue, number)) = lists.get(&list) else { return Ok(()) };
-        if self.state.tell(queue, *number) {
+        if self.state.tell(&list.queue, list.number) {
             return Ok(());
         }
-        mark(&self.driver, self.scripts, list, Duration::ZERO).await
+        mark(&self.driver, self.scripts, popped, Duration::ZERO).await
+    }
+
+    async fn glance(&self, lists: &[List]) -> Result<()> {
+        let lists = lists.get(..AT_A_GLANCE).unwrap_or(lists);
+        let keys = lists.iter().flat_map(|list| keys::GLANCE.map(|part| list.keys[part].clone()));
+        let request =
+            Request::Script { script: self.scripts.glance, keys: keys.collect(), args: Vec::new() };
+        let Answer::List(found) = self.driver.call(request).await? else {
+            return Err(unexpected());
+        };
+        for found in found {
+            let Answer::Int(found) = found else { return Err(unexpected()) };
+            if let Some(list) = usize::try_from(found).ok().and_then(|found| lists.get(found)) {
+                self.state.tell(&list.queue, list.number);
+            }
+        }
+        Ok(())
     }
 }
 
+/// One partition on whose list to block.
+struct List {
+    queue: Arc<str>,
+    number: u32,
+    keys: Keys,
+}
+
 /// The list from which BLPOP took an element; none if its time was over.
-fn popped(answer: Answer) -> Option<Bytes> {
+fn popped_list(answer: Answer) -> Option<Bytes> {
     let Answer::List(parts) = answer else { return None };
     match parts.into_iter().next() {
         Some(Answer::Data(list)) => Some(list),

@@ -99,12 +99,12 @@ async fn a_submit_wakes_who_waits_and_says_where() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promotion_a_redrive_and_a_resume_wake_and_a_delayed_job_does_not() {
+async fn a_promotion_and_a_resume_wake() {
     let server = RedisServer::start().unwrap();
     let process = Process::open(&server, "q", 1).await;
     let at = &process.partitions[0];
     process.submit(0, 1, Duration::from_micros(1)).await;
-    assert!(process.wait(SHORT).await.unwrap().is_empty());
+    process.settle().await;
     process.engine.tend(at, Tend { limit: 10, policy: Policy::default() }).await.unwrap();
     assert_eq!(process.wait(LONG).await.unwrap(), [0]);
     process.engine.control(at, Control::Pause).await.unwrap();
@@ -176,4 +176,34 @@ async fn a_wait_ends_with_the_store_and_with_its_server() {
     let error = timeout(LONG, &mut wait).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert_eq!(process.wait(LONG).await.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delayed_job_wakes_when_it_is_the_first_to_be_due() {
+    let server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 1).await;
+    let hour = Duration::from_secs(3_600);
+    process.submit(0, 2, hour).await;
+    assert_eq!(process.wait(LONG).await.unwrap(), [0]);
+    process.submit(0, 2, hour * 2).await;
+    assert!(process.wait(SHORT).await.unwrap().is_empty());
+    process.submit(0, 2, hour / 2).await;
+    assert_eq!(process.wait(LONG).await.unwrap(), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_finds_what_nobody_told_of() {
+    let server = RedisServer::builder().clock().start().unwrap();
+    let process = Process::open(&server, "q", 300).await;
+    process.submit(7, 1, Duration::from_secs(3_600)).await;
+    process.submit(299, 1, Duration::ZERO).await;
+    process.settle().await;
+    assert!(process.claim(299, 1).await);
+    server.clock().unwrap().advance(Duration::from_secs(7_200)).unwrap();
+    let mut found = std::collections::BTreeSet::new();
+    let within = tokio::time::Instant::now() + LONG;
+    while found.len() < 2 {
+        found.extend(tokio::time::timeout_at(within, process.wait(LONG)).await.unwrap().unwrap());
+    }
+    assert_eq!(found, [7, 299].into());
 }
