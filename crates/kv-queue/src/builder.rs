@@ -4,16 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{Partition, Policy, QueueEngine, QueueSupport};
+use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
 use crate::generic::GenericEngine;
 use crate::link::{Link, Settings};
 use crate::queue::Queue;
 use crate::retry::RetryPolicy;
-
-/// The most partitions that a queue can have.
-const MAX_PARTITIONS: u32 = 1_024;
 
 /// The settings of a queue, from [`Queue::builder`].
 #[derive(Clone, Debug)]

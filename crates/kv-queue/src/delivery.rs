@@ -107,8 +107,9 @@ impl Lease {
     /// Ends the delivery, unless no verdict comes.
     async fn settle(&self, verb: &'static str, operation: Option<Operation>) -> Result<()> {
         self.settling.store(true, Ordering::Release);
+        let mut asking = Asking { settling: &self.settling, has_verdict: false };
         let verdict = self.link.ask(self.partition, self.handle, operation).await;
-        self.settling.store(verdict.is_ok(), Ordering::Release);
+        asking.has_verdict = verdict.is_ok();
         self.settled.fetch_or(verdict.is_ok(), Ordering::AcqRel);
         self.judge(verb, verdict)
     }
@@ -123,6 +124,18 @@ impl Lease {
             Err(error) => Err(error),
         };
         judged.map_err(|error| error.operation(verb).key(&self.id().to_string()))
+    }
+}
+
+/// A settling request is out. Dropped without a verdict, it settles nothing as far as is known.
+struct Asking<'a> {
+    settling: &'a AtomicBool,
+    has_verdict: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.settling.store(self.has_verdict, Ordering::Release);
     }
 }
 

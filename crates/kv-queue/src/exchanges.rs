@@ -168,7 +168,7 @@ impl Link {
         drop(gathered);
         let driver = Driver { link: Arc::clone(self), number, starting: true, done: false };
         // Without a runtime the driver is dropped, and says so to whoever waits.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if let Some(runtime) = self.runtime() {
             runtime.spawn(driver.run());
         }
     }
@@ -237,5 +237,5 @@ impl Drop for Driver {
 
 fn interrupted() -> Error {
     let message = "the Tokio runtime that would have carried the request has ended";
-    Error::new(ErrorKind::Backend, message)
+    Error::new(ErrorKind::Connection, message)
 }

@@ -10,6 +10,7 @@ use kv_core::queue::{
     Submitted, Tend, Tended,
 };
 use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
+use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 
 use crate::exchanges::Exchanges;
@@ -93,7 +94,16 @@ impl Link {
     /// What a worker has to claim in a partition.
     pub(crate) fn reserve(&self, number: u32) -> Option<Ticket> {
         let boards = self.boards();
-        boards.iter().find_map(|board| board.upgrade()?.reserve(number))
+        let first = self.turn() % boards.len().max(1);
+        let in_turn = boards.iter().cycle().skip(first).take(boards.len());
+        in_turn.filter_map(Weak::upgrade).find_map(|board| board.reserve(number))
+    }
+
+    /// Where what serves all handles of the queue runs: with a worker, which lasts, if there is
+    /// one.
+    pub(crate) fn runtime(&self) -> Option<Runtime> {
+        let of_worker = self.boards().iter().find_map(|it| Some(it.upgrade()?.runtime().clone()));
+        of_worker.or_else(|| Runtime::try_current().ok())
     }
 
     /// Tells the workers that a job was put into a partition that is due after this time.

@@ -32,7 +32,7 @@ pub(crate) use board::{Board, Note, Ticket};
 ///   one thing a second of the store then, whatever the number of partitions: that finds what
 ///   nobody told of, such as a job that another process left behind when it died.
 /// - A partition that does not answer delays no other, no renewal and no stop. While the store
-///   is away the worker waits, from 100 ms up to 5 s at a time, then looks at all partitions.
+///   is away the worker waits, from 100 ms up to 2.5 s at a time, then looks at all partitions.
 ///
 /// ```
 /// # use std::sync::atomic::{AtomicU32, Ordering};

@@ -24,7 +24,7 @@
 //!   [`NotApplied`](kv_core::Effect::NotApplied) nothing is sent any more. Reads are repeated
 //!   when a connection breaks.
 //! - While the server cannot be reached, calls fail at once; the connection comes back by itself,
-//!   with pauses of 0.1 to 5 seconds between the attempts.
+//!   with pauses of 0.1 to 1.5 seconds between the attempts.
 //! - A script that the server has forgotten is sent again, unnoticed by the caller.
 
 mod batch;

@@ -17,7 +17,7 @@ pub const MAX_REASON_BYTES: usize = 1_024;
 pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The most partitions of a queue.
-pub const MAX_PARTITIONS: u32 = 16_384;
+pub const MAX_PARTITIONS: u32 = 1_024;
 
 /// Checks a number of partitions.
 ///

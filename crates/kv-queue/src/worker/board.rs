@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::queue::{Claim, Claimed, Handle, Operation, Tended, Verdict};
 use kv_core::{Error, Result};
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,7 @@ pub(crate) enum Note {
 /// after it.
 pub(crate) struct Board {
     link: Arc<Link>,
+    runtime: Runtime,
     stop: CancellationToken,
     /// One permit for each delivery that waits for a slot.
     ready: Semaphore,
@@ -52,6 +54,7 @@ impl Board {
         let (partitions, lease) = (link.partitions.len(), link.settings.lease);
         let board = Arc::new(Self {
             link: Arc::clone(link),
+            runtime: Runtime::current(),
             stop: worker.stop.clone(),
             ready: Semaphore::new(0),
             poked: Notify::new(),
@@ -88,6 +91,19 @@ impl Board {
         changed
     }
 
+    /// Sees to claims where room came free unnoticed.
+    pub(super) fn seek(&self) {
+        let looks = self.state().next_looks();
+        for number in looks {
+            self.link.depart(number);
+        }
+    }
+
+    /// The runtime on which the worker runs.
+    pub(crate) const fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// Makes the supervisor look again.
     pub(crate) fn poke(&self) {
         self.poked.notify_one();
@@ -108,10 +124,17 @@ impl Board {
 
     /// What to claim from a partition with an exchange that leaves now.
     pub(crate) fn reserve(self: &Arc<Self>, number: u32) -> Option<Ticket> {
-        let look = match self.stop.is_cancelled() {
-            true => None,
-            false => self.state().reserve(number),
-        };
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        let mut state = self.state();
+        let room = state.room();
+        let look = state.reserve(number);
+        let has_freed_room = look.is_none() && state.room() > room;
+        drop(state);
+        if has_freed_room {
+            self.poke();
+        }
         look.map(|look| Ticket { board: Arc::clone(self), number, look })
     }
 
@@ -203,6 +226,7 @@ impl Board {
             state.ready.remove(at);
             state.let_go(number);
             state.summary.count(End::Lost);
+            self.poke();
         }
     }
 

@@ -90,7 +90,7 @@ where
             let next = self.see_to_what_is_due();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = self.board.poked() => {}
+                () = self.board.poked() => self.board.seek(),
                 named = called(&mut self.wait) => self.woken(named),
                 left = called(&mut self.ask) => {
                     if self.has_ended(left)? {
@@ -331,9 +331,18 @@ impl<T, H> Drop for Supervisor<T, H> {
     }
 }
 
-/// Whether waiting mends an error.
+/// Whether waiting mends an error. What it may have done does not matter: the worker repeats
+/// nothing blindly, it looks anew.
 pub(super) fn is_passing(error: &kv_core::Error) -> bool {
-    error.is_retryable() || matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+    matches!(
+        error.kind(),
+        ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::ReadOnly
+            | ErrorKind::OutOfMemory
+            | ErrorKind::Backpressure
+            | ErrorKind::Conflict
+    )
 }
 
 /// Ends when the call does, if there is one, which is used up then.

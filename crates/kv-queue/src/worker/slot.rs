@@ -14,6 +14,9 @@ use super::board::{Board, Start};
 use crate::delivery::{Delivery, Lease};
 use crate::link::Link;
 use crate::queue::set_aside;
+use crate::retry::RetryPolicy;
+
+const PANICKED: &str = "the handler panicked";
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +52,22 @@ impl<H> Crew<H> {
         E: fmt::Display,
     {
         while let Some(Start { lease, body }) = self.board.next(slot).await {
-            let last = match self.link.serializer().decode(&body) {
-                Ok(payload) => self.run(payload, &lease).await,
-                Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
-            };
+            let panicked = || self.failed(&lease, PANICKED.to_owned(), &RetryPolicy::default());
+            let last = caught(self.deliver(&body, &lease)).await.unwrap_or_else(panicked);
             self.board.end(slot, &lease, last);
+        }
+    }
+
+    async fn deliver<T, Fut, E>(&self, body: &[u8], lease: &Arc<Lease>) -> Last
+    where
+        T: DeserializeOwned,
+        H: Fn(Delivery<T>) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: fmt::Display,
+    {
+        match self.link.serializer().decode(body) {
+            Ok(payload) => self.run(payload, lease).await,
+            Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
         }
     }
 
@@ -67,21 +81,31 @@ impl<H> Crew<H> {
         let delivery = Delivery::new(payload, Arc::clone(lease));
         // Called inside, since the call itself may panic.
         let handling = async { (self.handler)(delivery).await };
+        let handled = async {
+            match caught(handling).await {
+                Some(outcome) => outcome.map_err(|error| error.to_string()),
+                None => Err(PANICKED.to_owned()),
+            }
+        };
         let outcome = tokio::select! {
             biased;
-            outcome = bounded(caught(handling), self.job_timeout) => outcome,
+            outcome = bounded(handled, self.job_timeout) => outcome,
             () = lease.lost() => return Last::Said(End::Lost),
         };
-        let end = if outcome.is_ok() { End::Done } else { End::Failed };
-        if lease.is_settled() {
-            return Last::Said(end);
+        match outcome {
+            Err(reason) => self.failed(lease, reason, &self.link.settings.retry),
+            Ok(()) if lease.is_settled() => Last::Said(End::Done),
+            Ok(()) => Last::Word(None, Some(End::Done)),
         }
-        let operation = outcome.err().map(|reason| {
-            tracing::warn!(job = %lease.id(), attempt = lease.attempt(), reason, "job failed");
-            let after = self.link.settings.retry.delay(lease.attempt());
-            Operation::Retry { after, reason }
-        });
-        Last::Word(operation, Some(end))
+    }
+
+    fn failed(&self, lease: &Lease, reason: String, retry: &RetryPolicy) -> Last {
+        if lease.is_settled() {
+            return Last::Said(End::Failed);
+        }
+        tracing::warn!(job = %lease.id(), attempt = lease.attempt(), reason, "job failed");
+        let after = retry.delay(lease.attempt());
+        Last::Word(Some(Operation::Retry { after, reason }), Some(End::Failed))
     }
 }
 
@@ -94,19 +118,16 @@ where
     timed.unwrap_or_else(|_| Err(format!("took longer than {timeout:?}")))
 }
 
-/// A panic is a failure of the job, not of the worker.
-async fn caught<Fut, E>(handler: Fut) -> Result<(), String>
-where
-    Fut: Future<Output = Result<(), E>>,
-    E: fmt::Display,
-{
-    let mut handler = pin!(handler);
+/// What a future ends with, or `None` if it panicked: a failure of the job, not of the worker.
+/// That goes for all of a program's code: the handler, and what reads payloads, prints errors and
+/// chooses delays.
+async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
     std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome.map_err(|error| error.to_string())),
-            Err(_) => Poll::Ready(Err("the handler panicked".to_owned())),
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
         }
     })
     .await

@@ -143,7 +143,10 @@ impl State {
             next_due: None,
             worked: true,
             futile: 0,
-            away: RetryPolicy::exponential(Duration::from_millis(100), Duration::from_secs(5)),
+            away: RetryPolicy::exponential(
+                Duration::from_millis(100),
+                Duration::from_millis(2_500),
+            ),
             is_away: false,
             all_looked_at: Instant::now(),
             next_look: 0,
@@ -165,7 +168,7 @@ impl State {
     pub(super) fn room(&self) -> usize {
         let in_hand = self.running + self.ready.len();
         let free = self.in_hand.saturating_sub(in_hand + self.claiming + self.asked);
-        let unsettled = in_hand + self.expected + self.asked + self.settling;
+        let unsettled = in_hand + self.claiming + self.asked + self.settling;
         free.min(self.in_hand.saturating_add(self.concurrency).saturating_sub(unsettled))
     }
 

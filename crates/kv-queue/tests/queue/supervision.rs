@@ -1,8 +1,10 @@
 //! What a worker does beside running handlers: it renews, goes on past what hangs, and stops.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
+use kv_core::ErrorKind;
 use kv_core::queue::Operation;
 use kv_queue::{CancellationToken, Queue, Worker, WorkerSummary};
 use tokio::sync::Semaphore;
@@ -170,6 +172,94 @@ async fn the_partitions_take_turns() {
     watched.release();
     sleep(SECOND * 5).await;
     assert_eq!(ran.available_permits(), 100);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+/// A program's types that panic where one might not look for it.
+mod panicking {
+    use std::fmt;
+
+    #[derive(Debug)]
+    pub(super) struct Payload(pub(super) u32);
+
+    impl serde::Serialize for Payload {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0)
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for Payload {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let number = u32::deserialize(deserializer)?;
+            assert!(number != 1, "a payload that panics");
+            Ok(Self(number))
+        }
+    }
+
+    pub(super) struct Error;
+
+    impl fmt::Display for Error {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("an error that panics")
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_anywhere_in_the_programs_code_is_a_failure_and_frees_the_slot() {
+    let watched = Watched::new();
+    let builder = Queue::<panicking::Payload>::builder("panicking");
+    let store = kv_core::Store::new(watched.clone());
+    let retry = kv_queue::RetryPolicy::custom(|_| panic!("a policy that panics"));
+    let queue = builder.max_failures(1).retry(retry).open(&store).await.unwrap();
+    queue.enqueue_many((0..4).map(panicking::Payload)).await.unwrap();
+    let run =
+        Worker::new(queue.clone()).concurrency(1).until_drained().run(|delivery| async move {
+            match delivery.payload().0 {
+                2 => Err(panicking::Error),
+                _ => Ok(()),
+            }
+        });
+    let summary = run.await.unwrap();
+    assert_eq!((summary.done, summary.failed), (2, 2));
+    assert_eq!(queue.dead_letters(10).await.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_goes_on_after_an_error_that_passes_whatever_it_may_have_done() {
+    for kind in [ErrorKind::Backpressure, ErrorKind::ReadOnly, ErrorKind::Conflict] {
+        let watched = Watched::new();
+        let queue = watched.queue(1).await;
+        watched.fail_unsure(kind);
+        let stop = CancellationToken::new();
+        let worker = Worker::new(queue.clone()).stop_on(stop.clone());
+        let running = tokio::spawn(worker.run(|_| async { Ok::<(), String>(()) }));
+        sleep(SECOND * 20).await;
+        watched.fail(None);
+        queue.enqueue(1).await.unwrap();
+        sleep(SECOND * 5).await;
+        stop.cancel();
+        assert_eq!(running.await.unwrap().unwrap().done, 1, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_hangs_with_settles_and_a_claim_leaves_slots_to_the_others() {
+    let watched = Watched::new();
+    let queue = two_partitions(&watched, 50).await;
+    watched.hold(0);
+    let (stop, done) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
+    let (worker, counted) = (Worker::new(queue).concurrency(1), Arc::clone(&done));
+    let run = tokio::spawn(worker.stop_on(stop.clone()).run(move |_| {
+        let counted = Arc::clone(&counted);
+        async move {
+            counted.fetch_add(1, SeqCst);
+            Ok::<(), String>(())
+        }
+    }));
+    sleep(SECOND * 10).await;
+    assert_eq!(done.load(SeqCst), 50, "those of the partition that answers");
     stop.cancel();
     run.await.unwrap().unwrap();
 }

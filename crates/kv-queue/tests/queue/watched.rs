@@ -11,8 +11,8 @@ use kv_core::queue::{
     QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{
-    Capabilities, Clock, Condition, Entry, Error, ErrorKind, KeyValueStore, Outcome, Remaining,
-    Result, ScanPage, ScanRequest, Store, Write,
+    Capabilities, Clock, Condition, Effect, Entry, Error, ErrorKind, KeyValueStore, Outcome,
+    Remaining, Result, ScanPage, ScanRequest, Store, Write,
 };
 use kv_memory::MemoryStore;
 use kv_queue::{Queue, QueueBuilder};
@@ -40,7 +40,7 @@ struct Watcher {
     /// The partitions whose calls hang.
     held: watch::Sender<HashSet<u32>>,
     /// With what every call fails.
-    failure: Mutex<Option<ErrorKind>>,
+    failure: Mutex<Option<(ErrorKind, Effect)>>,
 }
 
 /// Tokio's time, which a test can pause.
@@ -83,7 +83,12 @@ impl Watched {
     }
 
     pub(crate) fn fail(&self, kind: Option<ErrorKind>) {
-        *self.0.failure.lock().unwrap() = kind;
+        *self.0.failure.lock().unwrap() = kind.map(|kind| (kind, Effect::NotApplied));
+    }
+
+    /// Fails every call, and says that it may have been executed.
+    pub(crate) fn fail_unsure(&self, kind: ErrorKind) {
+        *self.0.failure.lock().unwrap() = Some((kind, Effect::MaybeApplied));
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -118,8 +123,11 @@ impl Watched {
             held.wait_for(|held| !held.contains(&number)).await.unwrap();
         }
         match *self.0.failure.lock().unwrap() {
-            Some(kind) => Err(Error::new(kind, "as the test asked for")),
             None => Ok(()),
+            Some((kind, effect)) => {
+                let error = Error::new(kind, "as the test asked for");
+                Err(if effect == Effect::MaybeApplied { error.maybe_applied() } else { error })
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use super::send::send;
 use crate::config::{RedisConfig, Secret};
 
 /// How long the library may sleep between two attempts to connect, at least and at most.
-const RECONNECT_MILLIS: (u32, u32) = (100, 5_000);
+const RECONNECT_MILLIS: (u32, u32) = (100, 1_500);
 const RECONNECT_JITTER_MILLIS: u32 = 100;
 /// After this long without traffic the peer is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);

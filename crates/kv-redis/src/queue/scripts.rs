@@ -89,7 +89,7 @@ static MARK: Script = script!(
 static GLANCE: Script = script!(
     "glance",
     Read,
-    "8fa2a46f27f08e498859070c5220a6ce3d7362c8",
+    "4bf1cb1be9e55877bca57b49c890a0a18e5289ae",
     " flags=no-writes,allow-oom",
     "glance.lua"
 );

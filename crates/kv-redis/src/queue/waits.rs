@@ -65,8 +65,9 @@ struct State {
 struct Waiting {
     waiters: HashMap<u64, Waiter>,
     last: u64,
-    /// The queues on which the command blocks that is under way, if one is.
-    blocking: Option<HashSet<Arc<str>>>,
+    /// The partitions on which the command blocks that is under way, if one is.
+    blocking: Option<HashSet<(Arc<str>, u32)>>,
+    is_closed: bool,
 }
 
 struct Waiter {
@@ -74,6 +75,12 @@ struct Waiter {
     keys: Arc<[Keys]>,
     partitions: Vec<u32>,
     notice: oneshot::Sender<Result<Vec<u32>>>,
+}
+
+impl Waiter {
+    fn places(&self) -> impl Iterator<Item = (Arc<str>, u32)> {
+        self.partitions.iter().map(|number| (Arc::clone(&self.queue), *number))
+    }
 }
 
 /// Somebody waits until this is dropped.
@@ -100,17 +107,22 @@ impl State {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn register(&self, waiter: Waiter) -> (Registered<'_>, Call) {
+    fn register(&self, waiter: Waiter) -> Result<(Registered<'_>, Call)> {
         let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Err(Error::closed());
+        }
         let call = match &waiting.blocking {
             None => Call::Begin,
-            Some(queues) if queues.contains(&waiter.queue) => Call::Nothing,
+            Some(blocking) if waiter.places().all(|place| blocking.contains(&place)) => {
+                Call::Nothing
+            }
             Some(_) => Call::Interrupt,
         };
         waiting.last += 1;
         let id = waiting.last;
         waiting.waiters.insert(id, waiter);
-        (Registered { state: self, id }, call)
+        Ok((Registered { state: self, id }, call))
     }
 
     /// Tells all who wait for a partition; whether there was anybody.
@@ -170,7 +182,7 @@ impl Waits {
         let (notice, noticed) = oneshot::channel();
         let numbers = partitions.iter().map(|partition| partition.number).collect();
         let waiter = Waiter { queue: Arc::clone(&first.queue), keys, partitions: numbers, notice };
-        let (_registered, call) = self.state.register(waiter);
+        let (_registered, call) = self.state.register(waiter)?;
         match call {
             Call::Nothing => {}
             Call::Begin => self.listen(),
@@ -194,6 +206,7 @@ impl Waits {
                 interruption: self.interruption.clone(),
                 state: Arc::clone(&self.state),
                 turn: 0,
+                glanced: 0,
             };
             *listener = Some(tokio::spawn(task.run()));
         }
@@ -206,6 +219,7 @@ impl Waits {
 
     /// Ends the listener and tells everybody who waits.
     pub(super) fn close(&self) {
+        self.state.lock().is_closed = true;
         self.end();
         self.state.fail(&Error::closed());
     }
@@ -240,6 +254,8 @@ struct Listener {
     state: Arc<State>,
     /// Counts the commands, so that each begins with another list.
     turn: usize,
+    /// How far the last glance came.
+    glanced: usize,
 }
 
 impl Listener {
@@ -260,33 +276,31 @@ impl Listener {
         }
     }
 
-    /// What to block on: all partitions of all queues on which somebody waits, another one first
-    /// each time, so that none is favoured.
+    /// What to block on: all partitions for which somebody waits, another one first each time, so
+    /// that none is favoured.
     fn begin(&mut self) -> Vec<List> {
         let mut waiting = self.state.lock();
-        let mut queues = HashSet::new();
+        let mut blocking = HashSet::new();
         let mut lists = Vec::new();
         for waiter in waiting.waiters.values() {
-            if !queues.insert(Arc::clone(&waiter.queue)) {
-                continue;
+            for (queue, number) in waiter.places() {
+                let keys = usize::try_from(number).ok().and_then(|at| waiter.keys.get(at));
+                let Some(keys) = keys.cloned() else { continue };
+                if blocking.insert((Arc::clone(&queue), number)) {
+                    lists.push(List { queue, number, keys });
+                }
             }
-            let numbered = (0..).zip(waiter.keys.iter());
-            lists.extend(numbered.map(|(number, keys)| List {
-                queue: Arc::clone(&waiter.queue),
-                number,
-                keys: Arc::clone(keys),
-            }));
         }
-        waiting.blocking = (!queues.is_empty()).then_some(queues);
+        waiting.blocking = (!blocking.is_empty()).then_some(blocking);
         drop(waiting);
-        lists.sort_unstable_by(|one, two| (&one.queue, one.number).cmp(&(&two.queue, two.number)));
+        lists.sort_unstable_by(|one, two| one.place().cmp(&two.place()));
         self.turn = self.turn.wrapping_add(1);
-        let first = self.turn.wrapping_mul(AT_A_GLANCE + 1) % lists.len().max(1);
+        let first = self.turn % lists.len().max(1);
         lists.rotate_left(first);
         lists
     }
 
-    async fn listen(&self, blocking: &mut Option<Driver>, lists: &[List]) -> Result<()> {
+    async fn listen(&mut self, blocking: &mut Option<Driver>, lists: &[List]) -> Result<()> {
         let connection = match blocking {
             Some(connection) => connection,
             None => blocking.insert(Driver::connect(self.config.clone()).await?),
@@ -304,8 +318,13 @@ impl Listener {
         mark(&self.driver, self.scripts, popped, Duration::ZERO).await
     }
 
-    async fn glance(&self, lists: &[List]) -> Result<()> {
-        let lists = lists.get(..AT_A_GLANCE).unwrap_or(lists);
+    /// Looks into so many partitions, and into the next ones the next time.
+    async fn glance(&mut self, lists: &[List]) -> Result<()> {
+        let mut in_order: Vec<&List> = lists.iter().collect();
+        in_order.sort_unstable_by(|one, two| one.place().cmp(&two.place()));
+        let first = if self.glanced < lists.len() { self.glanced } else { 0 };
+        let lists: Vec<&List> = in_order.into_iter().skip(first).take(AT_A_GLANCE).collect();
+        self.glanced = first + lists.len();
         let keys = lists.iter().flat_map(|list| keys::GLANCE.map(|part| list.keys[part].clone()));
         let request =
             Request::Script { script: self.scripts.glance, keys: keys.collect(), args: Vec::new() };
@@ -327,6 +346,19 @@ struct List {
     queue: Arc<str>,
     number: u32,
     keys: Keys,
+}
+
+impl List {
+    fn place(&self) -> (&str, u32) {
+        (&self.queue, self.number)
+    }
+}
+
+/// The task ended, by itself or with its runtime: the next who waits starts another one.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.state.lock().blocking = None;
+    }
 }
 
 /// The list from which BLPOP took an element; none if its time was over.

@@ -207,3 +207,32 @@ async fn a_wait_finds_what_nobody_told_of() {
     }
     assert_eq!(found, [7, 299].into());
 }
+
+#[test]
+fn a_wait_works_again_after_the_runtime_of_an_earlier_one_has_ended() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (lasting, passing) = (runtime(), runtime());
+    let server = RedisServer::start().unwrap();
+    let process = Arc::new(lasting.block_on(Process::open(&server, "q", 2)));
+    let waiting = Arc::clone(&process);
+    passing.spawn(async move { waiting.wait(LONG).await });
+    until_blocked(&server, 1);
+    drop(passing);
+    lasting.block_on(async {
+        let waiting = Arc::clone(&process);
+        let wait = tokio::spawn(async move { waiting.wait(LONG).await });
+        until_blocked(&server, 1);
+        process.submit(1, 1, Duration::ZERO).await;
+        assert_eq!(timeout(LONG / 3, wait).await.unwrap().unwrap().unwrap(), [1]);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wake_up_for_another_partition_than_those_waited_for_stays() {
+    let server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 2).await;
+    process.submit(1, 1, Duration::ZERO).await;
+    let first = &process.partitions[..1];
+    assert!(process.engine.wait(first, SHORT).await.unwrap().is_empty());
+    assert_eq!(process.wait(LONG).await.unwrap(), [1]);
+}

@@ -60,7 +60,7 @@ impl State {
 
     /// Hears what is left in each partition of the work of all.
     pub(in crate::worker) fn hear_of(&mut self, counts: &[Counts]) {
-        for (number, counts) in (0..).zip(counts) {
+        for (number, counts) in (0..).zip(counts).filter(|(_, counts)| !counts.paused) {
             let is_due = get(&mut self.partitions, number).is_some_and(|one| one.due.is_some());
             if counts.ready > 0 || !is_due && counts.outstanding() > 0 {
                 self.heat(number, false);
