@@ -44,19 +44,26 @@ const RULES: &[Rule] = &[
     rule("kv-queue-machine", &["kv-core"], &["tokio", "fred", "config", "redb"]),
     rule("kv-memory", &["kv-core", "kv-queue-machine"], &["fred", "config", "redb"]),
     rule("kv-redis", &["kv-core"], &["config", "redb"]),
-    rule("kv-config", &["kv-core", "kv-memory", "kv-redis"], &[]),
+    Rule {
+        name: "kv-pickle",
+        own: &["kv-core"],
+        foreign: Some(&["serde"]),
+        never: &["tokio", "fred", "config", "redb"],
+    },
+    rule("kv-config", &["kv-core", "kv-memory", "kv-pickle", "kv-redis"], &[]),
     rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "redb"]),
     rule("kv-testkit", &["kv-core"], &["fred", "config", "redb"]),
     rule("kv-testbed", &[], &["fred", "config", "redb"]),
+    rule("kv-bench", &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-testbed"], &["redb"]),
     rule("xtask", &["kv-testbed"], &["fred", "config", "redb"]),
 ];
 
 /// Who alone may name a crate directly.
 const ONLY: &[(&str, &[&str])] = &[
-    ("fred", &["kv-redis"]),
+    ("fred", &["kv-redis", "kv-bench"]),
     ("config", &["kv-config"]),
-    ("kv-memory", &["kv-config"]),
-    ("kv-redis", &["kv-config"]),
+    ("kv-memory", &["kv-config", "kv-bench"]),
+    ("kv-redis", &["kv-config", "kv-bench"]),
 ];
 
 pub(crate) fn run() -> Outcome {
@@ -154,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_driver_named_outside_its_backend_is_found() {
-        let expected = "kv-config: names fred, which only [\"kv-redis\"] may";
+        let expected = "kv-config: names fred, which only [\"kv-redis\", \"kv-bench\"] may";
         assert_found(&[("kv-config", "fred")], expected);
     }
 

@@ -89,7 +89,7 @@ impl Builder {
     setters! {
         /// The backend: `memory`, `redis` or a registered name.
         store_type("TYPE", impl Into<String>) => Setting::Text;
-        /// `json` or `msgpack`.
+        /// `json`, `msgpack` or, with the feature of that name, `pickle`.
         serializer("SERIALIZER", impl Into<String>) => Setting::Text;
         /// The lifetime of what is written without one.
         default_ttl("DEFAULT_TTL", Duration) => Setting::Duration;

@@ -9,7 +9,8 @@
 //! The variables are listed in `docs/CONFIGURATION.md`, which [`reference_markdown`] prints.
 //!
 //! # Features
-//! `memory` and `redis`, both on by default, each bring the backend of that name.
+//! `memory` and `redis`, both on by default, each bring the backend of that name. `pickle`, off by
+//! default, brings that format, for stores that are shared with the Python original.
 //!
 //! ```
 //! use kv_config::Config;
@@ -30,6 +31,7 @@ mod builder;
 mod check;
 mod config;
 mod factory;
+mod formats;
 mod loader;
 mod problem;
 mod reference;

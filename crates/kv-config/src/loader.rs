@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use kv_core::{Error, ErrorKind, Result, Serializer};
+use kv_core::{Error, ErrorKind, Result};
 
 use crate::backends;
 use crate::builder::Builder;
 use crate::config::Config;
 use crate::factory::{Connect, Factory};
+use crate::formats;
 use crate::problem::{Problems, either, quote};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
@@ -108,9 +109,11 @@ impl Loader {
         let general = values.settings("", &mut problems);
         let settings = values.settings(&backend, &mut problems);
         let connect = self.connect(&backend, &settings, &values, &mut problems);
+        let serializer = formats::prepare(&general, &values, &mut problems);
         problems.into_result()?;
         let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
-        let (serializer, default_ttl) = (serializer(&general)?, general.get("DEFAULT_TTL")?);
+        let serializer = serializer.ok_or_else(|| Error::new(ErrorKind::Config, "no format"))?;
+        let default_ttl = general.get("DEFAULT_TTL")?;
         Ok(Config { backend, settings, serializer, default_ttl, connect })
     }
 
@@ -177,12 +180,4 @@ fn selected(values: &Values) -> String {
         return "redis".into();
     }
     values.settings("", &mut Problems::default()).get("TYPE").unwrap_or_default()
-}
-
-fn serializer(general: &Settings) -> Result<Serializer> {
-    match general.get::<String>("SERIALIZER")?.as_str() {
-        "json" => Ok(Serializer::Json),
-        "msgpack" => Ok(Serializer::MessagePack),
-        _ => Err(Error::unsupported("a serializer that the table of variables names")),
-    }
 }

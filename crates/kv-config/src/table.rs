@@ -29,10 +29,9 @@ const GENERAL: &[Variable] = &[
         .default("memory")
         .checked(check::anything, "`memory`, `redis` or a registered name")
         .help("The backend. Unset, it is `redis` where `OC_KV_STORE_URL` is set."),
-    Variable::choice("SERIALIZER", &["json", "msgpack"])
-        .default("json")
-        .later(&["pickle"])
-        .help("The format of stored values."),
+    Variable::choice("SERIALIZER", &["json", "msgpack", "pickle"]).default("json").help(
+        "The format of stored values. `pickle` needs the feature of that name, off by default.",
+    ),
     Variable::whole_seconds("DEFAULT_TTL", MILLISECOND, MAX_LIFETIME).help(
         "How long an entry lives that is written without a lifetime; unset, it never expires.",
     ),

@@ -18,6 +18,26 @@ fn memory_compiled_out_names_the_feature() {
     assert!(text.contains("feature `memory`"), "{text}");
 }
 
+#[cfg(not(feature = "pickle"))]
+#[test]
+fn pickle_compiled_out_names_the_feature_beside_all_else_that_is_wrong() {
+    let variables = [("OC_KV_STORE_SERIALIZER", "pickle"), ("OC_KV_STORE_DEFAULT_TTL", "0")];
+    let text = kv_config::Config::from_vars(variables).unwrap_err().to_string();
+    assert!(text.contains("OC_KV_STORE_SERIALIZER: `pickle` is compiled out"), "{text}");
+    assert!(text.contains("feature `pickle`") && text.contains("expected json or"), "{text}");
+    assert!(text.contains("OC_KV_STORE_DEFAULT_TTL: `0`"), "{text}");
+}
+
+#[cfg(all(feature = "pickle", feature = "memory"))]
+#[test]
+fn pickle_compiled_in_is_the_format_of_the_store() {
+    let config = kv_config::Config::from_vars([("OC_KV_STORE_SERIALIZER", "pickle")]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = runtime.block_on(config.open()).unwrap();
+    assert_eq!(store.serializer().name(), "pickle");
+    assert_eq!(store.serializer().encode(&1).unwrap().as_ref(), b"80044b012e");
+}
+
 #[test]
 fn variables_are_checked_whatever_is_compiled_in() {
     let variables = [("OC_KV_STORE_REDIS_PORT", "x"), ("OC_KV_STORE_MEMORY_MAX_ENTRIES", "x")];

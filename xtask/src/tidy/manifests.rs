@@ -8,10 +8,12 @@ use crate::tree::Tree;
 const PACKAGE_FIELDS: [&str; 4] = ["version", "edition", "rust-version", "license"];
 const DEPENDENCIES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
+/// A manifest with a `[workspace]` of its own is none of this workspace's.
 pub(super) fn crates_inherit_from_the_workspace(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in tree.ending("/Cargo.toml") {
         let missing = match text.parse::<Table>() {
+            Ok(manifest) if manifest.contains_key("workspace") => Vec::new(),
             Ok(manifest) => not_inherited(&manifest),
             Err(why) => vec![why.to_string()],
         };
@@ -89,6 +91,11 @@ mod tests {
     fn lints_that_are_not_inherited_are_found() {
         let planted = GOOD.replace("[lints]\n        workspace = true", "[lints]");
         assert_eq!(found(&planted), ["crates/a/Cargo.toml: [lints] workspace = true is missing"]);
+    }
+
+    #[test]
+    fn a_package_that_is_a_workspace_of_its_own_inherits_nothing() {
+        assert_eq!(found("[package]\nversion = \"1.0.0\"\n[workspace]\n"), [""; 0]);
     }
 
     #[test]

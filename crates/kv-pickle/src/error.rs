@@ -1,0 +1,50 @@
+//! Why a pickle was refused.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What was wrong, without any of the value.
+#[derive(Debug)]
+pub(crate) struct Error(Cow<'static, str>);
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Adds where in the pickle it was.
+    pub(crate) fn at(self, position: usize) -> Self {
+        format!("{}, at byte {position} of the pickle", self.0).into()
+    }
+}
+
+impl From<&'static str> for Error {
+    fn from(text: &'static str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+// What a type says of its refusal may quote the value, which is nobody's to see.
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        "the pickle is of another shape".into()
+    }
+}
+
+impl serde::ser::Error for Error {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        "a part of the value cannot be pickled".into()
+    }
+}
