@@ -3,6 +3,7 @@
 //! `cargo xtask help` lists the verbs. A check prints what it found, one line a finding, and
 //! exits with 1; a wrong command line exits with 2.
 
+mod bench;
 mod ci;
 mod deny;
 mod deps;
@@ -16,6 +17,7 @@ mod metadata;
 mod msrv;
 mod package;
 mod shell;
+mod soak;
 mod test;
 mod tidy;
 mod tree;
@@ -31,15 +33,32 @@ struct Verb {
     about: &'static str,
     /// Whether `cargo xtask ci` runs it too.
     in_ci: bool,
-    run: fn() -> Outcome,
+    run: Run,
+}
+
+/// How a verb is run.
+#[derive(Clone, Copy)]
+enum Run {
+    Alone(fn() -> Outcome),
+    /// With what follows its name on the command line.
+    With(fn(&[String]) -> Outcome),
+}
+
+impl Verb {
+    fn run(&self, arguments: &[String]) -> Outcome {
+        match self.run {
+            Run::Alone(run) => run(),
+            Run::With(run) => run(arguments),
+        }
+    }
 }
 
 const fn check(name: &'static str, about: &'static str, run: fn() -> Outcome) -> Verb {
-    Verb { name, about, in_ci: true, run }
+    Verb { name, about, in_ci: true, run: Run::Alone(run) }
 }
 
 const fn tool(name: &'static str, about: &'static str, run: fn() -> Outcome) -> Verb {
-    Verb { name, about, in_ci: false, run }
+    Verb { name, about, in_ci: false, run: Run::Alone(run) }
 }
 
 /// Every verb. The checks stand in the order in which `ci` runs them: cheap ones first.
@@ -48,6 +67,18 @@ const VERBS: &[Verb] = &[
     tool("test", "provision a redis-server, then run every test and doctest", test::run),
     tool("ci", "run every check below, then print a table of them", ci::run),
     tool("generate", "write the generated documents", generated::generate),
+    Verb {
+        name: "bench",
+        about: "store, queue or report: measure, or write the page of what was measured",
+        in_ci: false,
+        run: Run::With(bench::run),
+    },
+    Verb {
+        name: "soak",
+        about: "crawl or outage: kill, stop and take away for minutes, and check what is left",
+        in_ci: false,
+        run: Run::With(soak::run),
+    },
     check("fmt", "the code is formatted", fmt::run),
     check("tidy", "the repository's own rules hold", tidy::run),
     check("msrv", "the root manifest alone names the minimum Rust version", msrv::run),
@@ -63,7 +94,7 @@ const VERBS: &[Verb] = &[
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match choose(&arguments) {
-        Ok(verb) => match (verb.run)() {
+        Ok((verb, arguments)) => match verb.run(arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
                 eprintln!("xtask {}: {why}", verb.name);
@@ -77,15 +108,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// The verb that the command line names; without one, `help`.
-fn choose(arguments: &[String]) -> Result<&'static Verb, String> {
-    let name = match arguments {
-        [] => "help",
-        [flag] if flag == "--help" || flag == "-h" => "help",
-        [name] => name,
-        [name, extra, ..] => return Err(format!("{name} takes no argument, found `{extra}`")),
+/// The verb that the command line names, and its arguments; without one, `help`.
+fn choose(arguments: &[String]) -> Result<(&'static Verb, &[String]), String> {
+    let (name, rest) = match arguments {
+        [] => ("help", arguments),
+        [flag] if flag == "--help" || flag == "-h" => ("help", &arguments[1..]),
+        [name, rest @ ..] => (name.as_str(), rest),
     };
-    VERBS.iter().find(|verb| verb.name == name).ok_or_else(|| help::unknown(name))
+    let verb = VERBS.iter().find(|verb| verb.name == name).ok_or_else(|| help::unknown(name))?;
+    match (verb.run, rest.first()) {
+        (Run::Alone(_), Some(extra)) => Err(format!("{name} takes no argument, found `{extra}`")),
+        _ => Ok((verb, rest)),
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +128,7 @@ mod tests {
 
     fn chosen(arguments: &[&str]) -> Result<&'static str, String> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        choose(&arguments).map(|verb| verb.name)
+        choose(&arguments).map(|(verb, _)| verb.name)
     }
 
     #[test]
@@ -114,5 +148,12 @@ mod tests {
     fn an_extra_argument_is_an_error_that_names_it() {
         let error = chosen(&["tidy", "now"]).unwrap_err();
         assert!(error.contains("`now`"), "{error}");
+    }
+
+    #[test]
+    fn a_verb_that_takes_arguments_gets_all_of_them() {
+        let arguments = ["bench", "queue", "--quick"].map(str::to_owned);
+        let (verb, rest) = choose(&arguments).unwrap();
+        assert_eq!((verb.name, rest), ("bench", &arguments[1..]));
     }
 }

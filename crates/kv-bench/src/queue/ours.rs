@@ -1,0 +1,274 @@
+//! The library's queue on its Redis backend, through the public API and through its engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kv_core::queue::{
+    Claim, Exchange, Handle, Lane, MAX_BATCH, Partition, Policy, QueueEngine, QueueSupport,
+};
+use kv_core::{Error, Store};
+use kv_queue::{Job, Queue, Worker};
+use kv_redis::{RedisConfig, RedisStore};
+
+use crate::Result;
+use crate::payload::{BATCH, Tally, batches, payload};
+use crate::server::Bed;
+use crate::tasks::{at_once, deal};
+use crate::work::Work;
+
+const NAME: &str = "bench";
+
+/// The queue's own, unless it is told another.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// One open queue.
+#[derive(Clone)]
+pub(crate) struct Ours {
+    pub(crate) store: Store,
+    pub(crate) queue: Queue<String>,
+}
+
+impl Ours {
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, 1, LEASE).await
+    }
+
+    pub(crate) async fn open_with(url: &str, partitions: u32, lease: Duration) -> Result<Self> {
+        let store = Store::new(RedisStore::connect(RedisConfig::from_url(url)?).await?);
+        let builder = Queue::builder(NAME).partitions(partitions).lease(lease);
+        Ok(Self { queue: builder.open(&store).await?, store })
+    }
+
+    /// Adds the jobs 1 to `jobs`.
+    pub(crate) async fn fill(&self, jobs: u64, bytes: usize) -> Result<()> {
+        self.add(Kind::Plain, 1, jobs, bytes).await
+    }
+
+    /// Adds so many jobs, the first of which has this number.
+    pub(crate) async fn add(&self, kind: Kind, first: u64, jobs: u64, bytes: usize) -> Result<()> {
+        let batches = batches(jobs, BATCH, |id| kind.job(first + id - 1, bytes));
+        at_once(deal(batches, 4), |share| add_all(self.queue.clone(), share)).await
+    }
+
+    /// The engine, which the queue's API stands on.
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        let QueueSupport::Native(engine) = self.store.inner().queue_engine() else {
+            return Err("the Redis backend has no engine of its own".into());
+        };
+        let queue = self.store.reserved_key("queue", NAME)?.into();
+        Ok(Engine { engine, partition: Partition { queue, number: 0 } })
+    }
+}
+
+async fn add_all(queue: Queue<String>, batches: Vec<Vec<Job<String>>>) -> Result<()> {
+    for batch in batches {
+        queue.enqueue_many(batch).await?;
+    }
+    Ok(())
+}
+
+/// One partition, as the queue's API sees it.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    engine: Arc<dyn QueueEngine>,
+    partition: Partition,
+}
+
+impl Engine {
+    /// Acks the jobs in hand and claims up to `limit`, one request after another on one lane,
+    /// until none is left or `most` were claimed.
+    pub(crate) async fn process(&self, limit: usize, most: u64, tally: &Tally) -> Result<()> {
+        let mut lane = Lane { name: format!("{:032x}", fastrand::u128(..)).into(), request: 0 };
+        let (mut acks, mut claimed): (Vec<Handle>, u64) = (Vec::new(), 0);
+        loop {
+            lane.request += 1;
+            let claim = (claimed < most).then_some(Claim { limit, lease: LEASE });
+            let request = Exchange {
+                lane: lane.clone(),
+                acks: std::mem::take(&mut acks),
+                operations: Vec::new(),
+                claim,
+                policy: Policy::default(),
+            };
+            let answer = self.engine.exchange(&self.partition, request).await?;
+            if answer.claimed.is_empty() {
+                return Ok(());
+            }
+            for job in answer.claimed {
+                tally.note_body(&job.body);
+                acks.push(job.handle);
+                claimed += 1;
+            }
+        }
+    }
+}
+
+/// How the library's queue is worked on.
+pub(crate) enum How {
+    /// Each task acks its job and claims the next one in one request of the engine.
+    Engine,
+    /// Each task takes a job and acks it: `dequeue(1)`, `ack()`.
+    Calls,
+    /// `Worker`, which shares requests among its handlers.
+    Worker,
+}
+
+/// Processes what waits, so many at a time.
+pub(crate) struct Process {
+    pub(crate) how: How,
+    pub(crate) tasks: usize,
+    pub(crate) bytes: usize,
+}
+
+/// What was prepared to be processed.
+pub(crate) struct Filled {
+    ours: Ours,
+    tally: Arc<Tally>,
+}
+
+#[async_trait]
+impl Work for Process {
+    type Ready = Filled;
+
+    async fn prepare(&self, bed: &Bed, jobs: u64) -> Result<Filled> {
+        let ours = Ours::open(&bed.url()).await?;
+        ours.fill(jobs, self.bytes).await?;
+        Ok(Filled { ours, tally: Tally::new() })
+    }
+
+    async fn run(&self, ready: &mut Filled) -> Result<Option<Duration>> {
+        let Filled { ours, tally } = ready;
+        match self.how {
+            How::Engine => {
+                let engine = ours.engine()?;
+                at_once(0..self.tasks, |_| {
+                    let (engine, tally) = (engine.clone(), tally.clone());
+                    async move { engine.process(1, u64::MAX, &tally).await }
+                })
+                .await?;
+            }
+            How::Calls => {
+                at_once(0..self.tasks, |_| call(ours.queue.clone(), tally.clone())).await?;
+            }
+            How::Worker => {
+                let tally = tally.clone();
+                let worker = Worker::new(ours.queue.clone()).concurrency(self.tasks);
+                let handler = move |delivery: kv_queue::Delivery<String>| {
+                    tally.note(delivery.payload());
+                    std::future::ready(Ok::<(), Error>(()))
+                };
+                worker.until_drained().run(handler).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn check(&self, _: &Bed, ready: Filled, jobs: u64) -> Result<()> {
+        ready.tally.check(jobs)?;
+        let stats = ready.ours.queue.stats().await?;
+        if stats.outstanding() == 0 && stats.dead == 0 && stats.done == jobs {
+            return Ok(());
+        }
+        Err(format!("not all is done: {stats:?}").into())
+    }
+}
+
+async fn call(queue: Queue<String>, tally: Arc<Tally>) -> Result<()> {
+    loop {
+        let deliveries = queue.dequeue(1).await?;
+        let Some(delivery) = deliveries.first() else { return Ok(()) };
+        tally.note(delivery.payload());
+        delivery.ack().await?;
+    }
+}
+
+/// What jobs are like.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Plain,
+    /// With a unique key each.
+    Unique,
+}
+
+impl Kind {
+    /// How long a unique key is.
+    pub(crate) const KEY_BYTES: usize = 41;
+
+    fn job(self, id: u64, bytes: usize) -> Job<String> {
+        let job = Job::new(payload(id, bytes));
+        match self {
+            Self::Plain => job,
+            Self::Unique => job.unique(format!("https://example.test/catalogue/{id:010}")),
+        }
+    }
+}
+
+/// So many tasks, each of which adds its share.
+pub(crate) struct Add {
+    pub(crate) kind: Kind,
+    /// How many jobs a call adds: one by `enqueue`, more by `enqueue_many`.
+    pub(crate) batch: u64,
+    pub(crate) tasks: usize,
+    pub(crate) bytes: usize,
+}
+
+/// What was prepared to be added.
+pub(crate) struct Batches {
+    ours: Ours,
+    shares: Vec<Vec<Vec<Job<String>>>>,
+}
+
+#[async_trait]
+impl Work for Add {
+    type Ready = Batches;
+
+    fn takes_memory(&self) -> bool {
+        true
+    }
+
+    async fn prepare(&self, bed: &Bed, jobs: u64) -> Result<Batches> {
+        let ours = Ours::open(&bed.url()).await?;
+        let batches = batches(jobs, self.batch, |id| self.kind.job(id, self.bytes));
+        Ok(Batches { ours, shares: deal(batches, self.tasks) })
+    }
+
+    async fn run(&self, ready: &mut Batches) -> Result<Option<Duration>> {
+        let queue = &ready.ours.queue;
+        let shares = std::mem::take(&mut ready.shares);
+        match self.batch {
+            1 => at_once(shares, |share| add_each(queue.clone(), share)).await?,
+            _ => at_once(shares, |share| add_all(queue.clone(), share)).await?,
+        }
+        Ok(None)
+    }
+
+    async fn check(&self, _: &Bed, ready: Batches, jobs: u64) -> Result<()> {
+        let stats = ready.ours.queue.stats().await?;
+        if stats.ready == jobs && stats.entered == jobs {
+            return Ok(());
+        }
+        Err(format!("not all is there: {stats:?}").into())
+    }
+}
+
+async fn add_each(queue: Queue<String>, batches: Vec<Vec<Job<String>>>) -> Result<()> {
+    for job in batches.into_iter().flatten() {
+        queue.enqueue(job).await?;
+    }
+    Ok(())
+}
+
+const _: () = assert!(BATCH <= MAX_BATCH as u64, "a batch is one request");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unique_key_has_the_length_that_is_told() {
+        let job = format!("{:?}", Kind::Unique.job(7, 200));
+        let key = "https://example.test/catalogue/0000000007";
+        assert!(job.contains(key) && key.len() == Kind::KEY_BYTES, "{job}");
+    }
+}

@@ -1,0 +1,220 @@
+//! The Redis backend, beside its driver alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fred::clients::Client;
+use fred::interfaces::KeysInterface;
+use fred::types::Key;
+use kv_core::{KeyValueStore, Write};
+use kv_redis::{RedisConfig, RedisStore};
+
+use crate::contest::Plan;
+use crate::model::{Settings, Target, Tier};
+use crate::server::Bed;
+use crate::tasks::at_once;
+use crate::work::{Turns, Work};
+use crate::{Result, raw};
+
+pub(crate) const SCENARIO: &str = "redis";
+const FLOOR: &str = "the driver alone";
+const OURS: &str = "kv-redis";
+const VALUE_BYTES: usize = 100;
+const KEYS: usize = 10_000;
+
+/// How many keys a call reads that reads many.
+const MANY: usize = 100;
+
+/// A contest for each verb and number of tasks.
+pub(crate) fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
+    let sizes = [(1, 4_000), (64, 80_000), (512, 100_000)];
+    let mut plans = Vec::new();
+    for (verb, least) in [(Verb::Get, 0.95), (Verb::Set, 0.95)] {
+        plans.extend(
+            sizes.map(|(tasks, calls)| plan(bed, verb, tasks, settings.size(calls), least)),
+        );
+    }
+    let sizes = [(1, 200_000), (8, 400_000)];
+    plans.extend(
+        sizes.map(|(tasks, keys)| plan(bed, Verb::GetMany, tasks, settings.size(keys), 0.9)),
+    );
+    plans
+}
+
+fn plan(bed: &Arc<Bed>, verb: Verb, tasks: usize, times: u64, least: f64) -> Plan {
+    let turns = |through| Turns::new(bed, Calls { verb, through, tasks }, times);
+    let (what, raw, ours, figure) = match verb {
+        Verb::Get => ("GET", "`get`", "`get().await`", "gets/s"),
+        Verb::Set => ("SET", "`set`", "`set().await`", "sets/s"),
+        Verb::GetMany => ("MGET of 100", "`mget`", "`get_many().await`", "keys/s"),
+    };
+    let name = format!("{what}, {tasks} at a time");
+    let about = format!("One connection, {KEYS} keys, {VALUE_BYTES} B a value. Tasks: {tasks}.");
+    Plan::new(SCENARIO, &name, &about, figure)
+        .enter(FLOOR, Tier::Plain, &format!("fred, {raw}"), turns(Through::Driver))
+        .enter(
+            OURS,
+            Tier::Plain,
+            &format!("`Box<dyn KeyValueStore>`, {ours}"),
+            turns(Through::Store),
+        )
+        .floor(FLOOR)
+        .target(Target::at_least(least, OURS, FLOOR, figure))
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Get,
+    Set,
+    GetMany,
+}
+
+#[derive(Clone, Copy)]
+enum Through {
+    Driver,
+    Store,
+}
+
+/// So many tasks, each of which makes its share of the calls, one after another.
+struct Calls {
+    verb: Verb,
+    through: Through,
+    tasks: usize,
+}
+
+/// What the tasks share.
+struct Shared {
+    client: Client,
+    store: Box<dyn KeyValueStore>,
+    keys: Vec<String>,
+    /// The same as the driver takes them at no cost.
+    driver_keys: Vec<Key>,
+    value: Bytes,
+    /// Values that were read or written.
+    seen: AtomicU64,
+}
+
+#[async_trait]
+impl Work for Calls {
+    type Ready = (Arc<Shared>, u64);
+
+    fn figure(&self) -> &'static str {
+        match self.verb {
+            Verb::Get => "gets/s",
+            Verb::Set => "sets/s",
+            Verb::GetMany => "keys/s",
+        }
+    }
+
+    async fn prepare(&self, bed: &Bed, times: u64) -> Result<(Arc<Shared>, u64)> {
+        let keys: Vec<String> = (0..KEYS).map(|key| format!("processed:{key:08}")).collect();
+        let driver_keys: Vec<Key> = keys.iter().map(|key| Key::from(key.as_str())).collect();
+        let (client, value) =
+            (raw::connect(bed.port()).await?, Bytes::from(vec![b'x'; VALUE_BYTES]));
+        let pairs: Vec<(Key, Bytes)> =
+            driver_keys.iter().map(|key| (key.clone(), value.clone())).collect();
+        let () = client.mset(pairs).await?;
+        let store = RedisStore::connect(RedisConfig::from_url(&bed.url())?).await?;
+        let (store, seen) = (Box::new(store), AtomicU64::new(0));
+        Ok((Arc::new(Shared { client, store, keys, driver_keys, value, seen }), times))
+    }
+
+    async fn run(&self, ready: &mut (Arc<Shared>, u64)) -> Result<Option<Duration>> {
+        let (shared, times) = ready;
+        let (verb, through, tasks) = (self.verb, self.through, self.tasks);
+        let times = usize::try_from(*times)?;
+        at_once(0..tasks, |task| {
+            let shared = shared.clone();
+            async move {
+                match (verb, through) {
+                    (Verb::GetMany, _) => {
+                        shared.read_many(through, task, tasks, times / MANY).await
+                    }
+                    _ => shared.call(verb, through, task, tasks, times).await,
+                }
+            }
+        })
+        .await?;
+        Ok(None)
+    }
+
+    async fn check(&self, _: &Bed, ready: (Arc<Shared>, u64), times: u64) -> Result<()> {
+        let seen = ready.0.seen.load(Ordering::Relaxed);
+        if seen == times { Ok(()) } else { Err(format!("{seen} values of {times}").into()) }
+    }
+}
+
+impl Shared {
+    async fn call(
+        &self,
+        verb: Verb,
+        through: Through,
+        task: usize,
+        step: usize,
+        times: usize,
+    ) -> Result<()> {
+        let mut seen = 0;
+        for call in 0..share(task, step, times) {
+            let at = (call * step + task) % KEYS;
+            let both = self.keys.get(at).zip(self.driver_keys.get(at));
+            let (key, driver_key) = both.ok_or("no such key")?;
+            let found = match (verb, through) {
+                (Verb::Set, Through::Driver) => {
+                    let (key, value) = (driver_key.clone(), self.value.clone());
+                    let () = self.client.set(key, value, None, None, false).await?;
+                    true
+                }
+                (Verb::Set, Through::Store) => {
+                    self.store.set(key, self.value.clone(), Write::ALWAYS).await?.is_written()
+                }
+                (_, Through::Driver) => {
+                    let value: Option<Bytes> = self.client.get(driver_key.clone()).await?;
+                    value.is_some_and(|value| value.len() == VALUE_BYTES)
+                }
+                (_, Through::Store) => {
+                    let entry = self.store.get(key).await?;
+                    entry.is_some_and(|entry| entry.value.len() == VALUE_BYTES)
+                }
+            };
+            seen += u64::from(found);
+        }
+        self.seen.fetch_add(seen, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn read_many(
+        &self,
+        through: Through,
+        task: usize,
+        step: usize,
+        times: usize,
+    ) -> Result<()> {
+        let mut seen = 0;
+        for call in 0..share(task, step, times) {
+            let from = (call * step + task) * MANY % KEYS;
+            let range = from..from + MANY;
+            seen += match through {
+                Through::Driver => {
+                    let keys = self.driver_keys.get(range).unwrap_or_default().to_vec();
+                    let values: Vec<Option<Bytes>> = self.client.mget(keys).await?;
+                    values.iter().flatten().count() as u64
+                }
+                Through::Store => {
+                    let keys = self.keys.get(range).unwrap_or_default();
+                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    self.store.get_many(&keys).await?.iter().flatten().count() as u64
+                }
+            };
+        }
+        self.seen.fetch_add(seen, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// How many of all calls one of the tasks makes.
+const fn share(task: usize, tasks: usize, times: usize) -> usize {
+    times / tasks + if task < times % tasks { 1 } else { 0 }
+}
