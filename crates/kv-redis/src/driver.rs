@@ -88,8 +88,39 @@ impl Driver {
     }
 
     /// Sends one request.
+    ///
+    /// It does what [`run`](Self::run) does, and has a shorter way to a connection that is ready.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
-        let answer = self.run(vec![request]).await?.pop();
+        self.check_open()?;
+        let link = self.link(1)?;
+        let access = request.access();
+        if !link.is_ready() || access == Access::Read && self.retry_on_timeout {
+            return self.call_on(link, request).await;
+        }
+        let before = link.replies();
+        let again = (access == Access::Read).then(|| request.clone());
+        let sent = async {
+            match (link.send(request, false).await, again) {
+                (Ok(answer), _) => Ok(answer),
+                (Err(fault), Some(again)) if self.may_repeat(&fault) => {
+                    self.call_on(link, again).await
+                }
+                (Err(fault), _) => Err(error::convert(&fault, access, &self.server)),
+            }
+        };
+        let answer = timeout(self.timeout, sent).await.unwrap_or_else(|_| {
+            let late = error::timed_out(&self.server);
+            Err(if access == Access::Write { late.maybe_applied() } else { late })
+        });
+        let is_late = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout);
+        if is_late && link.replies() == before {
+            link.report_stall();
+        }
+        if self.check_open().is_ok() { answer } else { answer.map_err(closed) }
+    }
+
+    async fn call_on(&self, link: &Link, request: Request) -> Result<Answer> {
+        let answer = Box::pin(self.run_on(link, vec![request])).await?.pop();
         answer.unwrap_or(Ok(Answer::Other))
     }
 
@@ -99,7 +130,10 @@ impl Driver {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
-        let link = self.link(requests.len())?;
+        self.run_on(self.link(requests.len())?, requests).await
+    }
+
+    async fn run_on(&self, link: &Link, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         let before = link.replies();
         let mut attempt = Attempt::new(link, requests);
         let answers = match timeout(self.timeout, self.repeat(&mut attempt)).await {

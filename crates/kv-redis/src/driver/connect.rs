@@ -96,6 +96,11 @@ impl Link {
         self.health.replies()
     }
 
+    /// Whether commands can be sent now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.client.state() == ClientState::Connected && !self.health.is_breaking()
+    }
+
     /// Returns when commands can be sent.
     ///
     /// It waits while an attempt to connect is under way, and fails at once when the last one

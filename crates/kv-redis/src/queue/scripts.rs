@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "9aae2e0148f12559bd34a6fe6b18fc5464124d44",
+    "a577349b71885c4ab80b93140633f44d93ab6e34",
     "",
     "head.lua",
     "submit_plain.lua",

@@ -20,6 +20,18 @@ local plain = control[1] == FORMAT and last and tonumber(last) < tonumber(reques
 for i = 4, plain and #ARGV or 0, 2 do
   plain = plain and #ARGV[i] == 1
 end
+if plain and #ARGV == 5 then
+  local sequence = (control[2] or 0) + 1
+  local key = ARGV[4] .. format('%013x', sequence)
+  call('HSET', JOBS, key, ARGV[5])
+  call('ZADD', READY, 0, key)
+  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
+    request .. ' ' .. till .. ' Sa' .. key)
+  if call('LLEN', WAKE) == 0 then
+    call('RPUSH', WAKE, 1)
+  end
+  return 'a' .. key
+end
 if plain then
   local sequence = tonumber(control[2] or 0)
   local ready, stored, replies = {}, {}, {}
