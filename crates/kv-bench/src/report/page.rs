@@ -34,6 +34,9 @@ the peers on Node run where there is one. `--only` with the name of a scenario r
   stops when its last handler is called, the library's when its queue is drained.
 ";
 
+/// The load average below which a machine counts as idle.
+const IDLE_LOAD: f64 = 0.5;
+
 const TEST: &str = "
 ## What a test holds
 
@@ -86,7 +89,15 @@ fn machines(runs: &[(&str, &Run)]) -> String {
     row("Redis", |run| run.machine.redis.clone().unwrap_or_default());
     row("Node", |run| run.machine.node.clone().unwrap_or_else(|| "not used".to_owned()));
     row("rounds", |run| run.settings.rounds.to_string());
+    if runs.iter().any(|(_, run)| is_busy(run)) {
+        text += "\n**The machine had other work when a run began. Its figures say little.**\n";
+    }
     text
+}
+
+/// Whether the machine had something to do before.
+fn is_busy(run: &Run) -> bool {
+    run.machine.load.parse::<f64>().is_ok_and(|load| load > IDLE_LOAD)
 }
 
 fn targets(runs: &[(&str, &Run)]) -> String {
@@ -143,6 +154,16 @@ mod tests {
         let row = "| add | ours: at least 0.8 times the jobs/s of floor | 0.70 | **not met** | \
                    `cargo xtask bench queue --only bulk` |";
         assert!(text.contains(row), "{text}");
+    }
+
+    #[test]
+    fn a_machine_that_was_busy_is_told_of() {
+        let with_load = |load: &str| {
+            let mut run = run();
+            run.machine.load = load.to_owned();
+            page(&run, &run).contains("had other work")
+        };
+        assert_eq!([with_load("0.10"), with_load("2.00")], [false, true]);
     }
 
     #[test]
