@@ -10,6 +10,7 @@ mod request;
 mod send;
 
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -99,7 +100,7 @@ impl Driver {
         }
         let before = link.replies();
         let again = (access == Access::Read).then(|| request.clone());
-        let sent = async {
+        let sent = pin!(async {
             match (link.send(request, false).await, again) {
                 (Ok(answer), _) => Ok(answer),
                 (Err(fault), Some(again)) if self.may_repeat(&fault) => {
@@ -107,7 +108,7 @@ impl Driver {
                 }
                 (Err(fault), _) => Err(error::convert(&fault, access, &self.server)),
             }
-        };
+        });
         let answer = timeout(self.timeout, sent).await.unwrap_or_else(|_| {
             let late = error::timed_out(&self.server);
             Err(if access == Access::Write { late.maybe_applied() } else { late })

@@ -1,5 +1,7 @@
 //! One request through the driver's library.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
@@ -22,38 +24,42 @@ pub(super) async fn send(
     request: Request,
     whole: bool,
 ) -> Result<Answer, FredError> {
-    let value: Value = match request {
-        Request::Get(key) => client.get(key).await?,
-        Request::GetDel(key) => client.getdel(key).await?,
+    // Each behind a pointer: the library's futures are of a kilobyte and more, and one that could
+    // be any of them is moved whole several times on its way to the caller.
+    let reply: Reply<'_> = match request {
+        Request::Mget(keys) => return Box::pin(mget(client, keys)).await,
+        Request::Get(key) => Box::pin(client.get(key)),
+        Request::GetDel(key) => Box::pin(client.getdel(key)),
         Request::Set { key, value, expiry, only } => {
-            client.set(key, value, expiration(expiry), option(only), false).await?
+            Box::pin(client.set(key, value, expiration(expiry), option(only), false))
         }
-        Request::IncrBy(key, by) => client.incr_by(key, by).await?,
-        Request::Exists(key) => client.exists(key).await?,
-        Request::Pttl(key) => client.pttl(key).await?,
+        Request::IncrBy(key, by) => Box::pin(client.incr_by(key, by)),
+        Request::Exists(key) => Box::pin(client.exists(key)),
+        Request::Pttl(key) => Box::pin(client.pttl(key)),
         Request::Pexpire(key, millis) => {
-            custom(client, "PEXPIRE", vec![key, decimal(millis)]).await?
+            Box::pin(custom(client, "PEXPIRE", vec![key, decimal(millis)]))
         }
-        Request::Del(keys) => client.del(to_keys(keys)).await?,
-        Request::Mget(keys) => return mget(client, keys).await,
+        Request::Del(keys) => Box::pin(client.del(to_keys(keys))),
         Request::Mset(pairs) => {
             let args = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
-            custom(client, "MSET", args).await?
+            Box::pin(custom(client, "MSET", args))
         }
         Request::Scan { cursor, pattern, count } => {
-            client.scan_page(cursor, pattern, Some(count), None).await?
+            Box::pin(client.scan_page(cursor, pattern, Some(count), None))
         }
-        Request::Script { script, keys, args } => run(client, script, keys, args, whole).await?,
         Request::Blpop { mut keys, wait } => {
             keys.push(decimal(wait.as_secs_f64()));
-            custom(client, "BLPOP", keys).await?
+            Box::pin(custom(client, "BLPOP", keys))
         }
-        Request::Time => custom(client, "TIME", Vec::new()).await?,
-        Request::Ping => client.ping(None).await?,
-        Request::Info => client.info(None).await?,
+        Request::Script { script, keys, args } => Box::pin(run(client, script, keys, args, whole)),
+        Request::Time => Box::pin(custom(client, "TIME", Vec::new())),
+        Request::Ping => Box::pin(client.ping(None)),
+        Request::Info => Box::pin(client.info(None)),
     };
-    Ok(answer(value))
+    Ok(answer(reply.await?))
 }
+
+type Reply<'a> = Pin<Box<dyn Future<Output = Result<Value, FredError>> + Send + 'a>>;
 
 async fn run(
     client: &Client,
