@@ -43,8 +43,8 @@ struct Shared {
 impl SteppedClock {
     /// Makes the clock's file at `path`; the clock runs, with no offset.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
-        let file = File::create_new(&path)
-            .map_err(Error::context(format!("cannot make {}", path.display())))?;
+        let file = File::options().read(true).write(true).create_new(true).open(&path);
+        let file = file.map_err(Error::context(format!("cannot make {}", path.display())))?;
         let clock = Self { shared: Arc::new(Shared { file, path, offset: Mutex::new(0) }) };
         clock.write(FROZEN_AT, 0)?;
         clock.write(OFFSET_AT, 0)?;
@@ -63,6 +63,20 @@ impl SteppedClock {
         Ok(())
     }
 
+    /// Sets a frozen wall clock back, as an operator or a bad time server does.
+    ///
+    /// # Errors
+    /// When the clock runs, since a step back of every clock would hold the server's event loop,
+    /// or when its file cannot be written.
+    pub fn set_back(&self, step: Duration) -> Result<()> {
+        let _offset = self.shared.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        let frozen_at = self.read(FROZEN_AT)?;
+        if frozen_at == 0 {
+            return Err(Error::new("only a frozen clock can be set back"));
+        }
+        self.write(FROZEN_AT, frozen_at.checked_sub(nanoseconds(step)?).ok_or_else(too_long)?)
+    }
+
     /// Stops the wall clock at `since_epoch` after 1970; from then on only [`advance`] moves it.
     ///
     /// The monotonic clocks run on, since the server's event loop lives by them.
@@ -79,6 +93,13 @@ impl SteppedClock {
 
     pub(crate) fn path(&self) -> &Path {
         &self.shared.path
+    }
+
+    fn read(&self, at: u64) -> Result<i64> {
+        let mut bytes = [0; 8];
+        let read = self.shared.file.read_exact_at(&mut bytes, at);
+        read.map_err(Error::context("cannot read the clock"))?;
+        Ok(i64::from_ne_bytes(bytes))
     }
 
     /// Eight aligned bytes, written at once: the server sees the old number or the new one.

@@ -1,8 +1,9 @@
-//! The project's own test servers: a real `redis-server` on a free port, a clock to step, and a
-//! proxy that breaks connections where a test wants it.
+//! The project's own test servers: a real `redis-server` on a free port, a clock to step, a proxy
+//! that breaks connections where a test wants it, and processes to stop and kill.
 //!
 //! Nothing has to be installed beforehand: see [`redis_binary`]. Everything listens on 127.0.0.1.
 
+mod child;
 mod clock;
 mod error;
 mod port;
@@ -10,9 +11,11 @@ mod provision;
 mod proxy;
 mod resp;
 mod server;
+mod signal;
 mod wait;
 mod workdir;
 
+pub use child::ChildTest;
 pub use clock::SteppedClock;
 pub use error::{Error, Result};
 pub use port::Port;

@@ -3,8 +3,7 @@
 mod builder;
 mod process;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -16,9 +15,7 @@ use crate::error::{Error, Result};
 use crate::port::Port;
 use crate::provision::RedisBinary;
 use crate::resp::{Connection, Reply};
-use crate::wait::eventually;
-
-const SIGNAL_LIMIT: Duration = Duration::from_secs(10);
+use crate::signal;
 
 /// A real `redis-server` on a free port of 127.0.0.1, with a directory of its own.
 ///
@@ -108,9 +105,7 @@ impl RedisServer {
     /// # Errors
     /// When the server is not running.
     pub fn pause(&self) -> Result<()> {
-        let pid = self.signal("STOP")?;
-        eventually(SIGNAL_LIMIT, || is_stopped(pid).then_some(()))
-            .ok_or_else(|| Error::new("the server did not stop after SIGSTOP"))
+        signal::pause(self.running()?)
     }
 
     /// Lets a suspended server go on (SIGCONT).
@@ -118,7 +113,7 @@ impl RedisServer {
     /// # Errors
     /// When the server is not running.
     pub fn resume(&self) -> Result<()> {
-        self.signal("CONT").map(drop)
+        signal::resume(self.running()?)
     }
 
     /// A connection of one's own, authenticated when the server has a `requirepass`.
@@ -166,21 +161,7 @@ impl RedisServer {
         time.ok_or_else(|| Error::new("TIME is no pair of numbers"))
     }
 
-    /// Sends a signal through a shell, which needs no unsafe code.
-    fn signal(&self, name: &str) -> Result<u32> {
-        let pid = self.pid().ok_or_else(|| Error::new("the server is not running"))?;
-        let script = format!("kill -{name} {pid}");
-        let status = Command::new("sh")
-            .args(["-c", &script])
-            .status()
-            .map_err(Error::context("cannot run sh"))?;
-        if status.success() { Ok(pid) } else { Err(Error::new(format!("`{script}` failed"))) }
+    fn running(&self) -> Result<u32> {
+        self.pid().ok_or_else(|| Error::new("the server is not running"))
     }
-}
-
-/// Reads the state that follows the name in parentheses; a system without /proc counts as stopped.
-fn is_stopped(pid: u32) -> bool {
-    let stat = PathBuf::from(format!("/proc/{pid}/stat"));
-    std::fs::read_to_string(stat)
-        .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T')))
 }

@@ -117,3 +117,15 @@ fn a_server_without_a_clock_says_so_and_a_step_too_far_is_refused() -> Result<()
     assert!(frozen()?.clock()?.advance(Duration::MAX).is_err());
     Ok(())
 }
+
+#[test]
+fn a_frozen_clock_can_be_set_back_and_goes_on_from_there() -> Result<()> {
+    let server = frozen()?;
+    server.clock()?.advance(MILLISECOND * 5)?;
+    server.clock()?.set_back(Duration::from_secs(3_600))?;
+    assert_eq!(server.time()?, BASE + MILLISECOND * 5 - Duration::from_secs(3_600));
+    server.clock()?.advance(MILLISECOND)?;
+    assert_eq!(server.time()?, BASE + MILLISECOND * 6 - Duration::from_secs(3_600));
+    assert!(RedisServer::builder().clock().start()?.clock()?.set_back(MILLISECOND).is_err());
+    Ok(())
+}

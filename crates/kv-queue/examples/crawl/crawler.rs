@@ -120,8 +120,11 @@ impl Crawler {
 
     /// Handles one delivery.
     pub(crate) async fn visit(self: Arc<Self>, delivery: Delivery<Task>) -> Result<(), BoxError> {
-        if delivery.delivery() > 1 {
+        // One that was only handed back, as at an interrupt, is still at its first attempt.
+        if delivery.attempt() > 1 {
             self.counts.redelivered.fetch_add(1, Ordering::Relaxed);
+            // Said at once, since a crawl that is killed has no last words.
+            eprintln!("again: {}, attempt {}", delivery.payload(), delivery.attempt());
         }
         let visited = match delivery.payload().clone() {
             Task::Directory(path) => self.locate(&delivery, path).await,

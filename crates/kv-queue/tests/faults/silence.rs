@@ -1,7 +1,5 @@
 //! A queue on a server that is there and does not answer, or answers too late.
 
-#![cfg(test)]
-
 use std::time::Duration;
 
 use kv_core::{Error, ErrorKind, Store};

@@ -1,0 +1,8 @@
+//! The crawl as a person runs it: the built program, a real tree, a real server, real kills.
+
+#![cfg(test)]
+
+mod kills;
+mod program;
+mod runs;
+mod tree;
