@@ -106,14 +106,16 @@ fn whatever_makes_a_job_claimable_ends_a_wait() {
     let memory = Memory::open();
     assert!(memory.wakes(|it| it.submit(0, Duration::ZERO)));
     memory.exchange(1, None);
-    memory.clock.set(START + Duration::from_secs(1));
-    assert!(memory.wakes(Memory::tend), "a recovery");
+    let tend_at = |it: &Memory, since: Duration| {
+        it.clock.set(START + since);
+        it.tend();
+    };
+    assert!(memory.wakes(|it| tend_at(it, Duration::from_secs(1))), "a recovery");
     memory.exchange(2, Some(Operation::Fail { reason: String::new() }));
     assert!(memory.wakes(|it| it.control(Control::Redrive { keys: vec![], limit: 1 })));
     let snooze = Operation::Snooze { after: Duration::ZERO };
     memory.exchange(4, Some(Operation::Snooze { after: later }));
-    memory.clock.set(START + Duration::from_secs(1) + later);
-    assert!(memory.wakes(Memory::tend), "a promotion");
+    assert!(memory.wakes(|it| tend_at(it, Duration::from_secs(1) + later)), "a promotion");
     memory.control(Control::Pause);
     assert!(memory.wakes(|it| it.control(Control::Resume)));
     memory.exchange(6, None);
@@ -122,6 +124,19 @@ fn whatever_makes_a_job_claimable_ends_a_wait() {
     memory.submit(0, Duration::ZERO);
     memory.exchange(7, Some(snooze));
     assert!(poll(pin!(memory.queues.wait(&[partition(0)], later))).is_ready(), "at once");
+}
+
+#[test]
+fn a_wait_tells_at_its_begin_what_is_due_and_past_its_lease() {
+    let memory = Memory::open();
+    memory.submit(0, Duration::ZERO);
+    memory.exchange(1, None);
+    memory.submit(1, Duration::from_secs(5));
+    let partitions = [partition(0), partition(1)];
+    let wait = || memory.queues.wait(&partitions, Duration::ZERO);
+    assert!(poll(pin!(wait())).is_pending());
+    memory.clock.set(START + Duration::from_secs(5));
+    assert_eq!(block_on(wait()).unwrap(), [0, 1]);
 }
 
 #[test]
