@@ -50,6 +50,21 @@ pub enum ErrorKind {
     Backend,
 }
 
+impl ErrorKind {
+    /// Whether time may mend it: the store is away, full, or taken by others.
+    pub const fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Connection
+                | Self::Timeout
+                | Self::ReadOnly
+                | Self::OutOfMemory
+                | Self::Backpressure
+                | Self::Conflict
+        )
+    }
+}
+
 /// Whether the failed call may have changed the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -162,16 +177,7 @@ impl Error {
 
     /// Whether the same call can be repeated as it is, later, without doing anything twice.
     pub fn is_retryable(&self) -> bool {
-        let passing = matches!(
-            self.0.kind,
-            ErrorKind::Connection
-                | ErrorKind::Timeout
-                | ErrorKind::ReadOnly
-                | ErrorKind::OutOfMemory
-                | ErrorKind::Backpressure
-                | ErrorKind::Conflict
-        );
-        passing && self.0.effect == Effect::NotApplied
+        self.0.kind.is_passing() && self.0.effect == Effect::NotApplied
     }
 }
 

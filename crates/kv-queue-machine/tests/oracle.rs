@@ -9,8 +9,8 @@ mod planted;
 #[path = "oracle/support.rs"]
 mod support;
 
-use kv_queue_machine::testing::{NaiveTables, check, check_scripts, draw_full};
-use kv_queue_machine::{MemTables, reason};
+use kv_queue_machine::MemTables;
+use kv_queue_machine::testing::{Coverage, NaiveTables, check, check_scripts, draw_full};
 use support::{Hosted, block_on};
 
 const STEPS: usize = 500;
@@ -19,31 +19,7 @@ const STEPS: usize = 500;
 fn memory_tables_and_naive_tables_give_the_same_answers_and_every_case_is_met() {
     let make = async || Hosted::new(MemTables::default, |tables| tables.into());
     let seen = block_on(check(make, 0..120, STEPS)).unwrap();
-    for what in [
-        "added",
-        "duplicate",
-        "claimed",
-        "restored",
-        "promoted",
-        "recovered",
-        "buried by tend",
-        "forgotten",
-        "controlled",
-        "more to control",
-        "peeked",
-        "evicted",
-        "cancelled",
-        "Applied",
-        "Buried",
-        "Stale",
-        "Cancelled",
-        "TooLarge",
-        "Conflict",
-        reason::EXPIRED,
-        reason::CRASHED,
-        reason::DELIVERED,
-        "timeout",
-    ] {
+    for what in Coverage::CASES {
         assert!(seen.of(what) >= 20, "{what} was met {} times: {seen:?}", seen.of(what));
     }
 }

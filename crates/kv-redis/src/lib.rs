@@ -30,6 +30,7 @@
 mod batch;
 mod config;
 mod driver;
+mod info;
 mod queue;
 mod scan;
 mod scripts;

@@ -3,6 +3,7 @@
 use kv_core::{Result, Stats};
 
 use crate::driver::Answer;
+use crate::info::Info;
 use crate::verbs::unexpected;
 
 /// Reads INFO's reply: lines of `name:value`, and one line for each database that has keys.
@@ -12,11 +13,9 @@ use crate::verbs::unexpected;
 pub(crate) fn read(answer: Answer, db: u8) -> Result<Stats> {
     let Answer::Data(text) = answer else { return Err(unexpected()) };
     let text = String::from_utf8_lossy(&text);
-    let field = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    };
-    let number = |name: &str| field(name)?.parse().ok();
-    let keyspace = field(&format!("db{db}"));
+    let info = Info(&text);
+    let number = |name: &str| info.field(name)?.parse().ok();
+    let keyspace = info.field(&format!("db{db}"));
     let keys =
         keyspace.and_then(|line| line.strip_prefix("keys=")?.split(',').next()?.parse().ok());
     let has_keyspace = text.lines().any(|line| line.trim() == "# Keyspace");

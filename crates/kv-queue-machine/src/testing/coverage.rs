@@ -6,12 +6,40 @@ use std::fmt;
 use kv_core::queue::{Inspected, Submitted};
 
 use super::ask::Answer;
+use crate::reason;
 
 /// How often each kind of answer was given.
 #[derive(Clone, Default)]
 pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
+    /// The cases that random scripts meet, if there are enough of them.
+    pub const CASES: [&str; 23] = [
+        "added",
+        "duplicate",
+        "claimed",
+        "restored",
+        "promoted",
+        "recovered",
+        "buried by tend",
+        "forgotten",
+        "controlled",
+        "more to control",
+        "peeked",
+        "evicted",
+        "cancelled",
+        "Applied",
+        "Buried",
+        "Stale",
+        "Cancelled",
+        "TooLarge",
+        "Conflict",
+        reason::EXPIRED,
+        reason::CRASHED,
+        reason::DELIVERED,
+        "timeout",
+    ];
+
     /// How often.
     pub fn of(&self, what: &str) -> u64 {
         self.0.get(what).copied().unwrap_or(0)

@@ -11,7 +11,6 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::run::is_passing;
 use super::slot::{End, Last};
 use super::state::{Look, State, by_partition, get};
 use crate::delivery::Lease;
@@ -347,7 +346,8 @@ impl Ticket {
 
 /// Leaves a partition alone for a while, or ends the worker if waiting does not mend the error.
 fn fail(state: &mut State, number: u32, error: Error) {
-    if is_passing(&error) {
+    // What it may have done does not matter: the worker repeats nothing blindly, it looks anew.
+    if error.kind().is_passing() {
         tracing::warn!(%error, partition = number, "no work could be claimed");
         state.back_off(number, error.kind());
     } else {

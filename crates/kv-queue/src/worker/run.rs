@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use kv_core::Result;
 use kv_core::queue::Counts;
-use kv_core::{ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -270,7 +270,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
                 self.ask_failures = 0;
                 self.board.change(|state| state.hear_of(&counts));
             }
-            Err(error) if is_passing(&error) => {
+            Err(error) if error.kind().is_passing() => {
                 self.ask_failures = self.ask_failures.saturating_add(1);
                 let pause = self.board.state().wait_failed(self.ask_failures);
                 tracing::warn!(%error, ?pause, "the end cannot be asked for");
@@ -329,20 +329,6 @@ impl<T, H> Drop for Supervisor<T, H> {
     fn drop(&mut self) {
         self.board.abandon();
     }
-}
-
-/// Whether waiting mends an error. What it may have done does not matter: the worker repeats
-/// nothing blindly, it looks anew.
-pub(super) fn is_passing(error: &kv_core::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Connection
-            | ErrorKind::Timeout
-            | ErrorKind::ReadOnly
-            | ErrorKind::OutOfMemory
-            | ErrorKind::Backpressure
-            | ErrorKind::Conflict
-    )
 }
 
 /// Ends when the call does, if there is one, which is used up then.

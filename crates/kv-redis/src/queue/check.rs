@@ -6,6 +6,7 @@
 use kv_core::{Error, ErrorKind, Result};
 
 use crate::driver::{Answer, Driver, Request};
+use crate::info::Info;
 
 /// The first version that knows flags of scripts, on which the queue relies when the server is
 /// full.
@@ -34,20 +35,6 @@ pub(super) async fn check(driver: &Driver) -> Result<()> {
 /// Whether the server answered, if only to refuse.
 fn is_refusal(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Auth | ErrorKind::Unsupported | ErrorKind::Backend)
-}
-
-/// What INFO tells.
-struct Info<'a>(&'a str);
-
-impl<'a> Info<'a> {
-    fn field(&self, name: &str) -> Option<&'a str> {
-        let mut lines = self.0.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    }
-
-    fn is(&self, name: &str, value: &str) -> bool {
-        self.field(name) == Some(value)
-    }
 }
 
 /// The warnings about a server.

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use kv_core::queue::QueueEngine;
-use kv_queue_machine::reason;
 use kv_queue_machine::testing::{
     Coverage, Script, check, check_scripts, draw, draw_full, draw_plain,
 };
@@ -53,31 +52,7 @@ async fn it_answers_as_the_machine_does_and_every_case_is_met() {
     let server = frozen();
     let engine = engine(&server.url()).await;
     let seen = agree(&server, engine, seeds(3_000, 30)).await;
-    for what in [
-        "added",
-        "duplicate",
-        "claimed",
-        "restored",
-        "promoted",
-        "recovered",
-        "buried by tend",
-        "forgotten",
-        "controlled",
-        "more to control",
-        "peeked",
-        "evicted",
-        "cancelled",
-        "Applied",
-        "Buried",
-        "Stale",
-        "Cancelled",
-        "TooLarge",
-        "Conflict",
-        reason::EXPIRED,
-        reason::CRASHED,
-        reason::DELIVERED,
-        "timeout",
-    ] {
+    for what in Coverage::CASES {
         assert!(seen.of(what) >= 20, "{what} was met {} times: {seen:?}", seen.of(what));
     }
 }
