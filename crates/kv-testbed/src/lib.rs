@@ -12,6 +12,7 @@ mod proxy;
 mod resp;
 mod server;
 mod signal;
+mod tls;
 mod wait;
 mod workdir;
 
@@ -23,4 +24,5 @@ pub use provision::{RedisBinary, SERVER_VARIABLE, redis_binary};
 pub use proxy::{Cut, Mode, Proxy, Traffic};
 pub use resp::{Connection, Reply};
 pub use server::{RedisServer, RedisServerBuilder};
+pub use tls::{ClientCertificate, ServerCertificate, Tls, TlsFiles};
 pub use wait::eventually;

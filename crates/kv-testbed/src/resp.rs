@@ -1,9 +1,12 @@
 //! A tiny RESP2 client, so that a test can look at a server from outside.
 
+mod stream;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
+use self::stream::Stream;
 use crate::error::{Error, Result};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -57,7 +60,7 @@ impl Reply {
 /// One blocking connection that speaks RESP2; every call waits at most ten seconds.
 #[derive(Debug)]
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
 }
 
 impl Connection {
@@ -66,15 +69,18 @@ impl Connection {
     /// # Errors
     /// When nobody accepts there.
     pub fn open(port: u16) -> Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let open = || -> io::Result<TcpStream> {
-            let stream = TcpStream::connect_timeout(&address, LIMIT)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(LIMIT))?;
-            stream.set_write_timeout(Some(LIMIT))?;
-            Ok(stream)
-        };
-        let stream = open().map_err(Error::context(format!("cannot connect to {address}")))?;
+        let stream = Stream::tcp(port, LIMIT)
+            .map_err(Error::context(format!("cannot connect to port {port}")))?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// When nobody accepts there.
+    pub fn open_unix(path: &Path) -> Result<Self> {
+        let stream = Stream::unix(path, LIMIT)
+            .map_err(Error::context(format!("cannot connect to {}", path.display())))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
@@ -106,17 +112,13 @@ impl Connection {
     /// # Errors
     /// When the connection failed or was closed.
     pub fn has_reply(&mut self) -> Result<bool> {
-        if !self.stream.buffer().is_empty() {
-            return Ok(true);
-        }
-        let stream = self.stream.get_ref();
-        let peek = || -> io::Result<usize> {
-            stream.set_nonblocking(true)?;
-            let seen = stream.peek(&mut [0]);
-            stream.set_nonblocking(false)?;
+        let look = |stream: &mut BufReader<Stream>| -> io::Result<usize> {
+            stream.get_ref().set_nonblocking(true)?;
+            let seen = stream.fill_buf().map(<[u8]>::len);
+            stream.get_ref().set_nonblocking(false)?;
             seen
         };
-        match peek() {
+        match look(&mut self.stream) {
             Ok(0) => Err(Error::new("the server closed the connection")),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),

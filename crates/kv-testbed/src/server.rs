@@ -1,6 +1,7 @@
 //! A real `redis-server` of one test's own.
 
 mod builder;
+mod listening;
 mod process;
 
 use std::path::Path;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use self::builder::RedisServerBuilder;
-use self::process::Process;
+use self::listening::Listening;
+use self::process::{Launch, Process};
 use crate::clock::SteppedClock;
 use crate::error::{Error, Result};
-use crate::port::Port;
-use crate::provision::RedisBinary;
 use crate::resp::{Connection, Reply};
 use crate::signal;
+use crate::tls::TlsFiles;
 
 /// A real `redis-server` on a free port of 127.0.0.1, with a directory of its own.
 ///
@@ -30,13 +31,13 @@ use crate::signal;
 /// ```
 #[derive(Debug)]
 pub struct RedisServer {
-    binary: RedisBinary,
+    launch: Launch,
     password: Option<String>,
-    clock: Option<SteppedClock>,
-    // Declared in the order they are to be dropped: the server before its directory and its port.
+    tls: Option<TlsFiles>,
+    // Declared in the order they are to be dropped: the server before its directory and its ports.
     process: Option<Process>,
     dir: TempDir,
-    port: Port,
+    listening: Listening,
 }
 
 impl RedisServer {
@@ -53,14 +54,39 @@ impl RedisServer {
         RedisServerBuilder::default()
     }
 
-    /// The port on 127.0.0.1; it stays the same across restarts.
+    /// The port on 127.0.0.1, of TLS where the server speaks it; it stays the same across restarts.
     pub fn port(&self) -> u16 {
-        self.port.number()
+        self.listening.port()
     }
 
-    /// `redis://127.0.0.1:PORT/0`, without the password.
+    /// The port without TLS; `None` where the server has none, see [`Tls::with_plain_port`].
+    ///
+    /// [`Tls::with_plain_port`]: crate::Tls::with_plain_port
+    pub fn plain_port(&self) -> Option<u16> {
+        self.listening.plain()
+    }
+
+    /// The Unix socket asked for with [`RedisServerBuilder::unix_socket`].
+    ///
+    /// # Errors
+    /// When the server was started without one.
+    pub fn unix_path(&self) -> Result<&Path> {
+        let path = self.listening.socket();
+        path.ok_or_else(|| Error::new("started without RedisServerBuilder::unix_socket"))
+    }
+
+    /// `redis://127.0.0.1:PORT/0`, or `rediss://` with TLS, without the password.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port())
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}/0", self.port())
+    }
+
+    /// The certificates and keys that belong to [`RedisServerBuilder::tls`].
+    ///
+    /// # Errors
+    /// When the server was started without it.
+    pub fn tls(&self) -> Result<&TlsFiles> {
+        self.tls.as_ref().ok_or_else(|| Error::new("started without RedisServerBuilder::tls"))
     }
 
     /// The process id; `None` after [`kill`](Self::kill).
@@ -78,7 +104,10 @@ impl RedisServer {
     /// # Errors
     /// When the server was started without one.
     pub fn clock(&self) -> Result<&SteppedClock> {
-        self.clock.as_ref().ok_or_else(|| Error::new("started without RedisServerBuilder::clock"))
+        self.launch
+            .clock
+            .as_ref()
+            .ok_or_else(|| Error::new("started without RedisServerBuilder::clock"))
     }
 
     /// Kills the server at once (SIGKILL) and waits until it is gone; nothing if it is already.
@@ -92,9 +121,7 @@ impl RedisServer {
     /// When it does not start; the end of its log is included.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
-        let process =
-            Process::start(&self.binary, self.dir.path(), self.port(), self.clock.as_ref())?;
-        self.process = Some(process);
+        self.process = Some(Process::start(&self.launch, self.dir.path(), &self.listening)?);
         Ok(())
     }
 
@@ -121,7 +148,7 @@ impl RedisServer {
     /// # Errors
     /// When the server does not accept it.
     pub fn connection(&self) -> Result<Connection> {
-        let mut connection = Connection::open(self.port())?;
+        let mut connection = self.listening.connect()?;
         if let Some(password) = &self.password {
             match connection.command(&["AUTH", password])? {
                 Reply::Simple(_) => {}

@@ -90,3 +90,16 @@ fn the_tools_beside_the_server_run() -> Result<()> {
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("redis-cli "));
     Ok(())
 }
+
+#[test]
+fn a_server_listens_on_a_unix_socket_when_asked() -> Result<()> {
+    let server = RedisServer::builder().unix_socket().config("requirepass", "sesame").start()?;
+    let mut connection = kv_testbed::Connection::open_unix(server.unix_path()?)?;
+    assert_eq!(connection.command(&["AUTH", "sesame"])?, Reply::Simple("OK".into()));
+    connection.send(&["SET", "k", "v"])?;
+    assert_eq!(connection.read()?, Reply::Simple("OK".into()));
+    assert!(!connection.has_reply()?);
+    assert_eq!(server.cli(&["GET", "k"])?.text().as_deref(), Some("v"));
+    assert!(RedisServer::start()?.unix_path().is_err());
+    Ok(())
+}

@@ -5,19 +5,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::RedisServer;
-use super::process::{CONFIG_FILE, PID_FILE, Process, port_was_taken};
+use super::listening::{Doors, Listening};
+use super::process::{CONFIG_FILE, Launch, PID_FILE, Process, port_was_taken};
 use crate::clock::SteppedClock;
 use crate::error::{Error, Result};
-use crate::port::Port;
 use crate::provision::redis_binary;
+use crate::tls::{Tls, TlsFiles};
 
 /// How often another port is tried when a program outside this testbed takes the chosen one.
 const PORT_TRIES: usize = 5;
 
 /// The settings a [`RedisServer`] starts with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RedisServerBuilder {
     config: Vec<(String, String)>,
+    tls: Option<Tls>,
+    unix_socket: bool,
     clock: bool,
     frozen_at: Option<Duration>,
 }
@@ -44,6 +47,20 @@ impl RedisServerBuilder {
         self.clock()
     }
 
+    /// Lets the server speak TLS on its port, and on no other unless asked.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Lets the server listen on a Unix socket too, see [`RedisServer::unix_path`].
+    #[must_use]
+    pub fn unix_socket(mut self) -> Self {
+        self.unix_socket = true;
+        self
+    }
+
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
@@ -56,13 +73,15 @@ impl RedisServerBuilder {
                 .prefix("kv-testbed-")
                 .tempdir()
                 .map_err(Error::context("cannot make the server's directory"))?;
-            let port = Port::reserve()?;
-            self.write_config(dir.path(), port.number())?;
+            let listening = Listening::reserve(self.doors(), dir.path())?;
+            let tls = self.tls.as_ref().map(|tls| tls.write(dir.path())).transpose()?;
+            self.write_config(dir.path(), &listening, tls.as_ref())?;
             let clock = self.make_clock(dir.path())?;
-            match Process::start(&binary, dir.path(), port.number(), clock.as_ref()) {
+            let launch = Launch { binary: binary.clone(), clock };
+            match Process::start(&launch, dir.path(), &listening) {
                 Ok(process) => {
                     let (password, process) = (self.password(), Some(process));
-                    return Ok(RedisServer { binary, password, clock, process, dir, port });
+                    return Ok(RedisServer { launch, password, tls, process, dir, listening });
                 }
                 Err(_) if tries < PORT_TRIES && port_was_taken(dir.path()) => tries += 1,
                 Err(error) => return Err(error),
@@ -70,12 +89,23 @@ impl RedisServerBuilder {
         }
     }
 
-    fn write_config(&self, dir: &Path, port: u16) -> Result<()> {
-        let mut text = format!(
-            "bind 127.0.0.1\nport {port}\ndir \"{dir}\"\npidfile \"{dir}/{PID_FILE}\"\n\
-             daemonize no\nsave \"\"\nappendonly no\n",
+    fn doors(&self) -> Doors {
+        Doors {
+            tls: self.tls.is_some(),
+            plain_beside_tls: self.tls.as_ref().is_some_and(Tls::wants_plain_port),
+            socket: self.unix_socket,
+        }
+    }
+
+    fn write_config(&self, dir: &Path, ports: &Listening, tls: Option<&TlsFiles>) -> Result<()> {
+        let mut text = ports.config();
+        text.push_str(&format!(
+            "dir \"{dir}\"\npidfile \"{dir}/{PID_FILE}\"\ndaemonize no\nsave \"\"\nappendonly no\n",
             dir = dir.display(),
-        );
+        ));
+        if let Some((tls, files)) = self.tls.as_ref().zip(tls) {
+            text.push_str(&tls.config(files));
+        }
         for (key, value) in &self.config {
             text.push_str(&format!("{key} {value}\n"));
         }

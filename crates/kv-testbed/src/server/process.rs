@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use super::listening::Listening;
 use crate::clock::{self, SteppedClock};
 use crate::error::{Error, Result};
 use crate::provision::RedisBinary;
-use crate::resp::{Connection, Reply};
+use crate::resp::Reply;
 use crate::wait::eventually;
 
 pub(super) const CONFIG_FILE: &str = "redis.conf";
@@ -35,6 +36,13 @@ kill -KILL "$watcher" 2>/dev/null
 exit "$status"
 "#;
 
+/// What it takes to start a server, again and again.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) binary: RedisBinary,
+    pub(super) clock: Option<SteppedClock>,
+}
+
 #[derive(Debug)]
 pub(super) struct Process {
     supervisor: Child,
@@ -42,13 +50,8 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the server configured in `dir` and waits until it answers on `port`.
-    pub(super) fn start(
-        binary: &RedisBinary,
-        dir: &Path,
-        port: u16,
-        clock: Option<&SteppedClock>,
-    ) -> Result<Self> {
+    /// Starts the server configured in `dir` and waits until it answers where it listens.
+    pub(super) fn start(launch: &Launch, dir: &Path, listening: &Listening) -> Result<Self> {
         let _ = fs::remove_file(dir.join(PID_FILE));
         let log = File::create(dir.join(LOG_FILE)).map_err(Error::context("cannot make a log"))?;
         let errors = log.try_clone().map_err(Error::context("cannot share the log"))?;
@@ -56,8 +59,8 @@ impl Process {
             .args(["-c", SUPERVISOR, "redis-supervisor"])
             .arg(dir)
             .arg("env")
-            .args(environment(binary, clock)?)
-            .arg(binary.server())
+            .args(environment(&launch.binary, launch.clock.as_ref())?)
+            .arg(launch.binary.server())
             .arg(dir.join(CONFIG_FILE))
             .stdin(Stdio::piped())
             .stdout(log)
@@ -65,7 +68,7 @@ impl Process {
             .spawn()
             .map_err(Error::context("cannot run sh"))?;
         let mut process = Self { supervisor, pid: 0 };
-        process.wait_until_ready(dir, port)?;
+        process.wait_until_ready(dir, listening)?;
         Ok(process)
     }
 
@@ -75,18 +78,19 @@ impl Process {
 
     /// The file with the process id lies in the server's own directory and is written after it
     /// has bound its port: whoever answers on the port from then on is this server.
-    fn wait_until_ready(&mut self, dir: &Path, port: u16) -> Result<()> {
+    fn wait_until_ready(&mut self, dir: &Path, listening: &Listening) -> Result<()> {
         let pid_file = dir.join(PID_FILE);
         let outcome = eventually(START_LIMIT, || {
             if let Ok(Some(status)) = self.supervisor.try_wait() {
                 return Some(Err(ended(status)));
             }
             let pid = fs::read_to_string(&pid_file).ok()?.trim().parse().ok()?;
-            answers(port).then_some(Ok(pid))
+            answers(listening).then_some(Ok(pid))
         });
         let outcome = outcome.unwrap_or_else(|| Err("did not answer in time".to_owned()));
         self.pid = outcome.map_err(|what| {
-            Error::new(format!("redis-server on port {port} {what}; its log ends: {}", tail(dir)))
+            let (port, log) = (listening.port(), tail(dir));
+            Error::new(format!("redis-server on port {port} {what}; its log ends: {log}"))
         })?;
         Ok(())
     }
@@ -119,8 +123,8 @@ fn environment(binary: &RedisBinary, clock: Option<&SteppedClock>) -> Result<Vec
 }
 
 /// An error reply, such as `NOAUTH`, is an answer too; one that says `LOADING` is not.
-fn answers(port: u16) -> bool {
-    let reply = Connection::open(port).and_then(|mut connection| connection.command(&["PING"]));
+fn answers(listening: &Listening) -> bool {
+    let reply = listening.connect().and_then(|mut connection| connection.command(&["PING"]));
     reply.is_ok_and(|reply| !matches!(reply, Reply::Error(text) if text.starts_with("LOADING")))
 }
 

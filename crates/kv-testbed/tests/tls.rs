@@ -1,0 +1,99 @@
+//! A server speaks TLS, with the certificates that a test asks for.
+
+#![cfg(test)]
+
+use std::path::PathBuf;
+
+use kv_testbed::{
+    ClientCertificate, Connection, RedisServer, Reply, Result, ServerCertificate, Tls, redis_binary,
+};
+
+/// What `redis-cli --tls` prints for `PING`, its errors included.
+fn ping(server: &RedisServer, ca: PathBuf, client: Option<(PathBuf, PathBuf)>) -> Result<String> {
+    let mut command = redis_binary()?.command("redis-cli");
+    command.args(["-h", "127.0.0.1", "-p", &server.port().to_string(), "--tls", "--cacert"]);
+    command.arg(ca);
+    if let Some((certificate, key)) = client {
+        command.arg("--cert").arg(certificate).arg("--key").arg(key);
+    }
+    let output = command.arg("PING").output().expect("redis-cli runs");
+    let texts = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&texts).trim().to_owned())
+}
+
+#[test]
+fn a_server_answers_those_who_trust_its_authority_and_no_others() -> Result<()> {
+    let server = RedisServer::builder().tls(Tls::new()?).start()?;
+    let files = server.tls()?;
+    assert_eq!(ping(&server, files.ca(), None)?, "PONG");
+    let refused = ping(&server, files.other_ca(), None)?;
+    assert!(refused.contains("certificate verify failed"), "{refused}");
+    assert_eq!(server.url(), format!("rediss://127.0.0.1:{}/0", server.port()));
+    Ok(())
+}
+
+#[test]
+fn a_server_has_no_plain_port_unless_asked() -> Result<()> {
+    let server = RedisServer::builder().tls(Tls::new()?).start()?;
+    assert_eq!(server.plain_port(), None);
+    assert!(Connection::open(server.port())?.command(&["PING"]).is_err(), "it speaks TLS alone");
+    assert_eq!(server.cli(&["PING"])?, Reply::Simple("PONG".into()));
+    let server = RedisServer::builder().tls(Tls::new()?.with_plain_port()).start()?;
+    let port = server.plain_port().expect("it was asked for");
+    assert_eq!(Connection::open(port)?.command(&["PING"])?, Reply::Simple("PONG".into()));
+    assert_eq!(ping(&server, server.tls()?.ca(), None)?, "PONG");
+    Ok(())
+}
+
+#[test]
+fn an_expired_certificate_is_refused() -> Result<()> {
+    let tls = Tls::new()?.server_certificate(ServerCertificate::Expired);
+    let server = RedisServer::builder().tls(tls).start()?;
+    let refused = ping(&server, server.tls()?.ca(), None)?;
+    assert!(refused.contains("certificate verify failed"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_server_that_requires_a_certificate_of_its_clients_refuses_none_and_a_strangers() -> Result<()>
+{
+    let tls = Tls::new()?.client_certificate(ClientCertificate::Required);
+    let server = RedisServer::builder().tls(tls).start()?;
+    let files = server.tls()?;
+    assert_eq!(ping(&server, files.ca(), Some(files.client()))?, "PONG");
+    for client in [None, Some(files.stranger())] {
+        let refused = ping(&server, files.ca(), client)?;
+        assert!(!refused.contains("PONG"), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_only_takes_a_certificate_answers_clients_without_one() -> Result<()> {
+    let tls = Tls::new()?.client_certificate(ClientCertificate::Optional);
+    let server = RedisServer::builder().tls(tls).start()?;
+    let files = server.tls()?;
+    assert_eq!(ping(&server, files.ca(), None)?, "PONG");
+    assert_eq!(ping(&server, files.ca(), Some(files.client()))?, "PONG");
+    let refused = ping(&server, files.ca(), Some(files.stranger()))?;
+    assert!(!refused.contains("PONG"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn servers_with_one_tls_share_their_authority_and_others_do_not() -> Result<()> {
+    let tls = Tls::new()?;
+    let start = |tls: &Tls| RedisServer::builder().tls(tls.clone()).start();
+    let (one, two, stranger) = (start(&tls)?, start(&tls)?, start(&Tls::new()?)?);
+    assert_eq!(ping(&one, two.tls()?.ca(), None)?, "PONG");
+    assert!(ping(&one, stranger.tls()?.ca(), None)?.contains("certificate verify failed"));
+    Ok(())
+}
+
+#[test]
+fn a_restart_keeps_the_certificates() -> Result<()> {
+    let mut server = RedisServer::builder().tls(Tls::new()?).start()?;
+    server.restart()?;
+    assert_eq!(ping(&server, server.tls()?.ca(), None)?, "PONG");
+    Ok(())
+}
