@@ -5,6 +5,7 @@
 
 mod child;
 mod clock;
+mod cluster;
 mod error;
 mod port;
 mod provision;
@@ -18,6 +19,7 @@ mod workdir;
 
 pub use child::ChildTest;
 pub use clock::SteppedClock;
+pub use cluster::{RedisCluster, RedisClusterBuilder, SLOTS, SlotMigration, slot_of};
 pub use error::{Error, Result};
 pub use port::Port;
 pub use provision::{RedisBinary, SERVER_VARIABLE, redis_binary};

@@ -93,6 +93,19 @@ impl Connection {
         self.read()
     }
 
+    /// [`command`](Self::command), for which an error reply is an error too.
+    pub(crate) fn demand<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Result<Reply> {
+        match self.command(arguments)? {
+            Reply::Error(text) => {
+                // What follows the first two words may be a password.
+                let words = arguments.iter().take(2).map(|word| word.as_ref()).collect::<Vec<_>>();
+                let words = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+                Err(Error::new(format!("{words} was answered with: {text}")))
+            }
+            reply => Ok(reply),
+        }
+    }
+
     /// Sends one command and does not wait.
     ///
     /// # Errors

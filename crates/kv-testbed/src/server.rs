@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use self::builder::RedisServerBuilder;
+pub(crate) use self::builder::{Kind, start_all};
 use self::listening::Listening;
 use self::process::{Launch, Process};
 use crate::clock::SteppedClock;
@@ -186,6 +187,27 @@ impl RedisServer {
             Duration::from_secs(seconds) + Duration::from_micros(microseconds)
         });
         time.ok_or_else(|| Error::new("TIME is no pair of numbers"))
+    }
+
+    /// [`cli`](Self::cli), for which an error reply is an error too.
+    pub(crate) fn demand(&self, arguments: &[&str]) -> Result<Reply> {
+        self.connection()?.demand(arguments)
+    }
+
+    /// [`demand`](Self::demand) where the reply is text.
+    pub(crate) fn demand_text(&self, arguments: &[&str]) -> Result<String> {
+        let text = self.demand(arguments)?.text();
+        text.ok_or_else(|| Error::new(format!("{} is not answered with text", arguments.join(" "))))
+    }
+
+    /// The port of the cluster's bus.
+    pub(crate) fn bus_port(&self) -> Option<u16> {
+        self.listening.bus()
+    }
+
+    /// Whether it runs and is not suspended: whoever asks it something gets an answer.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.pid().is_some_and(|pid| !signal::is_stopped(pid))
     }
 
     fn running(&self) -> Result<u32> {

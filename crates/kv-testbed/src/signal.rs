@@ -31,7 +31,7 @@ fn send(pid: u32, name: &str) -> Result<()> {
 }
 
 /// Reads the state that follows the name in parentheses; a system without /proc counts as stopped.
-fn is_stopped(pid: u32) -> bool {
+pub(crate) fn is_stopped(pid: u32) -> bool {
     let stat = PathBuf::from(format!("/proc/{pid}/stat"));
     std::fs::read_to_string(stat)
         .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T')))

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks `probe` again and again until it answers or `limit` has passed; `None` then.
 ///
@@ -19,8 +20,17 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// assert_eq!(answer, Some("ready"));
 /// assert_eq!(kv_testbed::eventually(Duration::ZERO, || None::<()>), None);
 /// ```
+pub fn eventually<T>(limit: Duration, probe: impl FnMut() -> Option<T>) -> Option<T> {
+    poll(PAUSE, limit, probe)
+}
+
+/// [`eventually`] for what takes seconds and is asked of several servers: it asks less often.
+pub(crate) fn patiently<T>(limit: Duration, probe: impl FnMut() -> Option<T>) -> Option<T> {
+    poll(LONG_PAUSE, limit, probe)
+}
+
 #[expect(clippy::disallowed_methods, reason = "an external process can only be polled")]
-pub fn eventually<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+fn poll<T>(pause: Duration, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         if let Some(answer) = probe() {
@@ -29,6 +39,6 @@ pub fn eventually<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> O
         if start.elapsed() >= limit {
             return None;
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use super::RedisServer;
@@ -15,10 +16,19 @@ use crate::tls::{Tls, TlsFiles};
 /// How often another port is tried when a program outside this testbed takes the chosen one.
 const PORT_TRIES: usize = 5;
 
+/// What a server is to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    #[default]
+    Single,
+    ClusterNode,
+}
+
 /// The settings a [`RedisServer`] starts with.
 #[derive(Debug, Clone, Default)]
 pub struct RedisServerBuilder {
     config: Vec<(String, String)>,
+    kind: Kind,
     tls: Option<Tls>,
     unix_socket: bool,
     clock: bool,
@@ -61,6 +71,11 @@ impl RedisServerBuilder {
         self
     }
 
+    pub(crate) fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
@@ -93,6 +108,7 @@ impl RedisServerBuilder {
         Doors {
             tls: self.tls.is_some(),
             plain_beside_tls: self.tls.as_ref().is_some_and(Tls::wants_plain_port),
+            bus: self.kind == Kind::ClusterNode,
             socket: self.unix_socket,
         }
     }
@@ -127,4 +143,20 @@ impl RedisServerBuilder {
         let (_, value) = self.config.iter().rfind(|(key, _)| key == "requirepass")?;
         Some(value.trim_matches('"').to_owned())
     }
+}
+
+/// Starts servers, all at once.
+///
+/// # Errors
+/// When one does not start; the others are stopped.
+pub(crate) fn start_all(builders: Vec<RedisServerBuilder>) -> Result<Vec<RedisServer>> {
+    thread::scope(|scope| {
+        let start = |builder: RedisServerBuilder| scope.spawn(|| builder.start());
+        let starting: Vec<_> = builders.into_iter().map(start).collect();
+        let started = starting.into_iter().map(|thread| match thread.join() {
+            Ok(server) => server,
+            Err(_) => Err(Error::new("starting a server panicked")),
+        });
+        started.collect()
+    })
 }

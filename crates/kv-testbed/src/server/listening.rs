@@ -14,6 +14,7 @@ const SOCKET_FILE: &str = "redis.sock";
 pub(super) struct Doors {
     pub(super) tls: bool,
     pub(super) plain_beside_tls: bool,
+    pub(super) bus: bool,
     pub(super) socket: bool,
 }
 
@@ -23,19 +24,21 @@ pub(super) struct Listening {
     tls: bool,
     port: Port,
     plain_beside_tls: Option<Port>,
+    bus: Option<Port>,
     socket: Option<PathBuf>,
 }
 
 impl Listening {
     pub(super) fn reserve(doors: Doors, dir: &Path) -> Result<Self> {
-        let plain_beside_tls =
-            (doors.tls && doors.plain_beside_tls).then(Port::reserve).transpose()?;
+        let reserve = |wanted: bool| wanted.then(Port::reserve).transpose();
         // Without a plain port, only a socket is open to the testbed.
+        let plain_beside_tls = reserve(doors.tls && doors.plain_beside_tls)?;
         let socket = doors.socket || (doors.tls && plain_beside_tls.is_none());
         Ok(Self {
             tls: doors.tls,
             port: Port::reserve()?,
             plain_beside_tls,
+            bus: reserve(doors.bus)?,
             socket: socket.then(|| dir.join(SOCKET_FILE)),
         })
     }
@@ -48,6 +51,10 @@ impl Listening {
     pub(super) fn plain(&self) -> Option<u16> {
         let plain = if self.tls { self.plain_beside_tls.as_ref() } else { Some(&self.port) };
         plain.map(Port::number)
+    }
+
+    pub(super) fn bus(&self) -> Option<u16> {
+        self.bus.as_ref().map(Port::number)
     }
 
     pub(super) fn socket(&self) -> Option<&Path> {
@@ -67,6 +74,9 @@ impl Listening {
         let mut text = format!("bind 127.0.0.1\nport {}\n", self.plain().unwrap_or_default());
         if self.tls {
             text.push_str(&format!("tls-port {}\n", self.port()));
+        }
+        if let Some(bus) = self.bus() {
+            text.push_str(&format!("cluster-enabled yes\ncluster-port {bus}\n"));
         }
         if let Some(path) = &self.socket {
             text.push_str(&format!("unixsocket \"{}\"\nunixsocketperm 700\n", path.display()));
