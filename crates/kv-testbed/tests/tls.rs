@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 
 use kv_testbed::{
-    ClientCertificate, Connection, RedisServer, Reply, Result, ServerCertificate, Tls, redis_binary,
+    ClientCertificate, Connection, RedisCluster, RedisSentinels, RedisServer, Reply, Result,
+    ServerCertificate, Tls, redis_binary, slot_of,
 };
 
 /// What `redis-cli --tls` prints for `PING`, its errors included.
@@ -96,4 +97,33 @@ fn a_restart_keeps_the_certificates() -> Result<()> {
     server.restart()?;
     assert_eq!(ping(&server, server.tls()?.ca(), None)?, "PONG");
     Ok(())
+}
+
+#[test]
+fn a_cluster_speaks_tls_among_its_nodes_and_to_its_clients() -> Result<()> {
+    let mut cluster = RedisCluster::builder().tls(Tls::new()?).start()?;
+    let slot = slot_of("k");
+    let source = cluster.primary_of(slot)?;
+    cluster.nodes()[source].cli(&["SET", "k", "v"])?;
+    let target = (source + 1) % 3;
+    assert_eq!(cluster.move_slot(slot, target)?, 1);
+    let node = &cluster.nodes()[target];
+    assert_eq!(ping(node, node.tls()?.ca(), None)?, "PONG");
+    assert_eq!(node.cli(&["WAIT", "1", "5000"])?, Reply::Integer(1));
+    cluster.kill_primary(slot)?;
+    cluster.wait_until_ok()
+}
+
+#[test]
+fn sentinels_and_their_nodes_speak_tls() -> Result<()> {
+    let tls = Tls::new()?.client_certificate(ClientCertificate::Required);
+    let mut servers = RedisSentinels::builder().tls(tls).start()?;
+    for server in servers.nodes().iter().chain(servers.sentinels()) {
+        let files = server.tls()?;
+        assert_eq!(ping(server, files.ca(), Some(files.client()))?, "PONG");
+        assert_eq!(server.plain_port(), None);
+    }
+    let killed = servers.kill_primary()?;
+    assert_ne!(servers.wait_until_failed_over(killed)?, killed);
+    servers.wait_until_ok()
 }

@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     #[default]
     Single,
     ClusterNode,
+    Sentinel,
 }
 
 /// The settings a [`RedisServer`] starts with.
@@ -92,7 +93,8 @@ impl RedisServerBuilder {
             let tls = self.tls.as_ref().map(|tls| tls.write(dir.path())).transpose()?;
             self.write_config(dir.path(), &listening, tls.as_ref())?;
             let clock = self.make_clock(dir.path())?;
-            let launch = Launch { binary: binary.clone(), clock };
+            let sentinel = self.kind == Kind::Sentinel;
+            let launch = Launch { binary: binary.clone(), clock, sentinel };
             match Process::start(&launch, dir.path(), &listening) {
                 Ok(process) => {
                     let (password, process) = (self.password(), Some(process));

@@ -22,13 +22,17 @@ const LOG_TAIL: usize = 2_000;
 
 /// Runs the server and a watcher that reads a pipe from the test. A line in it asks for the
 /// server to be killed. When the pipe ends without one the test has died, in whatever way, and
-/// the server's directory goes with the server. When the server ends first the watcher is ended,
-/// and the shell ends as the server did.
+/// the server's directory goes with the server, which is stopped first, so that it makes no file
+/// meanwhile. When the server ends first the watcher is ended, and the shell ends as the server
+/// did.
 const SUPERVISOR: &str = r#"
 dir=$1; shift
 exec 3<&0
 "$@" </dev/null 3<&- & server=$!
-{ read -r line || rm -rf "$dir"; kill -KILL "$server"; } <&3 3<&- 2>/dev/null & watcher=$!
+{
+  read -r line || { kill -STOP "$server"; rm -rf "$dir"; }
+  kill -KILL "$server"
+} <&3 3<&- 2>/dev/null & watcher=$!
 exec 3<&-
 trap 'kill -KILL "$server"' HUP INT TERM
 wait "$server"; status=$?
@@ -41,6 +45,7 @@ exit "$status"
 pub(super) struct Launch {
     pub(super) binary: RedisBinary,
     pub(super) clock: Option<SteppedClock>,
+    pub(super) sentinel: bool,
 }
 
 #[derive(Debug)]
@@ -62,6 +67,7 @@ impl Process {
             .args(environment(&launch.binary, launch.clock.as_ref())?)
             .arg(launch.binary.server())
             .arg(dir.join(CONFIG_FILE))
+            .args(launch.sentinel.then_some("--sentinel"))
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors)
