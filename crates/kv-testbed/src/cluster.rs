@@ -15,6 +15,7 @@ pub use self::migration::SlotMigration;
 pub use self::slot::{SLOTS, slot_of};
 use self::view::View;
 use crate::error::{Error, Result};
+use crate::resp::Reply;
 use crate::server::{RedisServer, RedisServerBuilder};
 
 /// What takes longest is a failover of nodes that share two cores with other tests.
@@ -118,6 +119,27 @@ impl RedisCluster {
         let (node, _) = self.member(primary)?;
         let own = View::of(&mut node.connection()?)?.own()?;
         Ok(own.slots.into_iter().flatten().collect())
+    }
+
+    /// Sends one command to the node that serves a key's slot, and on to the other one (`ASKING`)
+    /// where the slot is on its way and the key has moved.
+    ///
+    /// # Errors
+    /// When no running node serves the slot, or the node does not answer within ten seconds.
+    pub fn command<A: AsRef<[u8]>>(&self, key: &str, arguments: &[A]) -> Result<Reply> {
+        let slot = slot_of(key);
+        let mut connection = self.member(self.primary_of(slot)?)?.0.connection()?;
+        let reply = connection.command(arguments)?;
+        if !matches!(&reply, Reply::Error(text) if text.starts_with("ASK ")) {
+            return Ok(reply);
+        }
+        let leaving = View::of(&mut connection)?.own()?.leaving;
+        let to = leaving.iter().find(|(leaves, _)| *leaves == slot).map(|(_, id)| id);
+        let at = to.and_then(|to| self.ids.iter().position(|id| id == to));
+        let at = at.ok_or_else(|| Error::new(format!("slot {slot} has just moved")))?;
+        let mut connection = self.member(at)?.0.connection()?;
+        connection.demand(&["ASKING"])?;
+        connection.command(arguments)
     }
 
     /// What each node that runs says of itself.

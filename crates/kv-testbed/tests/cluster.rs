@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
-use kv_testbed::{Connection, RedisCluster, Reply, Result, SLOTS, slot_of};
+use std::time::Duration;
+
+use kv_testbed::{Connection, RedisCluster, Reply, Result, SLOTS, eventually, slot_of};
 
 fn ok() -> Reply {
     Reply::Simple("OK".into())
@@ -73,24 +75,75 @@ fn a_slot_in_the_middle_of_its_move_says_ask_and_tryagain() -> Result<()> {
     let cluster = RedisCluster::builder().replicas(0).start()?;
     let slot = slot_of("{t}");
     let source = cluster.primary_of(slot)?;
-    let mut old = cluster.nodes()[source].connection()?;
-    assert_eq!(old.command(&["MSET", "{t}a", "1", "{t}b", "2"])?, ok());
     let target = (source + 1) % 3;
+    let [mut old, mut new] =
+        [source, target].map(|at| cluster.nodes()[at].connection().expect("a connection"));
+    assert_eq!(old.command(&["MSET", "{t}a", "1", "{t}b", "2"])?, ok());
     let mut migration = cluster.begin_move(slot, target)?;
     migration.move_keys(&["{t}a"])?;
     assert_eq!(migration.keys_left()?, [b"{t}b"]);
     assert!(starts(&old.command(&["GET", "{t}a"])?, "ASK "));
     assert_eq!(old.command(&["GET", "{t}b"])?.text().as_deref(), Some("2"));
     assert!(starts(&old.command(&["MGET", "{t}a", "{t}b"])?, "TRYAGAIN "));
-    let mut new = cluster.nodes()[target].connection()?;
     assert!(starts(&new.command(&["GET", "{t}a"])?, "MOVED "));
     assert_eq!(new.command(&["ASKING"])?, ok());
     assert_eq!(new.command(&["GET", "{t}a"])?.text().as_deref(), Some("1"));
     assert_eq!(migration.finish()?, 1);
-    assert_eq!(cluster.primary_of(slot)?, target);
-    assert!(starts(&old.command(&["GET", "{t}a"])?, "MOVED "));
+    assert!(starts(&old.command(&["GET", "{t}b"])?, "MOVED "));
     assert_eq!(new.command(&["GET", "{t}b"])?.text().as_deref(), Some("2"));
     cluster.wait_until_ok()
+}
+
+#[test]
+fn a_command_finds_its_key_before_within_and_after_a_move() -> Result<()> {
+    let cluster = RedisCluster::builder().replicas(0).password("sesame").start()?;
+    let get = |key: &str| Ok(cluster.command(key, &["GET", key])?.text().unwrap_or_default());
+    cluster.command("{t}a", &["MSET", "{t}a", "1", "{t}b", "2"])?;
+    assert_eq!([get("{t}a")?, get("{t}b")?], ["1", "2"]);
+    let slot = slot_of("{t}");
+    let target = (cluster.primary_of(slot)? + 1) % 3;
+    let mut migration = cluster.begin_move(slot, target)?;
+    migration.move_keys(&["{t}a"])?;
+    assert_eq!([get("{t}a")?, get("{t}b")?], ["1", "2"]);
+    migration.finish()?;
+    assert_eq!(cluster.primary_of(slot)?, target);
+    assert_eq!([get("{t}a")?, get("{t}b")?], ["1", "2"]);
+    Result::Ok(())
+}
+
+#[test]
+fn a_paused_primary_is_replaced_and_follows_its_successor_when_it_wakes_up() -> Result<()> {
+    let cluster = RedisCluster::start()?;
+    let slot = slot_of("k");
+    let paused = cluster.primary_of(slot)?;
+    cluster.nodes()[paused].pause()?;
+    cluster.wait_until_ok()?;
+    assert_eq!(cluster.primary_of(slot)?, paused + 3);
+    cluster.nodes()[paused].resume()?;
+    cluster.wait_until_ok()?;
+    assert_eq!(cluster.replicas_of(paused + 3)?, [paused]);
+    Ok(())
+}
+
+/// What a node says of a key of its own once it knows that another node has failed.
+fn beside_a_failed_node(full_coverage: bool) -> Result<Reply> {
+    let builder = RedisCluster::builder().replicas(0).full_coverage(full_coverage);
+    let mut cluster = builder.node_timeout(Duration::from_secs(1)).start()?;
+    let killed = cluster.kill_primary(slot_of("b"))?;
+    let other = cluster.primary_of(slot_of("k"))?;
+    assert_ne!(killed, other, "these keys are on different nodes");
+    let node = &cluster.nodes()[other];
+    let all_well = || Some(node.cli(&["CLUSTER", "INFO"]).ok()?.text()?.contains("slots_fail:0"));
+    let noticed = || all_well().filter(|well| !well);
+    eventually(Duration::from_secs(60), noticed).expect("slots without a node are noticed");
+    node.cli(&["GET", "k"])
+}
+
+#[test]
+fn nodes_refuse_while_slots_are_not_served_unless_told_that_it_does_not_matter() -> Result<()> {
+    assert!(starts(&beside_a_failed_node(true)?, "CLUSTERDOWN "));
+    assert_eq!(beside_a_failed_node(false)?, Reply::Nil);
+    Ok(())
 }
 
 #[test]

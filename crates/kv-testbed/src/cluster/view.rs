@@ -22,6 +22,8 @@ pub(super) struct Line {
     pub(super) primary_id: Option<String>,
     pub(super) epoch: u64,
     pub(super) slots: Vec<RangeInclusive<u16>>,
+    /// Slots that are on their way from this node, and to which; only it says so itself.
+    pub(super) leaving: Vec<(u16, String)>,
 }
 
 /// What nodes have to agree on: who serves which slots, and who follows whom.
@@ -87,7 +89,7 @@ fn parse(line: &str) -> Option<Line> {
     let primary_id = Some(words.next()?).filter(|id| *id != "-").map(ToOwned::to_owned);
     let epoch = words.nth(2)?.parse().ok()?;
     // Slots on their way stand in brackets, beside the range that they still belong to.
-    let slots = words.skip(1).filter(|word| !word.starts_with('['));
+    let (moving, slots): (Vec<_>, Vec<_>) = words.skip(1).partition(|word| word.starts_with('['));
     let unusable = ["fail", "fail?", "handshake", "noaddr"];
     Some(Line {
         id,
@@ -96,11 +98,18 @@ fn parse(line: &str) -> Option<Line> {
         usable: !flags.iter().any(|flag| unusable.contains(flag)),
         primary_id,
         epoch,
-        slots: slots.map(range).collect::<Option<_>>()?,
+        leaving: moving.into_iter().filter_map(leaving).collect(),
+        slots: slots.into_iter().map(range).collect::<Option<_>>()?,
     })
 }
 
 fn range(word: &str) -> Option<RangeInclusive<u16>> {
     let (start, end) = word.split_once('-').unwrap_or((word, word));
     Some(start.parse().ok()?..=end.parse().ok()?)
+}
+
+/// `[slot->-id]`; a slot that arrives is `[slot-<-id]`.
+fn leaving(word: &str) -> Option<(u16, String)> {
+    let (slot, id) = word.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
+    Some((slot.parse().ok()?, id.to_owned()))
 }
