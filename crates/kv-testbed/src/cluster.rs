@@ -47,7 +47,6 @@ pub struct RedisCluster {
     ids: Vec<String>,
     /// What a further node starts with.
     node: RedisServerBuilder,
-    password: Option<String>,
 }
 
 impl RedisCluster {
@@ -107,7 +106,8 @@ impl RedisCluster {
         let (node, id) = self.member(primary)?;
         let view = View::of(&mut node.connection()?)?;
         let of = |line: &view::Line| line.primary_id.as_deref() == Some(id);
-        let places = view.lines.iter().filter(|line| of(line)).filter_map(|line| self.place(line));
+        let replicas = view.lines.iter().filter(|line| of(line));
+        let places = replicas.filter_map(|line| self.place(&line.id));
         Ok(places.filter(|at| self.awake().any(|awake| awake == *at)).collect())
     }
 
@@ -135,7 +135,7 @@ impl RedisCluster {
         }
         let leaving = View::of(&mut connection)?.own()?.leaving;
         let to = leaving.iter().find(|(leaves, _)| *leaves == slot).map(|(_, id)| id);
-        let at = to.and_then(|to| self.ids.iter().position(|id| id == to));
+        let at = to.and_then(|to| self.place(to));
         let at = at.ok_or_else(|| Error::new(format!("slot {slot} has just moved")))?;
         let mut connection = self.member(at)?.0.connection()?;
         connection.demand(&["ASKING"])?;
@@ -160,7 +160,7 @@ impl RedisCluster {
         member.ok_or_else(|| Error::new(format!("the cluster has no node at {at}")))
     }
 
-    fn place(&self, line: &view::Line) -> Option<usize> {
-        self.ids.iter().position(|id| *id == line.id)
+    fn place(&self, id: &str) -> Option<usize> {
+        self.ids.iter().position(|known| known == id)
     }
 }

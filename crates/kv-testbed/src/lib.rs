@@ -1,5 +1,6 @@
-//! The project's own test servers: a real `redis-server` on a free port, a clock to step, a proxy
-//! that breaks connections where a test wants it, and processes to stop and kill.
+//! The project's own test servers: a real `redis-server` on a free port, a Redis Cluster, Sentinels
+//! and their nodes, with TLS where a test wants it; a clock to step, a proxy that breaks
+//! connections where a test wants it, and processes to stop and kill.
 //!
 //! Nothing has to be installed beforehand: see [`redis_binary`]. Everything listens on 127.0.0.1.
 
@@ -10,6 +11,7 @@ mod error;
 mod port;
 mod provision;
 mod proxy;
+mod replication;
 mod resp;
 mod sentinels;
 mod server;

@@ -67,7 +67,8 @@ impl RedisServer {
         self.listening.plain()
     }
 
-    /// The Unix socket asked for with [`RedisServerBuilder::unix_socket`].
+    /// The Unix socket asked for with [`RedisServerBuilder::unix_socket`]; there is one too where
+    /// the server speaks TLS and nothing else.
     ///
     /// # Errors
     /// When the server was started without one.
@@ -200,6 +201,10 @@ impl RedisServer {
         text.ok_or_else(|| Error::new(format!("{} is not answered with text", arguments.join(" "))))
     }
 
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
     /// The port of the cluster's bus.
     pub(crate) fn bus_port(&self) -> Option<u16> {
         self.listening.bus()
@@ -207,7 +212,7 @@ impl RedisServer {
 
     /// Whether it runs and is not suspended: whoever asks it something gets an answer.
     pub(crate) fn is_awake(&self) -> bool {
-        self.pid().is_some_and(|pid| !signal::is_stopped(pid))
+        self.pid().is_some_and(signal::is_awake)
     }
 
     fn running(&self) -> Result<u32> {

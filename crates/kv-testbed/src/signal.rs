@@ -1,6 +1,6 @@
 //! Signals to other processes, through a shell, which needs no unsafe code.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,9 +30,22 @@ fn send(pid: u32, name: &str) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Error::new(format!("`{script}` failed"))) }
 }
 
-/// Reads the state that follows the name in parentheses; a system without /proc counts as stopped.
-pub(crate) fn is_stopped(pid: u32) -> bool {
-    let stat = PathBuf::from(format!("/proc/{pid}/stat"));
-    std::fs::read_to_string(stat)
-        .map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T')))
+/// Whether a process runs and is not suspended: whoever asks it something gets an answer.
+pub(crate) fn is_awake(pid: u32) -> bool {
+    state(pid).is_none_or(|state| !"TtZX".contains(state))
+}
+
+/// A system without /proc counts as stopped.
+fn is_stopped(pid: u32) -> bool {
+    state(pid).is_none_or(|state| state == 'T')
+}
+
+/// The state that follows the name in parentheses, `X` when there is no such process; `None` on a
+/// system without /proc.
+fn state(pid: u32) -> Option<char> {
+    let proc = Path::new("/proc");
+    match std::fs::read_to_string(proc.join(format!("{pid}/stat"))) {
+        Ok(stat) => stat.rsplit_once(") ")?.1.chars().next(),
+        Err(_) => proc.join("self").exists().then_some('X'),
+    }
 }

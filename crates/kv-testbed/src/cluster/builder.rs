@@ -17,7 +17,6 @@ pub struct RedisClusterBuilder {
     primaries: usize,
     replicas: usize,
     node: RedisServerBuilder,
-    password: Option<String>,
 }
 
 impl Default for RedisClusterBuilder {
@@ -30,7 +29,7 @@ impl Default for RedisClusterBuilder {
             .config("cluster-replica-validity-factor", "0")
             .config("cluster-allow-replica-migration", "no")
             .config("repl-diskless-sync-delay", "0");
-        Self { primaries: 3, replicas: 1, node, password: None }.node_timeout(NODE_TIMEOUT)
+        Self { primaries: 3, replicas: 1, node }.node_timeout(NODE_TIMEOUT)
     }
 }
 
@@ -62,12 +61,11 @@ impl RedisClusterBuilder {
         self.config("cluster-require-full-coverage", if required { "yes" } else { "no" })
     }
 
-    /// The password of all nodes, among themselves too.
+    /// The password of all nodes, among themselves too; without a `"` in it.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
-        self.password = Some(password.to_owned());
-        let quoted = format!("\"{password}\"");
-        self.config("requirepass", quoted.as_str()).config("masterauth", quoted)
+        self.node = self.node.password(password);
+        self
     }
 
     /// Lets the nodes speak TLS, among themselves too.
@@ -97,7 +95,7 @@ impl RedisClusterBuilder {
         let nodes = start_all(vec![self.node.clone(); count])?;
         let id = |node: &RedisServer| node.demand_text(&["CLUSTER", "MYID"]);
         let ids = nodes.iter().map(id).collect::<Result<_>>()?;
-        let cluster = RedisCluster { nodes, ids, node: self.node, password: self.password };
+        let cluster = RedisCluster { nodes, ids, node: self.node };
         cluster.form(self.primaries)?;
         cluster.wait_until_ok()?;
         Ok(cluster)

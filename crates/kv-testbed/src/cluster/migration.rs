@@ -76,7 +76,7 @@ impl SlotMigration<'_> {
         let port = target.port().to_string();
         let mut command: Vec<&[u8]> = vec![b"MIGRATE", b"127.0.0.1", port.as_bytes(), b"", b"0"];
         command.push(MIGRATE_LIMIT_MS.as_bytes());
-        if let Some(password) = &self.cluster.password {
+        if let Some(password) = target.password() {
             command.extend([b"AUTH", password.as_bytes()]);
         }
         command.push(b"KEYS");

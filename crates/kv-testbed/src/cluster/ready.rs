@@ -3,6 +3,7 @@
 use super::view::{Line, Shape, View};
 use super::{LIMIT, RedisCluster};
 use crate::error::{Error, Result};
+use crate::replication::Replication;
 use crate::resp::Connection;
 use crate::wait::patiently;
 
@@ -39,8 +40,8 @@ impl RedisCluster {
 }
 
 fn check_node(node: &mut Connection, ids: &[&str]) -> Result<Shape> {
-    let state = text(node, &["CLUSTER", "INFO"])?;
-    if field(&state, "cluster_state") != Some("ok") {
+    let state = node.demand(&["CLUSTER", "INFO"])?.text().unwrap_or_default();
+    if !state.lines().any(|line| line == "cluster_state:ok") {
         return Err(Error::new("its cluster_state is not ok"));
     }
     let view = View::of(node)?;
@@ -49,26 +50,11 @@ fn check_node(node: &mut Connection, ids: &[&str]) -> Result<Shape> {
     let follows = |line: &&Line| line.primary_id.as_ref() == Some(&own.id);
     let running = |line: &&Line| ids.contains(&line.id.as_str());
     let replicas = view.lines.iter().filter(follows).filter(running).count();
-    let replication = text(node, &["INFO", "replication"])?;
-    check_replication(&replication, own.primary, replicas)?;
-    Ok(shape)
-}
-
-fn check_replication(info: &str, primary: bool, replicas: usize) -> Result<()> {
-    let is = |name: &str, value: &str| field(info, name) == Some(value);
-    let online = info.lines().filter(|line| line.contains("state=online")).count();
-    let in_sync = if primary {
-        is("role", "master") && online >= replicas
+    let replication = Replication::of(node)?;
+    let in_sync = if own.primary {
+        replication.is_primary() && replication.online_replicas() >= replicas
     } else {
-        is("master_link_status", "up") && is("master_sync_in_progress", "0")
+        replication.is_in_sync()
     };
-    if in_sync { Ok(()) } else { Err(Error::new("it is not in sync")) }
-}
-
-fn text(node: &mut Connection, arguments: &[&str]) -> Result<String> {
-    Ok(node.demand(arguments)?.text().unwrap_or_default())
-}
-
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+    if in_sync { Ok(shape) } else { Err(Error::new("it is not in sync")) }
 }

@@ -22,7 +22,6 @@ pub struct RedisSentinelsBuilder {
     failover_timeout: Duration,
     node: RedisServerBuilder,
     sentinel: RedisServerBuilder,
-    password: Option<String>,
 }
 
 impl Default for RedisSentinelsBuilder {
@@ -34,7 +33,6 @@ impl Default for RedisSentinelsBuilder {
             failover_timeout: FAILOVER_TIMEOUT,
             node: RedisServer::builder().config("repl-diskless-sync-delay", "0"),
             sentinel: RedisServer::builder().kind(Kind::Sentinel),
-            password: None,
         }
     }
 }
@@ -68,18 +66,18 @@ impl RedisSentinelsBuilder {
         self
     }
 
-    /// The password of the nodes, among themselves too.
+    /// The password of the nodes, among themselves too; without a `"` in it.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
-        self.password = Some(password.to_owned());
-        self.config("requirepass", quoted(password)).config("masterauth", quoted(password))
+        self.node = self.node.password(password);
+        self
     }
 
-    /// The password of the sentinels, among themselves too.
+    /// The password of the sentinels, among themselves too; without a `"` in it.
     #[must_use]
     pub fn sentinel_password(mut self, password: &str) -> Self {
-        self.sentinel = self.sentinel.config("requirepass", quoted(password));
-        self.sentinel = self.sentinel.config("sentinel sentinel-pass", quoted(password));
+        let quoted = format!("\"{password}\"");
+        self.sentinel = self.sentinel.password(password).config("sentinel sentinel-pass", quoted);
         self
     }
 
@@ -130,15 +128,11 @@ impl RedisSentinelsBuilder {
             .config("sentinel down-after-milliseconds", milliseconds(self.down_after))
             .config("sentinel failover-timeout", milliseconds(self.failover_timeout))
             .config("sentinel parallel-syncs", format!("{NAME} {}", self.replicas.max(1)));
-        match &self.password {
+        match self.node.requirepass() {
             Some(password) => {
-                sentinel.config("sentinel auth-pass", format!("{NAME} {}", quoted(password)))
+                sentinel.config("sentinel auth-pass", format!("{NAME} \"{password}\""))
             }
             None => sentinel,
         }
     }
-}
-
-fn quoted(password: &str) -> String {
-    format!("\"{password}\"")
 }

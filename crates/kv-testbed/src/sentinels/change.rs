@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{LIMIT, NAME, RedisSentinels};
 use crate::error::{Error, Result};
+use crate::replication::Replication;
 use crate::wait::patiently;
 
 const TRIES: usize = 5;
@@ -73,7 +74,6 @@ impl RedisSentinels {
     fn settled(&self) -> Option<usize> {
         let at = self.primary().ok()?;
         let node = self.nodes.get(at).filter(|node| node.is_awake())?;
-        let info = node.demand_text(&["INFO", "replication"]).ok()?;
-        info.lines().any(|line| line == "role:master").then_some(at)
+        Replication::of(&mut node.connection().ok()?).ok()?.is_primary().then_some(at)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{LIMIT, NAME, RedisSentinels};
 use crate::error::{Error, Result};
+use crate::replication::Replication;
 use crate::resp::Reply;
 use crate::server::RedisServer;
 use crate::wait::patiently;
@@ -53,15 +54,10 @@ impl RedisSentinels {
 
 /// A replica follows the primary at a port; the primary follows nobody.
 fn check_node(node: &RedisServer, primary: Option<u16>) -> Result<()> {
-    let info = node.demand_text(&["INFO", "replication"])?;
-    let says = |line: String| info.lines().any(|said| said == line);
+    let replication = Replication::of(&mut node.connection()?)?;
     let right = match primary {
-        None => says("role:master".into()),
-        Some(port) => {
-            says(format!("master_port:{port}"))
-                && says("master_link_status:up".into())
-                && says("master_sync_in_progress:0".into())
-        }
+        None => replication.is_primary(),
+        Some(port) => replication.follows(port) && replication.is_in_sync(),
     };
     if right { Ok(()) } else { Err(Error::new("it is not in sync")) }
 }

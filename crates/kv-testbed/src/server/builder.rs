@@ -44,6 +44,13 @@ impl RedisServerBuilder {
         self
     }
 
+    /// The password of the server, and of the primary that it may follow; without a `"` in it.
+    #[must_use]
+    pub fn password(self, password: &str) -> Self {
+        let quoted = format!("\"{password}\"");
+        self.config("requirepass", quoted.as_str()).config("masterauth", quoted)
+    }
+
     /// Gives the server a clock that the test can step, see [`SteppedClock`]; it runs.
     #[must_use]
     pub fn clock(mut self) -> Self {
@@ -97,7 +104,7 @@ impl RedisServerBuilder {
             let launch = Launch { binary: binary.clone(), clock, sentinel };
             match Process::start(&launch, dir.path(), &listening) {
                 Ok(process) => {
-                    let (password, process) = (self.password(), Some(process));
+                    let (password, process) = (self.requirepass(), Some(process));
                     return Ok(RedisServer { launch, password, tls, process, dir, listening });
                 }
                 Err(_) if tries < PORT_TRIES && port_was_taken(dir.path()) => tries += 1,
@@ -141,7 +148,7 @@ impl RedisServerBuilder {
         Ok(Some(clock))
     }
 
-    fn password(&self) -> Option<String> {
+    pub(crate) fn requirepass(&self) -> Option<String> {
         let (_, value) = self.config.iter().rfind(|(key, _)| key == "requirepass")?;
         Some(value.trim_matches('"').to_owned())
     }
