@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of every fallible call in this workspace.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -87,15 +88,19 @@ pub enum Effect {
 /// assert_eq!(error.effect(), Effect::MaybeApplied);
 /// assert!(!error.is_retryable(), "a write must not be repeated blindly");
 /// ```
+///
+/// A clone says the same, with the same causes: for each of those who shared a call that failed.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     operation: Option<&'static str>,
     key: Option<String>,
     effect: Effect,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync + 'static>>,
 }
 
 impl Error {
@@ -138,7 +143,7 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 
@@ -214,5 +219,30 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn causes(error: &Error) -> Vec<String> {
+        let (mut causes, mut next) = (Vec::new(), error.source());
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes
+    }
+
+    #[test]
+    fn a_clone_says_what_the_error_said_with_all_its_causes() {
+        let cause = Error::new(ErrorKind::Backend, "cut").because(std::io::Error::other("reset"));
+        let error = Error::new(ErrorKind::Connection, "gone").operation("exchange").key("q");
+        let error = error.because(cause).maybe_applied();
+        let clone = error.clone();
+        assert_eq!((clone.kind(), clone.effect()), (error.kind(), error.effect()));
+        assert_eq!(clone.to_string(), error.to_string());
+        assert_eq!(causes(&clone), ["cut", "reset"]);
     }
 }

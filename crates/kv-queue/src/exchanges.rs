@@ -11,7 +11,6 @@
 //! may gather before it is forgotten.
 
 mod batch;
-mod shared;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kv_core::queue::{Exchanged, Handle, MAX_BATCH, Operation, Verdict};
 use kv_core::{Error, ErrorKind, Result};
 
-use super::{Item, Reply, interrupted, shared};
+use super::{Item, Reply, interrupted};
 use crate::link::Link;
 use crate::worker::Ticket;
 
@@ -92,7 +92,7 @@ impl Batch {
             Ok(answer) => Some(self.succeed(answer)).flatten(),
             Err(error) => {
                 tracing::debug!(%error, waiting, "an exchange failed");
-                self.fail(error);
+                self.fail(&error);
                 None
             }
         }
@@ -118,30 +118,20 @@ impl Batch {
         due
     }
 
-    fn fail(&mut self, error: Error) {
+    fn fail(&mut self, error: &Error) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.answer(Err(error.clone()));
+        }
         let operations = take(&mut self.operation_replies).into_iter().map(|(reply, _)| reply);
-        let mut replies = take(&mut self.ack_replies);
-        replies.extend(operations);
-        match (self.ticket.take(), replies.pop()) {
-            (None, None) => {}
-            (Some(ticket), None) => ticket.answer(Err(error)),
-            (None, Some(last)) if replies.is_empty() => last.tell(Err(error)),
-            (ticket, Some(last)) => {
-                let error = Arc::new(error);
-                if let Some(ticket) = ticket {
-                    ticket.answer(Err(shared::copy(&error)));
-                }
-                for reply in replies.into_iter().chain([last]) {
-                    reply.tell(Err(shared::copy(&error)));
-                }
-            }
+        for reply in take(&mut self.ack_replies).into_iter().chain(operations) {
+            reply.tell(Err(error.clone()));
         }
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.fail(interrupted().maybe_applied());
+        self.fail(&interrupted().maybe_applied());
     }
 }
 
