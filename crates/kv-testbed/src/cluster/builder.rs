@@ -75,6 +75,15 @@ impl RedisClusterBuilder {
         self
     }
 
+    /// Gives each node a clock that the test can step, see [`SteppedClock`](crate::SteppedClock);
+    /// they run. A step takes its time out of every timeout among the nodes: let
+    /// [`node_timeout`](Self::node_timeout) be longer than all steps together.
+    #[must_use]
+    pub fn clock(mut self) -> Self {
+        self.node = self.node.clock();
+        self
+    }
+
     /// Adds a line to every `redis.conf`, see [`RedisServerBuilder::config`].
     #[must_use]
     pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {

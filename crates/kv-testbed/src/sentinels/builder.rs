@@ -89,6 +89,14 @@ impl RedisSentinelsBuilder {
         self
     }
 
+    /// Gives each node, but no sentinel, a clock that the test can step, see
+    /// [`SteppedClock`](crate::SteppedClock); they run.
+    #[must_use]
+    pub fn clock(mut self) -> Self {
+        self.node = self.node.clock();
+        self
+    }
+
     /// Adds a line to every node's `redis.conf`, see [`RedisServerBuilder::config`].
     #[must_use]
     pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
