@@ -1,15 +1,21 @@
 //! How to reach a server, checked before anything is sent.
 
+mod address;
 mod secret;
+mod servers;
+mod tls;
 mod url;
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kv_core::{Error, ErrorKind, RESERVED, Result};
 
+pub(crate) use self::address::Address;
 pub(crate) use self::secret::Secret;
+pub(crate) use self::servers::{Sentinels, Servers};
+pub use self::tls::Tls;
 
 const DEFAULT_HOST: &str = "localhost";
 const DEFAULT_PORT: u16 = 6379;
@@ -19,6 +25,8 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3_600);
 const MOST_CONNECTIONS: usize = 1_024;
 const LONGEST_PREFIX: usize = 512;
+/// How many servers may be named to begin with.
+const MOST_NODES: usize = 1_000;
 
 /// How a [`RedisStore`](crate::RedisStore) reaches its server.
 ///
@@ -31,11 +39,12 @@ const LONGEST_PREFIX: usize = 512;
 /// ```
 #[derive(Clone)]
 pub struct RedisConfig {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) servers: Servers,
     pub(crate) db: u8,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) protocol: Protocol,
     pub(crate) key_prefix: String,
     pub(crate) max_connections: usize,
     pub(crate) timeout: Duration,
@@ -43,9 +52,17 @@ pub struct RedisConfig {
 }
 
 impl RedisConfig {
-    /// Reads `redis://[user[:password]@]host[:port][/db]`, with the defaults for all else.
+    /// Reads a URL, with the defaults for all else:
     ///
-    /// User and password are percent-decoded.
+    /// ```text
+    /// redis://[user[:password]@]host[:port][/db]
+    /// redis+unix://[user[:password]@]/path/of/the/socket[?db=N]
+    /// redis-cluster://[user[:password]@]host[:port][?node=host:port&…]
+    /// redis-sentinel://[user[:password]@]host[:port][/db]?master=name[&node=host:port&…]
+    /// ```
+    ///
+    /// With `rediss` in place of `redis`, but for a socket, the connection is encrypted. User and
+    /// password are percent-decoded; they are those of the servers, not of the sentinels.
     ///
     /// # Errors
     /// `Config`, naming the part that is wrong and what was expected.
@@ -58,24 +75,28 @@ impl RedisConfig {
     pub fn builder() -> RedisConfigBuilder {
         RedisConfigBuilder::default()
     }
+}
 
-    /// `host:port`, as logs and errors show it.
-    pub(crate) fn server(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
+/// The version of Redis's protocol. Both carry the same; 3 needs Redis 6.0 or later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RESP2, which every server speaks.
+    #[default]
+    Resp2,
+    /// RESP3.
+    Resp3,
 }
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisConfig")
-            .field("server", &self.server())
+            .field("servers", &format_args!("{}", self.servers))
             .field("db", &self.db)
             .field("username", &self.username)
             .field("password", &self.password)
+            .field("tls", &self.tls)
+            .field("protocol", &self.protocol)
             .field("key_prefix", &self.key_prefix)
             .field("max_connections", &self.max_connections)
             .field("timeout", &self.timeout)
@@ -98,13 +119,32 @@ impl fmt::Debug for RedisConfig {
 pub struct RedisConfigBuilder {
     host: String,
     port: u16,
+    arrangement: Arrangement,
     db: u8,
     username: Option<String>,
     password: Option<Secret>,
+    tls: Option<Tls>,
+    protocol: Protocol,
     key_prefix: String,
     max_connections: usize,
     timeout: Duration,
     retry_on_timeout: bool,
+}
+
+/// How the servers are arranged, as a program says it.
+#[derive(Clone, Debug, Default)]
+enum Arrangement {
+    /// One server, at the host and the port.
+    #[default]
+    Tcp,
+    Unix(PathBuf),
+    Cluster(Vec<String>),
+    Sentinel {
+        master: String,
+        nodes: Vec<String>,
+        username: Option<String>,
+        password: Option<Secret>,
+    },
 }
 
 impl Default for RedisConfigBuilder {
@@ -112,9 +152,12 @@ impl Default for RedisConfigBuilder {
         Self {
             host: DEFAULT_HOST.into(),
             port: DEFAULT_PORT,
+            arrangement: Arrangement::Tcp,
             db: 0,
             username: None,
             password: None,
+            tls: None,
+            protocol: Protocol::Resp2,
             key_prefix: DEFAULT_PREFIX.into(),
             max_connections: 1,
             timeout: DEFAULT_TIMEOUT,
@@ -124,19 +167,23 @@ impl Default for RedisConfigBuilder {
 }
 
 impl RedisConfigBuilder {
-    /// Takes host, port, database, user and password from a URL, as
-    /// [`RedisConfig::from_url`] reads it; what it does not name goes back to the default.
+    /// Takes from a URL what [`RedisConfig::from_url`] reads in it: where the servers are, the
+    /// database, user and password. What it does not name goes back to the default, but for
+    /// [`tls`](Self::tls), which stays as it was set.
     ///
     /// # Errors
     /// `Config`, naming the part that is wrong and what was expected.
     pub fn url(self, url: &str) -> Result<Self> {
         let parts = url::parse(url)?;
+        let tls = if parts.is_encrypted { self.tls.or_else(|| Some(Tls::new())) } else { self.tls };
         Ok(Self {
             host: parts.host,
-            port: parts.port.unwrap_or(DEFAULT_PORT),
+            port: parts.port,
+            arrangement: parts.arrangement,
             db: parts.db,
             username: parts.username,
             password: parts.password,
+            tls,
             ..self
         })
     }
@@ -151,7 +198,52 @@ impl RedisConfigBuilder {
         Self { port, ..self }
     }
 
-    /// The number of the database.
+    /// A socket in the file system, in place of host and port.
+    pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
+        Self { arrangement: Arrangement::Unix(path.into()), ..self }
+    }
+
+    /// A Redis Cluster, in place of host and port: some of its nodes, as `host:port`. The others
+    /// are found through them, at the addresses that the nodes themselves announce.
+    pub fn cluster(self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let nodes = nodes.into_iter().map(Into::into).collect();
+        Self { arrangement: Arrangement::Cluster(nodes), ..self }
+    }
+
+    /// The primary that sentinels know under this name, in place of host and port: the sentinels
+    /// as `host:port`.
+    pub fn sentinel(
+        self,
+        master: impl Into<String>,
+        nodes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let nodes = nodes.into_iter().map(Into::into).collect();
+        let (username, password) = (None, None);
+        let sentinel = Arrangement::Sentinel { master: master.into(), nodes, username, password };
+        Self { arrangement: sentinel, ..self }
+    }
+
+    /// Who one is to the sentinels, if they ask; to be said after
+    /// [`sentinel`](Self::sentinel), and without effect elsewhere.
+    pub fn sentinel_credentials(mut self, user: Option<String>, secret: impl Into<String>) -> Self {
+        if let Arrangement::Sentinel { username, password, .. } = &mut self.arrangement {
+            *username = user;
+            *password = Some(Secret::new(secret.into()));
+        }
+        self
+    }
+
+    /// Encrypts the connections.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// The version of the protocol.
+    pub fn protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    /// The number of the database; a Cluster has 0 alone.
     pub fn db(self, db: u8) -> Self {
         Self { db, ..self }
     }
@@ -194,24 +286,25 @@ impl RedisConfigBuilder {
     /// # Errors
     /// `Config`, naming the field, what is wrong with it, and what was expected.
     pub fn build(self) -> Result<RedisConfig> {
-        check_host(&self.host)?;
         self.check_numbers()?;
-        if self.username.is_some() && self.password.is_none() {
-            return Err(invalid("username", "is given without a password", "expected both"));
+        check_credentials("", self.username.as_deref(), self.password.as_ref())?;
+        let servers = checked_servers(self.arrangement, self.host, self.port)?;
+        if matches!(servers, Servers::Cluster(_)) && self.db != 0 {
+            let problem = format!("is {}", self.db);
+            return Err(invalid("db", problem, "expected 0: a Redis Cluster has no other"));
         }
-        if self.username.as_deref() == Some("") {
-            return Err(invalid("username", "is empty", "expected a name, or none at all"));
-        }
-        if self.password.as_ref().is_some_and(Secret::is_empty) {
-            return Err(invalid("password", "is empty", "expected some text, or none at all"));
+        if matches!(servers, Servers::One(Address::Unix(_))) && self.tls.is_some() {
+            let problem = "is given with a Unix socket, which is not encrypted";
+            return Err(invalid("tls", problem, "expected one of the two"));
         }
         let key_prefix = checked_prefix(self.key_prefix)?;
         Ok(RedisConfig {
-            host: self.host,
-            port: self.port,
+            servers,
             db: self.db,
             username: self.username,
             password: self.password,
+            tls: self.tls,
+            protocol: self.protocol,
             key_prefix,
             max_connections: self.max_connections,
             timeout: self.timeout,
@@ -220,9 +313,6 @@ impl RedisConfigBuilder {
     }
 
     fn check_numbers(&self) -> Result<()> {
-        if self.port == 0 {
-            return Err(invalid("port", "is 0", "expected 1 to 65535"));
-        }
         if !(1..=MOST_CONNECTIONS).contains(&self.max_connections) {
             let problem = format!("is {}", self.max_connections);
             return Err(invalid("max_connections", problem, "expected 1 to 1024"));
@@ -240,16 +330,47 @@ fn invalid(field: &str, problem: impl fmt::Display, expected: &str) -> Error {
     Error::new(ErrorKind::Config, format!("{field} {problem}; {expected}"))
 }
 
-fn check_host(host: &str) -> Result<()> {
-    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if host.is_empty() {
-        return Err(invalid("host", "is empty", "expected a name or an address"));
+/// `whose` is what an error puts before the field's name.
+fn check_credentials(whose: &str, user: Option<&str>, password: Option<&Secret>) -> Result<()> {
+    let field = |name: &str| format!("{whose}{name}");
+    if user.is_some() && password.is_none() {
+        let problem = "is given without a password";
+        return Err(invalid(&field("username"), problem, "expected both"));
     }
-    if host.parse::<Ipv6Addr>().is_err() && !host.chars().all(name) {
-        let expected = "expected a host name or an address alone, without port or scheme";
-        return Err(invalid("host", format!("{host:?} is malformed"), expected));
+    if user == Some("") {
+        let problem = "is empty";
+        return Err(invalid(&field("username"), problem, "expected a name, or none at all"));
+    }
+    if password.is_some_and(Secret::is_empty) {
+        let problem = "is empty";
+        return Err(invalid(&field("password"), problem, "expected some text, or none at all"));
     }
     Ok(())
+}
+
+fn checked_servers(arrangement: Arrangement, host: String, port: u16) -> Result<Servers> {
+    Ok(match arrangement {
+        Arrangement::Tcp => Servers::One(Address::tcp("host", host, port)?),
+        Arrangement::Unix(path) => Servers::One(Address::unix(&path)?),
+        Arrangement::Cluster(nodes) => Servers::Cluster(checked_nodes(&nodes)?),
+        Arrangement::Sentinel { master, nodes, username, password } => {
+            if master.is_empty() {
+                let expected = "expected the name under which the sentinels know the primary";
+                return Err(invalid("sentinel_master", "is empty", expected));
+            }
+            check_credentials("sentinel_", username.as_deref(), password.as_ref())?;
+            let nodes = checked_nodes(&nodes)?;
+            Servers::Sentinel(Sentinels { master, nodes, username, password })
+        }
+    })
+}
+
+fn checked_nodes(nodes: &[String]) -> Result<Vec<Address>> {
+    if !(1..=MOST_NODES).contains(&nodes.len()) {
+        let problem = format!("names {} servers", nodes.len());
+        return Err(invalid("nodes", problem, "expected 1 to 1000, each as host:port"));
+    }
+    nodes.iter().map(|node| Address::parse("nodes", node)).collect()
 }
 
 fn checked_prefix(mut prefix: String) -> Result<String> {
@@ -284,7 +405,8 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_documentation() {
         let config = RedisConfig::builder().build().unwrap();
-        assert_eq!(config.server(), "localhost:6379");
+        assert_eq!(config.servers.to_string(), "localhost:6379");
+        assert!(config.tls.is_none() && config.protocol == Protocol::Resp2);
         assert_eq!((config.db, config.max_connections), (0, 1));
         assert_eq!(config.key_prefix, "data_fetcher:");
         assert_eq!(config.timeout, Duration::from_secs(5));
@@ -313,6 +435,13 @@ mod tests {
             (new().username("u"), "username is given without a password"),
             (new().username("").password("p"), "username is empty"),
             (new().password(""), "password is empty"),
+            (new().cluster([""; 0]), "nodes names 0 servers; expected 1 to 1000"),
+            (new().cluster(["a"]), "nodes \"a\" is malformed; expected host:port"),
+            (new().cluster(["a:1"]).db(1), "db is 1; expected 0"),
+            (new().sentinel("", ["a:1"]), "sentinel_master is empty; expected"),
+            (new().sentinel("m", ["a:x"]), "nodes \"a:x\" is malformed"),
+            (new().unix_socket("r.sock"), "unix_socket r.sock is not absolute"),
+            (new().unix_socket("/r.sock").tls(Tls::new()), "tls is given with a Unix socket"),
             (new().key_prefix("{a}"), "key_prefix \"{a}\" contains a brace"),
             (new().key_prefix("a!kv:b"), "key_prefix \"a!kv:b\" contains \"!kv:\""),
             (new().key_prefix("p".repeat(513)), "key_prefix has 513 bytes; expected at most 512"),
@@ -326,12 +455,22 @@ mod tests {
     #[test]
     fn an_ipv6_address_is_shown_in_brackets() {
         let config = RedisConfig::builder().host("::1").build().unwrap();
-        assert_eq!(config.server(), "[::1]:6379");
+        assert_eq!(config.servers.to_string(), "[::1]:6379");
+    }
+
+    #[test]
+    fn the_servers_are_named_as_they_are_arranged() {
+        let named = |builder: RedisConfigBuilder| builder.build().unwrap().servers.to_string();
+        let new = RedisConfig::builder;
+        assert_eq!(named(new().unix_socket("/run/r.sock")), "/run/r.sock");
+        assert_eq!(named(new().cluster(["a:1", "[::1]:2"])), "the cluster of a:1, [::1]:2");
+        assert_eq!(named(new().sentinel("m", ["a:1"])), "\"m\" of the sentinels a:1");
     }
 
     #[test]
     fn no_debug_shows_the_password() {
         let builder = RedisConfig::builder().username("user").password("hunter2");
+        let builder = builder.sentinel("m", ["a:1"]).sentinel_credentials(None, "hunter2");
         let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
         assert!(!shown.contains("hunter2") && shown.contains("user"), "{shown}");
     }

@@ -38,5 +38,5 @@ mod stats;
 mod store;
 mod verbs;
 
-pub use config::{RedisConfig, RedisConfigBuilder};
+pub use config::{Protocol, RedisConfig, RedisConfigBuilder, Tls};
 pub use store::RedisStore;

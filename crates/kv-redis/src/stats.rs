@@ -29,6 +29,19 @@ pub(crate) fn read(answer: Answer, db: u8) -> Result<Stats> {
     Ok(stats)
 }
 
+/// The figures of several servers together. One that tells none of a kind leaves it untold.
+pub(crate) fn sum(servers: Vec<Stats>) -> Stats {
+    let all = |figure: fn(&Stats) -> Option<u64>| servers.iter().map(figure).sum();
+    let mut stats = Stats::default();
+    stats.keys = all(|one| one.keys);
+    stats.hits = all(|one| one.hits);
+    stats.misses = all(|one| one.misses);
+    stats.expired = all(|one| one.expired);
+    stats.evicted = all(|one| one.evicted);
+    stats.bytes = all(|one| one.bytes);
+    stats
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +65,13 @@ mod tests {
     fn an_empty_database_has_no_keys_and_an_untold_one_no_figure() {
         assert_eq!(info("# Keyspace\r\n").keys, Some(0));
         assert_eq!(info("redis_version:7.0.15\r\n"), Stats::default());
+    }
+
+    #[test]
+    fn a_figure_of_several_servers_is_their_sum_if_all_tell_it() {
+        let (mut one, mut other) = (Stats::default(), Stats::default());
+        (one.keys, other.keys, one.hits) = (Some(2), Some(3), Some(4));
+        let sum = sum(vec![one, other]);
+        assert_eq!((sum.keys, sum.hits), (Some(5), None));
     }
 }

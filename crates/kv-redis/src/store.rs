@@ -18,9 +18,6 @@ use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
 
-/// How many keys one SCAN looks at, at least and at most.
-const SCAN_COUNT: (u32, u32) = (10, 1_000);
-
 /// A store on one Redis server; a clone is another handle of the same connections.
 ///
 /// It lives on the Tokio runtime on which it was connected, and ends with that. The last handle
@@ -137,13 +134,10 @@ impl KeyValueStore for RedisStore {
 
     async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
         let page = async {
-            let (min, max) = SCAN_COUNT;
-            let scan = Request::Scan {
-                cursor: scan::cursor(request.cursor)?,
-                pattern: request.pattern.as_str().to_owned(),
-                count: u32::try_from(request.limit).unwrap_or(max).clamp(min, max),
-            };
-            scan::page(self.driver.call(scan).await?, request.pattern)
+            match self.driver.cluster() {
+                None => scan::page(&self.driver, request).await,
+                Some(cluster) => scan::page_of_cluster(&cluster, request).await,
+            }
         };
         page.await.map_err(|error| error.operation("scan"))
     }
@@ -165,27 +159,36 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
-        let requests = keys.chunks(KEYS_AT_ONCE).map(|keys| Request::Mget(bytes(keys))).collect();
+        let keys = bytes(keys);
         let entries = async {
-            let mut entries = Vec::with_capacity(keys.len());
-            for answer in self.driver.run(requests).await? {
-                let Answer::List(values) = answer? else { return Err(unexpected()) };
-                for value in values {
-                    entries.push(verbs::entry(value)?);
+            let together = self.driver.together(&keys, KEYS_AT_ONCE);
+            let requests = together.iter().map(|places| verbs::get_many(chosen(&keys, places)));
+            let answers = self.driver.run(requests.collect()).await?;
+            let mut entries = vec![None; keys.len()];
+            for (places, answer) in together.iter().zip(answers) {
+                let found = verbs::entries(answer, places.len())?;
+                for (place, entry) in places.iter().zip(found) {
+                    entries.get_mut(*place).into_iter().for_each(|it| it.clone_from(&entry));
                 }
             }
-            if entries.len() == keys.len() { Ok(entries) } else { Err(unexpected()) }
+            Ok(entries)
         };
-        entries.await.map_err(|error| error.operation("get_many"))
+        entries.await.map_err(|error: Error| error.operation("get_many"))
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {
-        let written = async { self.write_all(verbs::set_many(entries, lifetime)?).await };
+        let written = async {
+            let requests =
+                verbs::set_many(entries, lifetime, |keys| self.driver.together(keys, KEYS_AT_ONCE));
+            self.write_all(requests?).await
+        };
         written.await.map(drop).map_err(|error| error.operation("set_many"))
     }
 
     async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
-        let requests = keys.chunks(KEYS_AT_ONCE).map(|keys| Request::Del(bytes(keys))).collect();
+        let keys = bytes(keys);
+        let together = self.driver.together(&keys, KEYS_AT_ONCE);
+        let requests = together.iter().map(|places| Request::Del(chosen(&keys, places))).collect();
         let removed = async {
             self.write_all(requests).await?.into_iter().try_fold(0, |sum, answer| match answer {
                 Answer::Int(count) => Ok(sum + count.unsigned_abs()),
@@ -222,12 +225,18 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.driver.call(Request::Ping).await.map(drop).map_err(|error| error.operation("ping"))
+        let answers = self.driver.call_each(Request::Ping).await;
+        let answers = answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>>>());
+        answers.map(drop).map_err(|error| error.operation("ping"))
     }
 
     async fn stats(&self) -> Result<Stats> {
-        let answer = self.driver.call(Request::Info).await;
-        answer.and_then(|info| stats::read(info, self.db)).map_err(|e| e.operation("stats"))
+        let figures = async {
+            let answers = self.driver.call_each(Request::Info).await?;
+            let answers = answers.into_iter().map(|answer| stats::read(answer?, self.db));
+            Ok(stats::sum(answers.collect::<Result<Vec<_>>>()?))
+        };
+        figures.await.map_err(|error: Error| error.operation("stats"))
     }
 
     async fn close(&self) -> Result<()> {
@@ -248,6 +257,10 @@ fn flag(reply: &Reply) -> Result<bool> {
         Reply::Flag(flag) => Ok(*flag),
         _ => Err(unexpected()),
     }
+}
+
+fn chosen(keys: &[Bytes], places: &[usize]) -> Vec<Bytes> {
+    places.iter().filter_map(|place| keys.get(*place)).cloned().collect()
 }
 
 fn bytes(keys: &[&str]) -> Vec<Bytes> {

@@ -136,21 +136,43 @@ pub(crate) fn check_size(value: &Bytes) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
-/// One MSET for values that never expire; else a SET for each, all under way at once.
-pub(crate) fn set_many(entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<Vec<Request>> {
+/// One MGET, or a GET where one key is asked for.
+pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
+    match keys.pop() {
+        Some(key) if keys.is_empty() => Request::Get(key),
+        last => Request::Mget(keys.into_iter().chain(last).collect()),
+    }
+}
+
+/// The values of so many keys; as MGET does, GET too passes over a key of another type.
+pub(crate) fn entries(answer: Result<Answer>, wanted: usize) -> Result<Vec<Option<Entry>>> {
+    let entries = match answer {
+        Ok(Answer::List(values)) => values.into_iter().map(entry).collect::<Result<Vec<_>>>()?,
+        Ok(value) => vec![entry(value)?],
+        Err(error) if error.kind() == ErrorKind::WrongType => vec![None],
+        Err(error) => return Err(error),
+    };
+    if entries.len() == wanted { Ok(entries) } else { Err(unexpected()) }
+}
+
+/// An MSET for values that never expire and may be in one request; else a SET for each, all under
+/// way at once.
+pub(crate) fn set_many(
+    entries: Vec<(String, Bytes)>,
+    lifetime: Lifetime,
+    together: impl FnOnce(&[Bytes]) -> Vec<Vec<usize>>,
+) -> Result<Vec<Request>> {
     let expiry = expiry(lifetime)?;
     entries.iter().try_for_each(|(_, value)| check_size(value))?;
-    let mut pairs = entries.into_iter().map(|(key, value)| (Bytes::from(key), value));
-    let mut requests = Vec::new();
+    let (keys, values): (Vec<Bytes>, Vec<Bytes>) =
+        entries.into_iter().map(|(key, value)| (Bytes::from(key), value)).unzip();
     if !matches!(expiry, SetExpiry::Never) {
         let set = |(key, value)| Request::Set { key, value, expiry, only: Only::Always };
-        requests.extend(pairs.map(set));
-        return Ok(requests);
+        return Ok(keys.into_iter().zip(values).map(set).collect());
     }
-    while pairs.len() > 0 {
-        requests.push(Request::Mset(pairs.by_ref().take(KEYS_AT_ONCE).collect()));
-    }
-    Ok(requests)
+    let pair = |place: &usize| Some((keys.get(*place)?.clone(), values.get(*place)?.clone()));
+    let pairs = |places: &Vec<usize>| Request::Mset(places.iter().filter_map(pair).collect());
+    Ok(together(&keys).iter().map(pairs).collect())
 }
 
 impl Decode {

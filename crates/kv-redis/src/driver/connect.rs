@@ -1,39 +1,34 @@
 //! One connection: opened, watched, brought back, and ended with its owner.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::clients::Client;
 use fred::error::Error as FredError;
 use fred::interfaces::{ClientLike, EventInterface, MetricsInterface};
 use fred::types::ClientState;
-use fred::types::config::{
-    Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, Server, ServerConfig, TcpConfig,
-    UnresponsiveConfig,
-};
-use socket2::TcpKeepalive;
+use fred::types::config::Server;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::dial::Dial;
 use super::error;
 use super::health::Health;
 use super::request::{Access, Answer, Request};
-use super::send::send;
-use crate::config::{RedisConfig, Secret};
+use super::send::{ask, send};
+use crate::config::Address;
 
-/// How long the library may sleep between two attempts to connect, at least and at most.
-const RECONNECT_MILLIS: (u32, u32) = (100, 1_500);
-const RECONNECT_JITTER_MILLIS: u32 = 100;
-/// After this long without traffic the peer is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How often a waiting call looks at the state of its connection: the library's own notice can
 /// come between a look and the wait for it.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long to wait before a connection's task is started anew. It ends only by a fault of its own.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a connection is kept at least that was replaced since its server takes no writes.
+const DEMOTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the task that runs a connection ends.
 type Ended = Result<(), FredError>;
@@ -48,12 +43,9 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects, within the time that the caller gives it.
-    pub(super) async fn open(
-        config: &RedisConfig,
-        closed: &Arc<AtomicBool>,
-    ) -> kv_core::Result<Self> {
-        let server: Arc<str> = config.server().into();
-        let client = client(config);
+    pub(super) async fn open(dial: &Dial, address: &Address) -> kv_core::Result<Self> {
+        let server: Arc<str> = address.to_string().into();
+        let client = dial.client(address);
         let router = AbortOnDrop(client.connect());
         let router = wait_until_connected(&client, router)
             .await
@@ -64,8 +56,10 @@ impl Link {
         let keeper = Keeper {
             client: client.clone(),
             server: server.clone(),
-            closed: closed.clone(),
+            is_named: is_named(address),
+            dial: dial.clone(),
             health: health.clone(),
+            demoted: None,
         };
         let keeper = AbortOnDrop(tokio::spawn(keeper.run(router, events)));
         Ok(Self { client, server, health, keeper })
@@ -83,12 +77,29 @@ impl Link {
             tracing::info!(server = %self.server, "redis forgot a script; sending it again");
             result = send(&self.client, script, true).await;
         }
-        match &result {
+        self.heed(&result);
+        result
+    }
+
+    /// Sends one request that another server sent here for this once; see [`send`](Self::send).
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, FredError> {
+        let result = ask(&self.client, request).await;
+        self.heed(&result);
+        result
+    }
+
+    fn heed(&self, result: &Result<Answer, FredError>) {
+        match result {
             Err(fault) if error::is_lost_connection(fault) => self.health.broke(),
             Err(fault) if !error::is_reply(fault) => {}
-            Ok(_) | Err(_) => self.health.replied(),
+            Err(fault) => {
+                self.health.replied();
+                if error::is_demoted(fault) {
+                    self.health.demoted.notify_one();
+                }
+            }
+            Ok(_) => self.health.replied(),
         }
-        result
     }
 
     /// How many replies have come so far.
@@ -162,8 +173,13 @@ async fn wait_until_connected(
     }
 }
 
+/// Whether it is found by a name, which may come to mean another server.
+fn is_named(address: &Address) -> bool {
+    matches!(address, Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
+}
+
 /// Ends a task with its owner; dropping a handle alone would let it run on.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(super) struct AbortOnDrop<T>(pub(super) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
@@ -175,8 +191,11 @@ impl<T> Drop for AbortOnDrop<T> {
 struct Keeper {
     client: Client,
     server: Arc<str>,
-    closed: Arc<AtomicBool>,
+    is_named: bool,
+    dial: Dial,
     health: Arc<Health>,
+    /// When the connection was last replaced since its server takes no writes.
+    demoted: Option<Instant>,
 }
 
 /// What the library tells of a connection.
@@ -186,11 +205,11 @@ struct Events {
 }
 
 impl Keeper {
-    async fn run(self, mut router: AbortOnDrop<Ended>, mut events: Events) {
+    async fn run(mut self, mut router: AbortOnDrop<Ended>, mut events: Events) {
         loop {
             tokio::select! {
                 _ = &mut router.0 => {
-                    if self.closed.load(Ordering::SeqCst) {
+                    if self.dial.is_closed() {
                         return;
                     }
                     tracing::warn!(server = %self.server, "redis connection task ended; restarting");
@@ -207,7 +226,14 @@ impl Keeper {
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return self.end(router).await,
                 },
-                () = self.health.stalled.notified() => self.replace().await,
+                () = self.health.stalled.notified() => {
+                    tracing::warn!(
+                        server = %self.server,
+                        "redis does not answer; replacing the connection"
+                    );
+                    self.replace().await;
+                }
+                () = self.health.demoted.notified() => self.leave_replica().await,
             }
         }
     }
@@ -220,11 +246,21 @@ impl Keeper {
     fn disconnected(&self, fault: &FredError) {
         let error = error::convert(fault, Access::Read, &self.server);
         tracing::warn!(server = %self.server, %error, "redis disconnected; reconnecting");
+        self.dial.lost.notify_one();
+    }
+
+    /// A name may lead to the new primary, and whoever knows it by other means is told.
+    async fn leave_replica(&mut self) {
+        self.dial.lost.notify_one();
+        if self.is_named && self.demoted.is_none_or(|last| last.elapsed() > DEMOTED_PAUSE) {
+            tracing::warn!(server = %self.server, "redis takes no writes; looking it up again");
+            self.demoted = Some(Instant::now());
+            self.replace().await;
+        }
     }
 
     /// The library notices a silent peer only when nothing is written to it.
     async fn replace(&self) {
-        tracing::warn!(server = %self.server, "redis does not answer; replacing the connection");
         let limit = self.client.connection_config().connection_timeout;
         // Whatever comes of it is seen in the connection's state.
         let _ = timeout(limit, self.client.force_reconnection()).await;
@@ -233,53 +269,5 @@ impl Keeper {
     /// The store was closed: its last commands are still being answered.
     async fn end(&self, mut router: AbortOnDrop<Ended>) {
         let _ = (&mut router.0).await;
-    }
-}
-
-fn client(config: &RedisConfig) -> Client {
-    let (least, most) = RECONNECT_MILLIS;
-    let mut policy = ReconnectPolicy::new_exponential(0, least, most, 2);
-    policy.set_jitter(RECONNECT_JITTER_MILLIS);
-    let performance = PerformanceConfig {
-        // A little less than the caller waits: what the library itself gives up is not sent later.
-        default_command_timeout: config.timeout - config.timeout / 20,
-        ..PerformanceConfig::default()
-    };
-    Client::new(server(config), Some(performance), Some(connection(config)), Some(policy))
-}
-
-fn server(config: &RedisConfig) -> Config {
-    Config {
-        server: ServerConfig::Centralized {
-            server: Server::new(config.host.as_str(), config.port),
-        },
-        username: config.username.clone(),
-        password: config.password.as_ref().map(Secret::expose).map(str::to_owned),
-        database: Some(config.db),
-        ..Config::default()
-    }
-}
-
-fn connection(config: &RedisConfig) -> ConnectionConfig {
-    ConnectionConfig {
-        connection_timeout: config.timeout,
-        internal_command_timeout: config.timeout,
-        max_command_attempts: 1,
-        reconnect_on_auth_error: true,
-        // Unbounded, since the library's task ends when its own order to reconnect finds no room,
-        // and flushes no more once a command found none. `Driver` bounds what waits.
-        max_command_buffer_len: 0,
-        unresponsive: UnresponsiveConfig {
-            max_timeout: Some(config.timeout),
-            interval: (config.timeout / 4).max(Duration::from_millis(1)),
-        },
-        tcp: TcpConfig {
-            nodelay: Some(true),
-            keepalive: Some(TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3)),
-            #[cfg(target_os = "linux")]
-            user_timeout: Some(config.timeout),
-            ..TcpConfig::default()
-        },
-        ..ConnectionConfig::default()
     }
 }

@@ -16,7 +16,7 @@ const SCRIPT_FAILED: &str = "a script failed on what it found stored";
 
 /// What the server calls an error: the first word of its reply, which is in capitals. The
 /// library's own texts begin otherwise.
-fn code(error: &FredError) -> Option<&str> {
+pub(super) fn code(error: &FredError) -> Option<&str> {
     let word = error.details().split_whitespace().next()?;
     let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
     (word.len() > 1 && capitals).then_some(word)
@@ -37,6 +37,11 @@ pub(super) fn is_unknown_script(error: &FredError) -> bool {
     code(error) == Some("NOSCRIPT")
 }
 
+/// The server takes no writes since it is a replica.
+pub(super) fn is_demoted(error: &FredError) -> bool {
+    code(error) == Some("READONLY")
+}
+
 /// Nothing came back in time.
 pub(super) fn is_timeout(error: &FredError) -> bool {
     *error.kind() == FredKind::Timeout
@@ -55,6 +60,7 @@ pub(super) fn is_broken_connection(error: &FredError) -> bool {
             | FredKind::Unknown => true,
             FredKind::Config
             | FredKind::Auth
+            | FredKind::Tls
             | FredKind::InvalidCommand
             | FredKind::InvalidArgument
             | FredKind::Url
@@ -67,8 +73,17 @@ pub(super) fn is_broken_connection(error: &FredError) -> bool {
 
 /// The error as a caller sees it.
 pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error {
-    if let Some(code) = code(error) {
-        return refused(code, error.details(), server);
+    match code(error) {
+        // The library ends the connection and tells all that is under way so: it is not known
+        // what became of it.
+        Some("CLUSTERDOWN") if access == Access::Write => {
+            return refused("CLUSTERDOWN", error.details(), server).maybe_applied();
+        }
+        Some(code) => return refused(code, error.details(), server),
+        None => {}
+    }
+    if let Some(untrusted) = untrusted(error, server) {
+        return untrusted;
     }
     let ours = match error.kind() {
         FredKind::Timeout => timed_out(server),
@@ -81,7 +96,7 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
         | FredKind::Unknown => broken(error, server),
         FredKind::Auth => Error::new(ErrorKind::Auth, format!("{server} refuses the credentials")),
         FredKind::Backpressure => return backpressure(server),
-        FredKind::Config | FredKind::Url => {
+        FredKind::Config | FredKind::Url | FredKind::Tls => {
             Error::new(ErrorKind::Config, format!("the connection to {server} cannot be set up"))
         }
         FredKind::InvalidCommand | FredKind::InvalidArgument => {
@@ -98,6 +113,27 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
     }
 }
 
+/// A handshake that came to nothing: no command was sent. The library shows it as it debugs.
+fn untrusted(error: &FredError, server: &str) -> Option<Error> {
+    if !matches!(error.kind(), FredKind::IO | FredKind::Tls) {
+        return None;
+    }
+    let details = error.details();
+    let (kind, what) = if details.contains("InvalidCertificate(") {
+        (ErrorKind::Config, "the certificate that it shows is not to be trusted")
+    } else if details.contains("AlertReceived(") {
+        (
+            ErrorKind::Auth,
+            "it refuses the handshake, as it does without a certificate that it knows",
+        )
+    } else if details.contains("InvalidMessage(") || details.contains("InvalidDnsNameError") {
+        (ErrorKind::Config, "it does not speak TLS there")
+    } else {
+        return None;
+    };
+    Some(Error::new(kind, format!("no encrypted connection to {server}: {what}")).because(details))
+}
+
 fn broken(error: &FredError, server: &str) -> Error {
     let ours = Error::new(ErrorKind::Connection, format!("the connection to {server} broke"));
     if *error.kind() == FredKind::IO { ours.because(error.details()) } else { ours }
@@ -105,6 +141,14 @@ fn broken(error: &FredError, server: &str) -> Error {
 
 pub(super) fn timed_out(server: &str) -> Error {
     Error::new(ErrorKind::Timeout, format!("no reply from {server} within the configured time"))
+}
+
+/// The time was over while the request was under way.
+pub(super) fn late(access: Access, server: &str) -> Error {
+    match access {
+        Access::Read => timed_out(server),
+        Access::Write => timed_out(server).maybe_applied(),
+    }
 }
 
 pub(super) fn unreachable(server: &str) -> Error {
@@ -136,7 +180,9 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
         "LOADING" => (ErrorKind::Connection, "the server is still loading its data"),
         "MASTERDOWN" => (ErrorKind::Connection, "the server has lost its primary"),
         "CLUSTERDOWN" => (ErrorKind::Connection, "the cluster is down"),
-        "MOVED" | "ASK" => (ErrorKind::Config, "the key lives on another node of a cluster"),
+        "MOVED" | "ASK" => {
+            (ErrorKind::Config, "the server is one of a Redis Cluster; name it as such")
+        }
         "BUSY" => (ErrorKind::Backpressure, "the server is busy with a long script"),
         "TRYAGAIN" => (ErrorKind::Backpressure, "the keys are being moved"),
         "KVCONFLICT" => {

@@ -24,6 +24,8 @@ pub(super) struct Health {
     replies: AtomicU64,
     /// Rung when a call got no answer in time, nor any other call meanwhile.
     pub(super) stalled: Notify,
+    /// Rung when the server refused a write as a replica does.
+    pub(super) demoted: Notify,
     breaks: Mutex<Breaks>,
 }
 
@@ -36,7 +38,7 @@ struct Breaks {
 impl Health {
     pub(super) fn new(notices: Receiver<(FredError, Option<Server>)>) -> Self {
         let breaks = Mutex::new(Breaks { notices, untrusted: None });
-        Self { replies: AtomicU64::new(0), stalled: Notify::new(), breaks }
+        Self { replies: AtomicU64::new(0), stalled: Notify::new(), demoted: Notify::new(), breaks }
     }
 
     pub(super) fn replied(&self) {

@@ -42,6 +42,11 @@ pub(crate) enum Request {
     Time,
     Ping,
     Info,
+    Role,
+    ClusterSlots,
+    ClusterNodes,
+    /// What a sentinel knows of a name.
+    PrimaryOf(String),
 }
 
 impl Request {
@@ -55,7 +60,11 @@ impl Request {
             | Self::Scan { .. }
             | Self::Time
             | Self::Ping
-            | Self::Info => Access::Read,
+            | Self::Info
+            | Self::Role
+            | Self::ClusterSlots
+            | Self::ClusterNodes
+            | Self::PrimaryOf(_) => Access::Read,
             Self::GetDel(_)
             | Self::Set { .. }
             | Self::IncrBy(..)
@@ -64,6 +73,39 @@ impl Request {
             | Self::Mset(_)
             | Self::Blpop { .. } => Access::Write,
             Self::Script { script, .. } => script.access,
+        }
+    }
+
+    /// The key that says which node of a Cluster has to be asked; if there are more, all are in
+    /// the same slot.
+    pub(crate) fn key(&self) -> Option<&Bytes> {
+        match self {
+            Self::Get(key)
+            | Self::GetDel(key)
+            | Self::Set { key, .. }
+            | Self::IncrBy(key, _)
+            | Self::Exists(key)
+            | Self::Pttl(key)
+            | Self::Pexpire(key, _) => Some(key),
+            Self::Del(keys) | Self::Mget(keys) => keys.first(),
+            Self::Blpop { keys, .. } | Self::Script { keys, .. } => keys.first(),
+            Self::Mset(pairs) => pairs.first().map(|(key, _)| key),
+            Self::Scan { .. }
+            | Self::Time
+            | Self::Ping
+            | Self::Info
+            | Self::Role
+            | Self::ClusterSlots
+            | Self::ClusterNodes
+            | Self::PrimaryOf(_) => None,
+        }
+    }
+
+    /// How many values its reply has, if it is a list of them.
+    pub(super) fn values(&self) -> Option<usize> {
+        match self {
+            Self::Mget(keys) => Some(keys.len()),
+            _ => None,
         }
     }
 
@@ -106,4 +148,14 @@ pub(crate) enum Answer {
     List(Vec<Answer>),
     /// Something that no command of ours is answered with.
     Other,
+}
+
+impl Answer {
+    /// The first so many of a list.
+    pub(super) fn truncated(mut self, wanted: Option<usize>) -> Self {
+        if let (Self::List(values), Some(wanted)) = (&mut self, wanted) {
+            values.truncate(wanted);
+        }
+        self
+    }
 }

@@ -5,11 +5,10 @@ use std::pin::Pin;
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
-use fred::interfaces::{ClientLike, KeysInterface, LuaInterface};
+use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
 
 use super::request::{Answer, Only, Request, SetExpiry};
-use crate::scripts::Script;
 
 /// The library takes an array of three to five that begins with a word such as `message` or
 /// `subscribe` for a notice, drops it, and from then on gives each reply to the wrong caller.
@@ -24,10 +23,32 @@ pub(super) async fn send(
     request: Request,
     whole: bool,
 ) -> Result<Answer, FredError> {
-    // Each behind a pointer: the library's futures are of a kilobyte and more, and one that could
-    // be any of them is moved whole several times on its way to the caller.
-    let reply: Reply<'_> = match request {
-        Request::Mget(keys) => return Box::pin(mget(client, keys)).await,
+    let wanted = request.values();
+    Ok(answer(reply(client, request, whole).await?).truncated(wanted))
+}
+
+/// The same after ASKING, with nothing between the two.
+pub(super) async fn ask(client: &Client, request: Request) -> Result<Answer, FredError> {
+    let wanted = request.values();
+    let both = client.pipeline();
+    let () = custom(&both, "ASKING", Vec::new()).await.map(drop)?;
+    // The pipeline keeps it, and answers that it does.
+    let _queued = reply(&both, request, true).await?;
+    let replies = both.try_all::<Value>().await;
+    let reply = replies.into_iter().nth(1).unwrap_or_else(|| Err(FredError::new_canceled()))?;
+    Ok(answer(reply).truncated(wanted))
+}
+
+// Each behind a pointer: the library's futures are of a kilobyte and more, and one that could be
+// any of them is moved whole several times on its way to the caller.
+type Reply<'a> = Pin<Box<dyn Future<Output = Result<Value, FredError>> + Send + 'a>>;
+
+fn reply<C>(client: &C, request: Request, whole: bool) -> Reply<'_>
+where
+    C: KeysInterface + Sync,
+{
+    match request {
+        Request::Mget(keys) => Box::pin(client.mget(to_keys(padded(keys)))),
         Request::Get(key) => Box::pin(client.get(key)),
         Request::GetDel(key) => Box::pin(client.getdel(key)),
         Request::Set { key, value, expiry, only } => {
@@ -36,61 +57,56 @@ pub(super) async fn send(
         Request::IncrBy(key, by) => Box::pin(client.incr_by(key, by)),
         Request::Exists(key) => Box::pin(client.exists(key)),
         Request::Pttl(key) => Box::pin(client.pttl(key)),
-        Request::Pexpire(key, millis) => {
-            Box::pin(custom(client, "PEXPIRE", vec![key, decimal(millis)]))
-        }
+        Request::Pexpire(key, millis) => custom(client, "PEXPIRE", vec![key, decimal(millis)]),
         Request::Del(keys) => Box::pin(client.del(to_keys(keys))),
         Request::Mset(pairs) => {
             let args = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
-            Box::pin(custom(client, "MSET", args))
+            custom(client, "MSET", args)
         }
         Request::Scan { cursor, pattern, count } => {
-            Box::pin(client.scan_page(cursor, pattern, Some(count), None))
+            let args = [&cursor, "MATCH", &pattern, "COUNT", &count.to_string()];
+            custom(client, "SCAN", to_args(&args))
         }
         Request::Blpop { mut keys, wait } => {
             keys.push(decimal(wait.as_secs_f64()));
-            Box::pin(custom(client, "BLPOP", keys))
+            custom(client, "BLPOP", keys)
         }
-        Request::Script { script, keys, args } => Box::pin(run(client, script, keys, args, whole)),
-        Request::Time => Box::pin(custom(client, "TIME", Vec::new())),
-        Request::Ping => Box::pin(client.ping(None)),
-        Request::Info => Box::pin(client.info(None)),
-    };
-    Ok(answer(reply.await?))
-}
-
-type Reply<'a> = Pin<Box<dyn Future<Output = Result<Value, FredError>> + Send + 'a>>;
-
-async fn run(
-    client: &Client,
-    script: &'static Script,
-    keys: Vec<Bytes>,
-    args: Vec<Bytes>,
-    whole: bool,
-) -> Result<Value, FredError> {
-    let keys = to_keys(keys);
-    if whole {
-        client.eval(script.source, keys, args).await
-    } else {
-        client.evalsha(script.sha1, keys, args).await
+        Request::Script { script, keys, args } => {
+            let (command, text) =
+                if whole { ("EVAL", script.source) } else { ("EVALSHA", script.sha1) };
+            let head = [Bytes::from_static(text.as_bytes()), decimal(keys.len())];
+            custom(client, command, head.into_iter().chain(keys).chain(args).collect())
+        }
+        Request::Time => custom(client, "TIME", Vec::new()),
+        Request::Ping => custom(client, "PING", Vec::new()),
+        Request::Info => custom(client, "INFO", Vec::new()),
+        Request::Role => custom(client, "ROLE", Vec::new()),
+        Request::ClusterSlots => custom(client, "CLUSTER", to_args(&["SLOTS"])),
+        Request::ClusterNodes => custom(client, "CLUSTER", to_args(&["NODES"])),
+        Request::PrimaryOf(master) => {
+            let args = to_args(&["GET-MASTER-ADDR-BY-NAME", &master]);
+            custom(client, "SENTINEL", args)
+        }
     }
-}
-
-async fn mget(client: &Client, mut keys: Vec<Bytes>) -> Result<Answer, FredError> {
-    let wanted = keys.len();
-    if let Some(last) = keys.last().cloned() {
-        keys.resize(wanted.max(SAFE_ARRAY), last);
-    }
-    let mut answer = answer(client.mget(to_keys(keys)).await?);
-    if let Answer::List(values) = &mut answer {
-        values.truncate(wanted);
-    }
-    Ok(answer)
 }
 
 /// A command that the library has no name for, or a worse one.
-async fn custom(client: &Client, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError> {
-    client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
+fn custom<'a, C>(client: &'a C, name: &'static str, args: Vec<Bytes>) -> Reply<'a>
+where
+    C: ClientLike + Sync,
+{
+    Box::pin(client.custom(CustomCommand::new_static(name, None::<u16>, false), args))
+}
+
+fn padded(mut keys: Vec<Bytes>) -> Vec<Bytes> {
+    if let Some(last) = keys.last().cloned() {
+        keys.resize(keys.len().max(SAFE_ARRAY), last);
+    }
+    keys
+}
+
+fn to_args(words: &[&str]) -> Vec<Bytes> {
+    words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
 }
 
 fn to_keys(keys: Vec<Bytes>) -> Vec<Key> {

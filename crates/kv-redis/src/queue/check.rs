@@ -12,20 +12,28 @@ use crate::info::Info;
 /// full.
 const OLDEST: u64 = 7;
 
-/// Looks at the server once, and warns of what puts jobs at risk.
+/// Looks at each server once, and warns of what puts jobs at risk.
 ///
 /// # Errors
 /// Where queues cannot be kept: `Config` for a server that evicts any key, `Unsupported` for one
 /// that is too old, `ReadOnly` for a replica; and those of the connection.
 pub(super) async fn check(driver: &Driver) -> Result<()> {
-    let warnings = match driver.call(Request::Info).await {
-        Ok(Answer::Data(info)) => judge(&String::from_utf8_lossy(&info))?,
-        Ok(_) => vec!["INFO is answered in an unexpected shape, so nothing can be checked".into()],
-        Err(error) if is_refusal(error.kind()) => {
-            vec![format!("INFO is refused, so nothing can be checked: {error}")]
-        }
-        Err(error) => return Err(error),
-    };
+    let mut warnings = Vec::new();
+    for answer in driver.call_each(Request::Info).await? {
+        warnings.extend(match answer {
+            Ok(Answer::Data(info)) => judge(&String::from_utf8_lossy(&info))?,
+            Ok(_) => {
+                vec!["INFO is answered in an unexpected shape, so nothing can be checked".into()]
+            }
+            Err(error) if is_refusal(error.kind()) => {
+                vec![format!("INFO is refused, so nothing can be checked: {error}")]
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    // The servers of a cluster are mostly alike.
+    warnings.sort_unstable();
+    warnings.dedup();
     for warning in warnings {
         tracing::warn!(server = %driver.server(), "{warning}");
     }

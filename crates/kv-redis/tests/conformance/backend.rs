@@ -8,7 +8,7 @@ use kv_testbed::{RedisServer, SteppedClock};
 use kv_testkit::Backend;
 
 /// Where the server's clock begins: in 2027.
-const START: Duration = Duration::from_secs(1_800_000_000);
+pub(crate) const START: Duration = Duration::from_secs(1_800_000_000);
 
 pub(crate) struct Redis {
     server: RedisServer,

@@ -4,5 +4,8 @@
 
 mod agreement;
 mod backend;
+#[path = "../common/fleet.rs"]
+mod fleet;
+mod fleets;
 
 kv_testkit::conformance!(backend::Redis::start());

@@ -7,6 +7,9 @@ mod backlog;
 mod checks;
 mod disturbed;
 mod faults;
+#[path = "../common/fleet.rs"]
+mod fleet;
+mod fleets;
 mod format;
 mod limits;
 mod numbers;

@@ -13,10 +13,10 @@ use crate::disturbed::{Disturbance, Disturbed};
 use crate::subject::{Subjected, frozen};
 use crate::support::{PATIENCE, engine};
 
-const STEPS: usize = 500;
+pub(crate) const STEPS: usize = 500;
 
 /// Seeds from here on: so many, or as many as the variable says.
-fn seeds(first: u64, count: u64) -> Range<u64> {
+pub(crate) fn seeds(first: u64, count: u64) -> Range<u64> {
     let wanted = std::env::var("OC_KV_SOAK_SEEDS").ok();
     let count = wanted.map_or(count, |text| text.parse().expect("OC_KV_SOAK_SEEDS is a number"));
     first..first + count

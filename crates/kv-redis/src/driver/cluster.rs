@@ -1,0 +1,79 @@
+//! What a Cluster is beyond one server: several that have keys, and slots that change hands.
+
+use futures_util::future::join_all;
+use kv_core::{Error, Result};
+
+use super::run::Run;
+use super::topology::Found;
+use super::{Answer, Driver, Request, error};
+use crate::config::Address;
+
+/// A store's servers as a Cluster.
+pub(crate) struct Cluster<'a> {
+    pub(super) driver: &'a Driver,
+    pub(super) found: &'a Found,
+}
+
+impl Cluster<'_> {
+    /// All who have slots, in the order of their addresses, also who cannot be reached now.
+    pub(crate) fn servers(&self) -> Vec<Address> {
+        self.found.places()
+    }
+
+    /// Which slots are where, as a number that changes with it.
+    pub(crate) fn digest(&self) -> u64 {
+        self.found.digest()
+    }
+
+    /// Sends a request to one of the servers.
+    pub(crate) async fn call_at(&self, server: &Address, request: Request) -> Result<Answer> {
+        self.driver.check_open()?;
+        let node = self.found.at(server).ok_or_else(|| {
+            self.found.look_soon();
+            error::unreachable(&server.to_string())
+        })?;
+        self.driver.one(Run::to(self.driver, request, node), self.driver.timeout).await
+    }
+
+    /// Whether a slot has, or may have, changed hands since the digest, or is about to.
+    pub(crate) async fn has_moved(&self, digest: u64) -> Result<bool> {
+        self.found.look().await?;
+        if self.found.digest() != digest {
+            return Ok(true);
+        }
+        let servers = self.servers();
+        let views = servers.iter().map(|server| self.call_at(server, Request::ClusterNodes));
+        for view in join_all(views).await {
+            let Answer::Data(view) = view? else { return Err(unreadable()) };
+            if is_moving(&String::from_utf8_lossy(&view)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a node's own line of CLUSTER NODES names a slot that is on its way: `[93-<-…]`.
+fn is_moving(nodes: &str) -> bool {
+    let own = nodes.lines().filter(|line| line.contains("myself"));
+    own.flat_map(str::split_whitespace).any(|word| word.starts_with('['))
+}
+
+fn unreadable() -> Error {
+    Error::new(kv_core::ErrorKind::Backend, "a node tells of its cluster in an unexpected shape")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_moving;
+
+    #[test]
+    fn only_a_slot_in_the_nodes_own_line_is_moving() {
+        let line = |flags: &str, rest: &str| {
+            format!("07c37df 127.0.0.1:1@2 {flags} - 0 1426238317239 4 connected 0-5460 {rest}\n")
+        };
+        assert!(is_moving(&line("myself,master", "[77->-67ed2db]")));
+        assert!(!is_moving(&line("myself,master", "")));
+        assert!(!is_moving(&line("master", "[77->-67ed2db]")));
+    }
+}

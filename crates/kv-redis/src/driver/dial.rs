@@ -1,0 +1,155 @@
+//! How the connections of a store are made, wherever they lead.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::types::RespVersion;
+use fred::types::config::{
+    Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, Server, ServerConfig, TcpConfig,
+    TlsConfig, UnresponsiveConfig,
+};
+use kv_core::Result;
+use socket2::TcpKeepalive;
+use tokio::sync::Notify;
+
+use super::tls;
+use crate::config::{Address, Protocol, RedisConfig, Secret, Sentinels, Servers};
+
+/// How long the library may sleep between two attempts to connect, at least and at most.
+const RECONNECT_MILLIS: (u32, u32) = (100, 1_500);
+const RECONNECT_JITTER_MILLIS: u32 = 100;
+/// After this long without traffic the peer is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What every connection of a store has in common.
+#[derive(Clone)]
+pub(super) struct Dial {
+    username: Option<String>,
+    password: Option<Secret>,
+    /// None where there is no choice.
+    db: Option<u8>,
+    tls: Option<TlsConfig>,
+    protocol: Protocol,
+    connections: usize,
+    pub(super) timeout: Duration,
+    closed: Arc<AtomicBool>,
+    /// Rung when a connection broke, or leads to a server that takes no writes.
+    pub(super) lost: Arc<Notify>,
+}
+
+impl Dial {
+    /// Reads the files that the configuration names.
+    pub(super) fn new(config: &RedisConfig) -> Result<Self> {
+        let has_databases = !matches!(config.servers, Servers::Cluster(_));
+        Ok(Self {
+            username: config.username.clone(),
+            password: config.password.clone(),
+            db: has_databases.then_some(config.db),
+            tls: config.tls.as_ref().map(tls::load).transpose()?,
+            protocol: config.protocol,
+            connections: config.max_connections,
+            timeout: config.timeout,
+            closed: Arc::default(),
+            lost: Arc::default(),
+        })
+    }
+
+    /// For a look at a sentinel, one connection that is given so long.
+    pub(super) fn to_sentinels(&self, sentinels: &Sentinels, timeout: Duration) -> Self {
+        Self {
+            username: sentinels.username.clone(),
+            password: sentinels.password.clone(),
+            db: None,
+            ..self.for_a_look(timeout)
+        }
+    }
+
+    /// One connection that is given so long, and whose end tells nobody.
+    pub(super) fn for_a_look(&self, timeout: Duration) -> Self {
+        let lost = Arc::default();
+        Self { connections: 1, timeout: timeout.min(self.timeout), lost, ..self.clone() }
+    }
+
+    /// One connection that may be silent for so long, and whose end tells nobody.
+    pub(super) fn aside(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.for_a_look(timeout) }
+    }
+
+    /// How many connections each server gets.
+    pub(super) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Marks the store as closed; whether it was before.
+    pub(super) fn close(&self) -> bool {
+        self.closed.swap(true, Ordering::SeqCst)
+    }
+
+    /// A connection that is not made yet.
+    pub(super) fn client(&self, address: &Address) -> Client {
+        let (least, most) = RECONNECT_MILLIS;
+        let mut policy = ReconnectPolicy::new_exponential(0, least, most, 2);
+        policy.set_jitter(RECONNECT_JITTER_MILLIS);
+        let performance = PerformanceConfig {
+            // A little less than the caller waits: what the library itself gives up is not sent
+            // later.
+            default_command_timeout: self.timeout - self.timeout / 20,
+            ..PerformanceConfig::default()
+        };
+        let connection = Some(self.connection());
+        Client::new(self.server(address), Some(performance), connection, Some(policy))
+    }
+
+    fn server(&self, address: &Address) -> Config {
+        let server = match address {
+            Address::Tcp { host, port } => {
+                ServerConfig::Centralized { server: Server::new(host.as_str(), *port) }
+            }
+            Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
+        };
+        Config {
+            server,
+            username: self.username.clone(),
+            password: self.password.as_ref().map(Secret::expose).map(str::to_owned),
+            database: self.db,
+            tls: self.tls.clone(),
+            version: match self.protocol {
+                Protocol::Resp2 => RespVersion::RESP2,
+                Protocol::Resp3 => RespVersion::RESP3,
+            },
+            ..Config::default()
+        }
+    }
+
+    fn connection(&self) -> ConnectionConfig {
+        ConnectionConfig {
+            connection_timeout: self.timeout,
+            internal_command_timeout: self.timeout,
+            max_command_attempts: 1,
+            reconnect_on_auth_error: true,
+            // Unbounded, since the library's task ends when its own order to reconnect finds no
+            // room, and flushes no more once a command found none. `Node` bounds what waits.
+            max_command_buffer_len: 0,
+            unresponsive: UnresponsiveConfig {
+                max_timeout: Some(self.timeout),
+                interval: (self.timeout / 4).max(Duration::from_millis(1)),
+            },
+            tcp: TcpConfig {
+                nodelay: Some(true),
+                keepalive: Some(
+                    TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3),
+                ),
+                #[cfg(target_os = "linux")]
+                user_timeout: Some(self.timeout),
+                ..TcpConfig::default()
+            },
+            ..ConnectionConfig::default()
+        }
+    }
+}

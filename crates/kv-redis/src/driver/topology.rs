@@ -1,0 +1,242 @@
+//! Which server a request goes to.
+
+mod cluster;
+mod map;
+mod sentinel;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use kv_core::{Error, Result};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use self::map::Map;
+use super::connect::AbortOnDrop;
+use super::dial::Dial;
+use super::error;
+use super::node::Node;
+use super::request::Request;
+use crate::config::{Address, RedisConfig, Sentinels, Servers};
+
+/// The least time between two looks at who is where.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How soon to look again while a server is away.
+const AWAY: Duration = Duration::from_millis(400);
+/// How long one look at one server may take.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The servers of a store.
+pub(super) enum Topology {
+    /// One, and always that one.
+    Fixed(Arc<Node>),
+    /// Found, and looked for again whenever one is lost.
+    Found(Found),
+}
+
+/// Who tells where the servers are.
+enum Source {
+    /// Any node of a Cluster, these to begin with.
+    Cluster(Vec<Address>),
+    Sentinel(Sentinels),
+}
+
+/// Servers that others tell of, and the task that keeps asking.
+pub(super) struct Found {
+    shared: Arc<Shared>,
+    _keeper: AbortOnDrop<()>,
+}
+
+struct Shared {
+    source: Source,
+    dial: Dial,
+    /// What the servers are as errors name them.
+    name: String,
+    map: RwLock<Arc<Map>>,
+    /// Counts the looks that came to an end, whatever they found.
+    looks: watch::Sender<u64>,
+}
+
+impl Topology {
+    /// Finds the servers and connects, within the time that the caller gives it.
+    pub(super) async fn open(config: &RedisConfig, dial: &Dial) -> Result<Self> {
+        let source = match &config.servers {
+            Servers::One(address) => {
+                return Ok(Self::Fixed(Arc::new(Node::open(dial, address).await?)));
+            }
+            Servers::Cluster(nodes) => Source::Cluster(nodes.clone()),
+            Servers::Sentinel(sentinels) => Source::Sentinel(sentinels.clone()),
+        };
+        let shared = Shared {
+            source,
+            dial: dial.clone(),
+            name: config.servers.to_string(),
+            map: RwLock::default(),
+            looks: watch::Sender::default(),
+        };
+        shared.look(0).await?;
+        let shared = Arc::new(shared);
+        let keeper = AbortOnDrop(tokio::spawn(Arc::clone(&shared).keep_looking()));
+        Ok(Self::Found(Found { shared, _keeper: keeper }))
+    }
+
+    /// The server that has the key of a request, or any for a request without one.
+    pub(super) fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
+        match self {
+            Self::Fixed(node) => Ok(Arc::clone(node)),
+            Self::Found(found) => found.node_for(request),
+        }
+    }
+
+    /// All servers, in the order of their addresses, and those that cannot be reached now.
+    pub(super) fn nodes(&self) -> (Vec<Arc<Node>>, Vec<Address>) {
+        match self {
+            Self::Fixed(node) => (vec![Arc::clone(node)], Vec::new()),
+            Self::Found(found) => found.shared.map().nodes(),
+        }
+    }
+
+    /// Has somebody look for the servers, soon, if they can be elsewhere.
+    pub(super) fn look_soon(&self) {
+        if let Self::Found(found) = self {
+            found.look_soon();
+        }
+    }
+
+    /// Looks for the servers, and returns when that is done.
+    pub(super) async fn looked(&self) {
+        if let Self::Found(found) = self {
+            found.looked().await;
+        }
+    }
+}
+
+impl Found {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.shared.source, Source::Cluster(_))
+    }
+
+    fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
+        let map = self.shared.map.read().unwrap_or_else(PoisonError::into_inner);
+        map.node_for(request.key()).ok_or_else(|| {
+            self.look_soon();
+            error::unreachable(&self.shared.name)
+        })
+    }
+
+    /// Has somebody look for the servers, soon.
+    pub(super) fn look_soon(&self) {
+        self.shared.dial.lost.notify_one();
+    }
+
+    /// Looks for the servers, and returns when that is done.
+    async fn looked(&self) {
+        let mut looks = self.shared.looks.subscribe();
+        self.look_soon();
+        let _ = looks.changed().await;
+    }
+
+    /// A node said that another one owns the slot now: that one, if it is known.
+    pub(super) fn moved(&self, slot: u16, to: &Address) -> Option<Arc<Node>> {
+        self.look_soon();
+        self.shared.map().moved(slot, to)
+    }
+
+    /// The server at an address, if it is known.
+    pub(super) fn at(&self, address: &Address) -> Option<Arc<Node>> {
+        self.shared.map().at(address)
+    }
+
+    /// All addresses, in their order, also those that cannot be reached.
+    pub(super) fn places(&self) -> Vec<Address> {
+        self.shared.map().places().to_vec()
+    }
+
+    /// Looks for the servers now.
+    pub(super) async fn look(&self) -> Result<()> {
+        self.shared.look(0).await
+    }
+
+    /// Which slots are where, as a number that changes with it.
+    pub(super) fn digest(&self) -> u64 {
+        self.shared.map().digest()
+    }
+}
+
+impl Shared {
+    fn map(&self) -> Arc<Map> {
+        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn keep_looking(self: Arc<Self>) {
+        let mut turn = 0;
+        let mut is_away = false;
+        loop {
+            let lost = self.dial.lost.notified();
+            if is_away {
+                let _ = timeout(AWAY, lost).await;
+            } else {
+                lost.await;
+            }
+            turn += 1;
+            if let Err(error) = self.look(turn).await {
+                tracing::warn!(servers = %self.name, %error, "redis servers cannot be found");
+            }
+            is_away = !self.map().is_whole();
+            self.looks.send_modify(|looks| *looks += 1);
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks who is where, another one first each time, and connects to who is new.
+    async fn look(&self, turn: usize) -> Result<()> {
+        let known = self.map();
+        let found = match &self.source {
+            Source::Cluster(seeds) => cluster::find(&self.dial, seeds, &known, turn).await?,
+            Source::Sentinel(sentinels) => {
+                sentinel::find(&self.dial, sentinels, &known, turn).await?
+            }
+        };
+        let opened = found.places().map(|address| self.opened(&known, address));
+        let opened = join_all(opened).await;
+        let map = found.with_nodes(opened)?;
+        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
+        Ok(())
+    }
+
+    async fn opened(&self, known: &Map, address: &Address) -> Result<Arc<Node>> {
+        if let Some(node) = known.at(address) {
+            return Ok(node);
+        }
+        open(&self.dial, address).await.map(Arc::new)
+    }
+}
+
+async fn open(dial: &Dial, address: &Address) -> Result<Node> {
+    let limit = dial.timeout.min(LOOK);
+    match timeout(limit, Node::open(dial, address)).await {
+        Ok(node) => node,
+        Err(_) => Err(error::timed_out(&address.to_string())),
+    }
+}
+
+/// One answer of one server, over a connection for this alone.
+async fn asked(dial: &Dial, address: &Address, request: Request) -> Result<super::Answer> {
+    let node = open(&dial.for_a_look(LOOK), address).await?;
+    ask(&node, request).await
+}
+
+/// One answer of a server that is connected.
+async fn ask(node: &Node, request: Request) -> Result<super::Answer> {
+    let access = request.access();
+    let sent = timeout(LOOK, node.link(1)?.send(request, false)).await;
+    let answer = sent.map_err(|_| error::timed_out(&node.server))?;
+    answer.map_err(|fault| error::convert(&fault, access, &node.server))
+}
+
+/// Of the errors of all who were asked, the one that tells most: a refusal before a silence.
+fn worst(errors: Vec<Error>, otherwise: impl FnOnce() -> Error) -> Error {
+    let passing = |error: &Error| error.kind().is_passing();
+    errors.into_iter().min_by_key(passing).unwrap_or_else(otherwise)
+}

@@ -1,0 +1,112 @@
+//! A Redis Cluster: each node knows who has which slots.
+
+use kv_core::{Error, ErrorKind, Result};
+
+use super::super::dial::Dial;
+use super::super::redirect::announced;
+use super::super::request::{Answer, Request};
+use super::super::slot::SLOTS;
+use super::map::{Layout, Map};
+use super::{ask, asked, worst};
+use crate::config::Address;
+
+/// Asks the nodes that are known and ready, another one first each time, then the seeds.
+pub(super) async fn find(
+    dial: &Dial,
+    seeds: &[Address],
+    known: &Map,
+    turn: usize,
+) -> Result<Layout> {
+    let mut errors = Vec::new();
+    let (mut nodes, _) = known.nodes();
+    nodes.retain(|node| node.is_ready());
+    let first = turn % nodes.len().max(1);
+    nodes.rotate_left(first);
+    for node in nodes {
+        match ask(&node, Request::ClusterSlots).await.and_then(|it| layout(it, &node.address)) {
+            Ok(layout) => return Ok(layout),
+            Err(error) => errors.push(error),
+        }
+    }
+    for at in 0..seeds.len() {
+        let Some(seed) = seeds.get((turn + at) % seeds.len()) else { continue };
+        match asked(dial, seed, Request::ClusterSlots).await.and_then(|it| layout(it, seed)) {
+            Ok(layout) => return Ok(layout),
+            Err(error) => errors.push(error),
+        }
+    }
+    Err(worst(errors, || nothing("no node")))
+}
+
+/// Reads CLUSTER SLOTS: for each range its first and last slot, its primary, its replicas.
+fn layout(answer: Answer, asked: &Address) -> Result<Layout> {
+    let Answer::List(ranges) = answer else { return Err(nothing(&asked.to_string())) };
+    let ranges: Option<Vec<_>> = ranges.into_iter().map(|it| range(it, asked)).collect();
+    match ranges {
+        Some(ranges) if !ranges.is_empty() => Ok(Layout::of_ranges(&ranges)),
+        Some(_) | None => Err(nothing(&asked.to_string())),
+    }
+}
+
+fn range(answer: Answer, asked: &Address) -> Option<(u16, u16, Address)> {
+    let Answer::List(parts) = answer else { return None };
+    let mut parts = parts.into_iter();
+    let mut bound = || match parts.next()? {
+        Answer::Int(slot) => u16::try_from(slot).ok().filter(|slot| *slot < SLOTS),
+        _ => None,
+    };
+    let (first, last) = (bound()?, bound()?);
+    let Answer::List(primary) = parts.next()? else { return None };
+    let host = match primary.first()? {
+        Answer::Data(host) => std::str::from_utf8(host).ok()?,
+        Answer::Nil => "",
+        Answer::Int(_) | Answer::List(_) | Answer::Other => return None,
+    };
+    let Answer::Int(port) = primary.get(1)? else { return None };
+    let address = announced(host, u16::try_from(*port).ok()?, asked)?;
+    (first <= last).then_some((first, last, address))
+}
+
+fn nothing(server: &str) -> Error {
+    Error::new(ErrorKind::Connection, format!("{server} does not tell who has the cluster's slots"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(host: &'static str, port: i64) -> Answer {
+        Answer::List(vec![Answer::Data(host.into()), Answer::Int(port), Answer::Data("id".into())])
+    }
+
+    fn slots(first: i64, last: i64, host: &'static str) -> Answer {
+        Answer::List(vec![Answer::Int(first), Answer::Int(last), node(host, 7), node("replica", 8)])
+    }
+
+    fn read(ranges: Vec<Answer>) -> Result<Layout> {
+        layout(Answer::List(ranges), &Address::Tcp { host: "asked".into(), port: 1 })
+    }
+
+    #[test]
+    fn only_primaries_count_and_one_without_a_host_is_where_it_was_asked() {
+        let found =
+            read(vec![slots(0, 99, "b"), slots(100, 16_383, ""), slots(5, 6, "a")]).unwrap();
+        let places: Vec<String> = found.places().map(ToString::to_string).collect();
+        assert_eq!(places, ["a:7", "asked:7", "b:7"]);
+    }
+
+    #[test]
+    fn what_is_no_layout_is_refused() {
+        let wrong = [
+            Vec::new(),
+            vec![Answer::Nil],
+            vec![slots(0, 16_384, "a")],
+            vec![slots(-1, 5, "a")],
+            vec![slots(6, 5, "a")],
+            vec![Answer::List(vec![Answer::Int(0), Answer::Int(1)])],
+        ];
+        for ranges in wrong {
+            assert_eq!(read(ranges).err().map(|it| it.kind()), Some(ErrorKind::Connection));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Sentinels: each knows which server is the primary of a name.
+
+use kv_core::{Error, ErrorKind, Result};
+
+use super::super::dial::Dial;
+use super::super::request::{Answer, Request};
+use super::map::{Layout, Map};
+use super::{LOOK, ask, asked, open, worst};
+use crate::config::{Address, Sentinels};
+
+/// Asks the sentinels, another one first each time, until one names a server that is a primary.
+pub(super) async fn find(
+    dial: &Dial,
+    sentinels: &Sentinels,
+    known: &Map,
+    turn: usize,
+) -> Result<Layout> {
+    let mut errors = Vec::new();
+    let to_sentinels = dial.to_sentinels(sentinels, LOOK);
+    for at in 0..sentinels.nodes.len() {
+        let Some(node) = sentinels.nodes.get((turn + at) % sentinels.nodes.len()) else { continue };
+        let named = asked(&to_sentinels, node, Request::PrimaryOf(sentinels.master.clone())).await;
+        let found = match named.and_then(|answer| primary(answer, &sentinels.master, node)) {
+            Ok(address) => check(dial, known, &address).await.map(|()| Layout::one(address)),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(layout) => return Ok(layout),
+            Err(error) => errors.push(error),
+        }
+    }
+    Err(worst(errors, || Error::new(ErrorKind::Connection, "no sentinel was asked")))
+}
+
+/// Reads an address; nil is for a name that the sentinel does not watch.
+fn primary(answer: Answer, master: &str, sentinel: &Address) -> Result<Address> {
+    if matches!(answer, Answer::Nil) {
+        let message = format!("the sentinel {sentinel} knows no master {master:?}");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    address(answer).ok_or_else(|| {
+        let message = format!("{sentinel} does not answer as a sentinel does");
+        Error::new(ErrorKind::Backend, message)
+    })
+}
+
+fn address(answer: Answer) -> Option<Address> {
+    let Answer::List(parts) = answer else { return None };
+    let [Answer::Data(host), Answer::Data(port)] = parts.as_slice() else { return None };
+    let host = std::str::from_utf8(host).ok()?.to_owned();
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    Some(Address::Tcp { host, port })
+}
+
+/// A sentinel may name a server that it has not promoted yet, or one that is a replica by now.
+async fn check(dial: &Dial, known: &Map, address: &Address) -> Result<()> {
+    let role = match known.at(address).filter(|node| node.is_ready()) {
+        Some(node) => ask(&node, Request::Role).await?,
+        None => ask(&open(&dial.for_a_look(LOOK), address).await?, Request::Role).await?,
+    };
+    let Answer::List(role) = role else { return Ok(()) };
+    match role.first() {
+        Some(Answer::Data(role)) if role != "master" => {
+            let message = format!("the sentinels name {address}, which is no primary");
+            Err(Error::new(ErrorKind::Connection, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(answer: Answer) -> Result<Address> {
+        primary(answer, "mine", &Address::Tcp { host: "s".into(), port: 1 })
+    }
+
+    fn pair(host: &'static str, port: &'static str) -> Answer {
+        Answer::List(vec![Answer::Data(host.into()), Answer::Data(port.into())])
+    }
+
+    #[test]
+    fn an_address_is_read_and_an_unknown_name_is_a_configuration_that_is_wrong() {
+        assert_eq!(read(pair("db", "7")).unwrap(), Address::Tcp { host: "db".into(), port: 7 });
+        let unknown = read(Answer::Nil).unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::Config);
+        assert!(unknown.to_string().contains("s:1 knows no master \"mine\""), "{unknown}");
+    }
+
+    #[test]
+    fn another_kind_of_answer_is_an_error() {
+        for answer in [Answer::Int(1), pair("db", "x"), Answer::List(Vec::new())] {
+            assert_eq!(read(answer).unwrap_err().kind(), ErrorKind::Backend);
+        }
+    }
+}

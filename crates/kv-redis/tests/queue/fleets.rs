@@ -1,0 +1,69 @@
+//! The engine answers as the machine does on every other arrangement of servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::async_trait;
+use kv_core::queue::{Partition, QueueEngine};
+use kv_queue_machine::testing::{Coverage, Subject, check};
+use kv_redis::RedisStore;
+
+use crate::fleet::Fleet;
+use crate::support::{PATIENCE, engine_of};
+use crate::{oracle, stored};
+
+struct Placed<'a> {
+    fleet: &'a Fleet,
+    engine: Arc<dyn QueueEngine>,
+}
+
+#[async_trait]
+impl Subject for Placed<'_> {
+    fn engine(&self) -> &dyn QueueEngine {
+        &*self.engine
+    }
+
+    fn queue(&self) -> Arc<str> {
+        "data_fetcher:!kv:queue:oracle".into()
+    }
+
+    async fn set_time(&self, now: Duration) {
+        self.fleet.freeze_at(now);
+    }
+
+    async fn check(&self, partition: &Partition) -> Result<(), String> {
+        let owner = self.fleet.owner(&stored::key(partition, "jobs"));
+        stored::check(&mut owner.connection().unwrap(), partition)
+    }
+}
+
+async fn agrees(fleet: Fleet, first: u64) -> Coverage {
+    let config = fleet.config().timeout(PATIENCE).build().unwrap();
+    let engine = engine_of(&RedisStore::connect(config).await.unwrap());
+    let make = async || {
+        fleet.flush();
+        Placed { fleet: &fleet, engine: Arc::clone(&engine) }
+    };
+    check(make, oracle::seeds(first, 3), oracle::STEPS).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_cluster_of_six_nodes_answers_as_the_machine_does() {
+    let seen = agrees(Fleet::cluster(), 11_000).await;
+    assert!(seen.of("claimed") > 100, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_primary_that_is_found_through_sentinels_answers_as_the_machine_does() {
+    agrees(Fleet::sentinels(), 12_000).await;
+}
+
+#[tokio::test]
+async fn a_server_behind_tls_answers_as_the_machine_does() {
+    agrees(Fleet::tls(), 13_000).await;
+}
+
+#[tokio::test]
+async fn a_server_on_a_unix_socket_in_resp3_answers_as_the_machine_does() {
+    agrees(Fleet::unix(), 14_000).await;
+}
