@@ -103,6 +103,10 @@ impl Builder {
         redis_host("REDIS_HOST", impl Into<String>) => Setting::Text;
         /// The server's port.
         redis_port("REDIS_PORT", u16) => integer;
+        /// A socket in the file system, in place of host and port.
+        redis_unix_socket("REDIS_UNIX_SOCKET", impl Into<PathBuf>) => Setting::Path;
+        /// The version of the protocol, `2` or `3`.
+        redis_protocol("REDIS_PROTOCOL", impl Into<String>) => Setting::Text;
         /// The number of the database.
         redis_db("REDIS_DB", u64) => integer;
         /// The user; needs a password.
@@ -119,16 +123,24 @@ impl Builder {
         redis_timeout("REDIS_TIMEOUT", Duration) => Setting::Duration;
         /// Whether a read that got no reply is repeated.
         redis_retry_on_timeout("REDIS_RETRY_ON_TIMEOUT", bool) => flag;
-        /// Whether the connection is encrypted; this version refuses `true`.
+        /// Whether connections are encrypted.
         redis_tls("REDIS_TLS", bool) => flag;
         /// The certificates to trust; only with TLS.
         redis_tls_ca_file("REDIS_TLS_CA_FILE", impl Into<PathBuf>) => Setting::Path;
-        /// `single`; this version refuses `cluster` and `sentinel`.
+        /// One's own certificate; only with TLS, and with its key.
+        redis_tls_cert_file("REDIS_TLS_CERT_FILE", impl Into<PathBuf>) => Setting::Path;
+        /// The private key of one's own certificate; only with TLS.
+        redis_tls_key_file("REDIS_TLS_KEY_FILE", impl Into<PathBuf>) => Setting::Path;
+        /// `single`, `cluster` or `sentinel`.
         redis_mode("REDIS_MODE", impl Into<String>) => Setting::Text;
-        /// The servers to ask first, as `host:port`; only in a cluster or with sentinels.
+        /// Some nodes of the cluster, or the sentinels, as `host:port`.
         redis_nodes("REDIS_NODES", impl Into<Vec<String>>) => Setting::List;
         /// The name of the primary; only with sentinels.
         redis_sentinel_master("REDIS_SENTINEL_MASTER", impl Into<String>) => Setting::Text;
+        /// The user to the sentinels; only with sentinels.
+        redis_sentinel_username("REDIS_SENTINEL_USERNAME", impl Into<String>) => Setting::Text;
+        /// The password to the sentinels; only with sentinels.
+        redis_sentinel_password("REDIS_SENTINEL_PASSWORD", impl Into<String>) => Setting::Text;
         /// The database file of `redb`, which this version does not bring.
         redb_path("REDB_PATH", impl Into<PathBuf>) => Setting::Path;
     }

@@ -7,7 +7,15 @@ use kv_core::RESERVED;
 const MAX_PREFIX_BYTES: usize = 512;
 
 /// The schemes of a Redis server.
-const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
+const SCHEMES: [&str; 7] = [
+    "redis://",
+    "rediss://",
+    "redis+unix://",
+    "redis-cluster://",
+    "rediss-cluster://",
+    "redis-sentinel://",
+    "rediss-sentinel://",
+];
 
 /// A URL in its outlines; the backend that it is for reads the rest.
 pub(crate) fn url(text: &str) -> Option<&'static str> {
@@ -15,9 +23,6 @@ pub(crate) fn url(text: &str) -> Option<&'static str> {
     match rest {
         None => Some("has another scheme than `redis`"),
         Some(rest) if rest.is_empty() || rest.contains(is_odd) => Some("is no URL of a server"),
-        Some(_) if text.starts_with("rediss:") => {
-            Some("asks for TLS, which this version does not serve")
-        }
         Some(_) => None,
     }
 }

@@ -92,9 +92,6 @@ fn row(group: &Group, variable: &Variable) -> String {
 /// The help, and what holds between this variable and others.
 fn meaning(group: &Group, variable: &Variable) -> String {
     let mut text = variable.help.to_owned();
-    if !variable.later.is_empty() {
-        let _ = write!(text, " Not served by this version: {}.", quoted(variable.later).join(", "));
-    }
     if let Some((other, words)) = variable.needs {
         let words = either(&quoted(words));
         let _ = write!(text, " Only where `{}` is {words}.", group.whole_name(other));

@@ -36,7 +36,10 @@ const GENERAL: &[Variable] = &[
         "How long an entry lives that is written without a lifetime; unset, it never expires.",
     ),
     Variable::secret("URL").checked(check::url, "redis://[user:password@]host[:port][/db]").help(
-        "The server's address in place of the host, the port, the database and the credentials.",
+        "Where the servers are, in place of the host, the port, the database, the credentials and \
+         the mode. Encrypted with `rediss` in place of `redis`; also `redis+unix:///path[?db=N]`, \
+         `redis-cluster://host:port[?node=host:port]`, \
+         `redis-sentinel://host:port[/db]?master=name[&node=host:port]`.",
     ),
 ];
 
@@ -59,6 +62,9 @@ const REDIS: &[Variable] = &[
         .default("6379")
         .excludes(&["URL"])
         .help("The server's port."),
+    Variable::path("UNIX_SOCKET")
+        .excludes(&["HOST", "PORT", "NODES", "TLS", "URL"])
+        .help("A socket in the file system, in place of host and port."),
     Variable::integer("DB", 0..=255)
         .default("0")
         .excludes(&["URL"])
@@ -83,26 +89,39 @@ const REDIS: &[Variable] = &[
     Variable::flag("RETRY_ON_TIMEOUT")
         .default("false")
         .help("Whether a read that got no reply is repeated; a write never is."),
+    Variable::choice("PROTOCOL", &["2", "3"]).default("2").help("The version of Redis's protocol."),
     Variable::flag("TLS")
         .default("false")
-        .later(&["true"])
-        .excludes(&["URL"])
-        .help("Whether the connection is encrypted."),
+        .help("Whether connections are encrypted, those to sentinels too."),
     Variable::path("TLS_CA_FILE")
         .needs("TLS", &["true"])
         .help("The certificates to trust, in PEM, in place of the system's."),
-    Variable::choice("MODE", &["single"])
+    Variable::path("TLS_CERT_FILE")
+        .needs("TLS", &["true"])
+        .help("One's own certificate, in PEM, for a server that asks for it; with its key."),
+    Variable::path("TLS_KEY_FILE")
+        .needs("TLS", &["true"])
+        .help("The private key of one's own certificate, in PEM."),
+    Variable::choice("MODE", &["single", "cluster", "sentinel"])
         .default("single")
-        .later(CLUSTERED)
+        .excludes(&["URL"])
         .help("How the servers are arranged."),
     Variable::list("NODES")
         .needs("MODE", CLUSTERED)
-        .excludes(&["URL"])
+        .excludes(&["HOST", "PORT", "URL"])
         .checked(check::node, "host:port, separated by commas")
-        .help("The servers to ask first."),
+        .help(
+            "Some nodes of the cluster, or the sentinels; unset, the one at the host and the port.",
+        ),
     Variable::text("SENTINEL_MASTER")
         .needs("MODE", &["sentinel"])
         .help("The name under which the sentinels know the primary."),
+    Variable::text("SENTINEL_USERNAME")
+        .needs("MODE", &["sentinel"])
+        .help("The user to the sentinels; unset, their default one."),
+    Variable::secret("SENTINEL_PASSWORD")
+        .needs("MODE", &["sentinel"])
+        .help("The password to the sentinels, if they ask for one."),
 ];
 
 const REDB: &[Variable] = &[Variable::path("PATH").help("The database file.")];

@@ -75,7 +75,7 @@ pub(crate) fn parse(variable: &Variable, raw: &Raw) -> Result<Value, String> {
         (Kind::Flag, Raw::Untyped(text)) => Value::Flag(flag(text)?),
         (Kind::Flag, Raw::Flag(flag)) => Value::Flag(*flag),
         (Kind::Choice(words), Raw::Untyped(text) | Raw::Text(text)) => {
-            Value::Text(choice(text, words, variable.later)?)
+            Value::Text(choice(text, words)?)
         }
         (Kind::List, Raw::Untyped(text)) => Value::List(items(text)),
         (Kind::List, Raw::List(items)) => Value::List(items.clone()),
@@ -170,8 +170,8 @@ fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-fn choice(text: &str, words: &[&str], later: &[&str]) -> Result<String, String> {
-    if words.contains(&text) || later.contains(&text) {
+fn choice(text: &str, words: &[&str]) -> Result<String, String> {
+    if words.contains(&text) {
         return Ok(text.into());
     }
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();

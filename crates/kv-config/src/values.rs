@@ -45,13 +45,8 @@ impl Values {
             return;
         }
         let value = parse(variable, &given.raw);
-        match &value {
-            Err(problem) => problems.add(&subject, problem, expected(variable)),
-            Ok(value) if variable.later.contains(&word(value)) => {
-                let problem = format!("`{}` is not served by this version", word(value));
-                problems.add(&subject, problem, available(variable));
-            }
-            Ok(_) => {}
+        if let Err(problem) = &value {
+            problems.add(&subject, problem, expected(variable));
         }
         let name = group.variable(variable);
         self.set.insert(name, Set { subject, value: value.ok() });
@@ -186,9 +181,4 @@ fn name_in(origin: &Origin, group: &Group, variable: &Variable) -> String {
         Origin::Variables => group.variable(variable),
         Origin::File(_) => group.key(variable),
     }
-}
-
-/// What is expected of a variable that has values which are known, but not served.
-fn available(variable: &Variable) -> String {
-    if variable.later == ["true"] { "false".into() } else { expected(variable) }
 }

@@ -23,8 +23,6 @@ pub struct Variable {
     pub(crate) help: &'static str,
     pub(crate) required: bool,
     pub(crate) check: Option<Check>,
-    /// Values that are known, but that this version cannot serve.
-    pub(crate) later: &'static [&'static str],
     /// Another variable, and the values of it without which this one has no effect.
     pub(crate) needs: Option<(&'static str, &'static [&'static str])>,
     /// Other variables that must not be set together with this one.
@@ -61,7 +59,6 @@ impl Variable {
             help: "",
             required: false,
             check: None,
-            later: &[],
             needs: None,
             excludes: &[],
         }
@@ -138,10 +135,6 @@ impl Variable {
         expected: &'static str,
     ) -> Self {
         Self { check: Some(Check { complaint, expected }), ..self }
-    }
-
-    pub(crate) const fn later(self, values: &'static [&'static str]) -> Self {
-        Self { later: values, ..self }
     }
 
     pub(crate) const fn needs(self, other: &'static str, values: &'static [&'static str]) -> Self {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kv_core::{Error, Result};
-use kv_redis::{RedisConfig, RedisConfigBuilder, RedisStore};
+use kv_redis::{Protocol, RedisConfig, RedisConfigBuilder, RedisStore, Tls};
 
 use crate::factory::{Backend, Connect};
 use crate::problem::Problems;
@@ -19,7 +19,7 @@ pub(crate) fn prepare(selected: bool, values: &Values, problems: &mut Problems) 
     // What is wrong with a single value is told already.
     let settings = values.settings(NAME, &mut Problems::default());
     let general = values.settings("", &mut Problems::default());
-    check_user(values, problems);
+    check_together(values, problems);
     let password = if selected { password(&settings, values, problems) } else { None };
     let config = config(&settings, &general, password.as_deref());
     match config {
@@ -35,8 +35,24 @@ async fn connect(config: RedisConfig) -> Result<Backend> {
     Ok(Box::new(RedisStore::connect(config).await?))
 }
 
-fn check_user(values: &Values, problems: &mut Problems) {
+/// What is of use only with another variable.
+fn check_together(values: &Values, problems: &mut Problems) {
     let set = |name| values.is_set(NAME, name);
+    for (one, other) in [
+        ("TLS_CERT_FILE", "TLS_KEY_FILE"),
+        ("TLS_KEY_FILE", "TLS_CERT_FILE"),
+        ("SENTINEL_USERNAME", "SENTINEL_PASSWORD"),
+    ] {
+        if set(one) && !set(other) {
+            let both = format!("{} too", values.subject(NAME, other));
+            problems.add(values.subject(NAME, one), "is set alone", both);
+        }
+    }
+    let mode = values.settings(NAME, &mut Problems::default()).get::<Option<String>>("MODE");
+    if mode.ok().flatten().as_deref() == Some("sentinel") && !set("SENTINEL_MASTER") {
+        let name = "the name under which the sentinels know the primary";
+        problems.add(values.subject(NAME, "SENTINEL_MASTER"), "is not set", name);
+    }
     if set("USERNAME") && !set("PASSWORD") && !set("PASSWORD_FILE") {
         let both = format!(
             "{} or {} too",
@@ -77,7 +93,7 @@ fn config(settings: &Settings, general: &Settings, password: Option<&str>) -> Re
         Some(url) => builder.url(&url)?,
         None => address(builder, settings, password)?,
     };
-    let mut builder = builder;
+    let mut builder = encrypted(builder, settings)?;
     if let Some(prefix) = settings.get::<Option<String>>("KEY_PREFIX")? {
         builder = builder.key_prefix(prefix);
     }
@@ -104,9 +120,13 @@ fn address(
     if let Some(port) = settings.get::<Option<u16>>("PORT")? {
         builder = builder.port(port);
     }
+    if let Some(path) = settings.get::<Option<PathBuf>>("UNIX_SOCKET")? {
+        builder = builder.unix_socket(path);
+    }
     if let Some(db) = settings.get::<Option<u8>>("DB")? {
         builder = builder.db(db);
     }
+    builder = arranged(builder, settings)?;
     if let Some(password) = password {
         builder = builder.password(password);
         // A user without a password was told already.
@@ -115,6 +135,56 @@ fn address(
         }
     }
     Ok(builder)
+}
+
+/// With the nodes that are named, or with the one at the host and the port.
+fn arranged(builder: RedisConfigBuilder, settings: &Settings) -> Result<RedisConfigBuilder> {
+    let mode = settings.get::<Option<String>>("MODE")?;
+    let nodes = match settings.get::<Option<Vec<String>>>("NODES")? {
+        Some(nodes) => nodes,
+        None => vec![node(settings)?],
+    };
+    let text = |name| settings.get::<Option<String>>(name);
+    Ok(match mode.as_deref() {
+        Some("cluster") => builder.cluster(nodes),
+        Some("sentinel") => {
+            let master = text("SENTINEL_MASTER")?.unwrap_or_default();
+            let builder = builder.sentinel(master, nodes);
+            match text("SENTINEL_PASSWORD")? {
+                Some(password) => {
+                    builder.sentinel_credentials(text("SENTINEL_USERNAME")?, password)
+                }
+                None => builder,
+            }
+        }
+        _ => builder,
+    })
+}
+
+/// The host and the port as one, with their defaults.
+fn node(settings: &Settings) -> Result<String> {
+    let host = settings.get::<String>("HOST")?;
+    let port = settings.get::<u16>("PORT")?;
+    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+fn encrypted(builder: RedisConfigBuilder, settings: &Settings) -> Result<RedisConfigBuilder> {
+    let builder = match settings.get::<Option<String>>("PROTOCOL")?.as_deref() {
+        Some("3") => builder.protocol(Protocol::Resp3),
+        _ => builder,
+    };
+    if settings.get::<Option<bool>>("TLS")? != Some(true) {
+        return Ok(builder);
+    }
+    let path = |name| settings.get::<Option<PathBuf>>(name);
+    let mut tls = Tls::new();
+    if let Some(ca) = path("TLS_CA_FILE")? {
+        tls = tls.ca_file(ca);
+    }
+    if let (Some(certificate), Some(key)) = (path("TLS_CERT_FILE")?, path("TLS_KEY_FILE")?) {
+        tls = tls.client_certificate(certificate, key);
+    }
+    Ok(builder.tls(tls))
 }
 
 /// Tells what only the backend could see: the parts of a URL. Its message shows none of them.
