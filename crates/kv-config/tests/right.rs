@@ -150,10 +150,32 @@ fn the_builder_has_the_same_names_and_checks() {
     assert_eq!(config.default_ttl(), Some(Duration::from_millis(1_500)));
     assert_eq!(config.settings().get::<u16>("PORT").unwrap(), 1);
 
-    let wrong = Config::builder().default_ttl(Duration::ZERO).redis_db(300).redis_tls(true);
+    let wrong = Config::builder().default_ttl(Duration::ZERO).redis_db(300).redis_mode("x");
     let text = wrong.build().unwrap_err().to_string();
-    for name in ["DEFAULT_TTL: `0ns` is out", "REDIS_DB: `300` is out", "REDIS_TLS: `true` is"] {
+    for name in ["DEFAULT_TTL: `0ns` is out", "REDIS_DB: `300` is out", "REDIS_MODE: `x` is"] {
         assert!(text.contains(&format!("OC_KV_STORE_{name}")), "{text}");
+    }
+}
+
+#[test]
+fn every_arrangement_of_servers_is_accepted() {
+    let tls = [("REDIS_TLS", "true"), ("REDIS_TLS_CERT_FILE", "/c"), ("REDIS_TLS_KEY_FILE", "/k")];
+    let arrangements = [
+        vec![("REDIS_MODE", "cluster"), ("REDIS_NODES", "a:1, [::1]:2"), ("REDIS_PROTOCOL", "3")],
+        vec![("REDIS_MODE", "cluster"), ("REDIS_HOST", "::1")],
+        vec![("REDIS_MODE", "sentinel"), ("REDIS_SENTINEL_MASTER", "m"), ("REDIS_NODES", "a:1")],
+        vec![("REDIS_UNIX_SOCKET", "/run/redis.sock"), ("REDIS_DB", "3")],
+        vec![("URL", "rediss://u:p@h:1/2"), ("REDIS_TLS", "true"), ("REDIS_TLS_CA_FILE", "/ca")],
+        vec![("URL", "redis-cluster://h?node=i:2")],
+        vec![("URL", "redis-sentinel://h/1?master=m")],
+        vec![("URL", "redis+unix:///run/redis.sock")],
+        tls.to_vec(),
+    ];
+    for mut variables in arrangements {
+        variables.push(("TYPE", "redis"));
+        let named = variables.iter().map(|(name, value)| (format!("OC_KV_STORE_{name}"), *value));
+        let config = Config::from_vars(named).unwrap_or_else(|why| panic!("{variables:?}: {why}"));
+        assert_eq!(config.backend(), "redis");
     }
 }
 

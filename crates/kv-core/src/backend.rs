@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::queue::QueueSupport;
 use crate::{
-    Capabilities, Command, Condition, Entry, Error, ErrorKind, Lifetime, Outcome, Remaining, Reply,
-    Result, ScanPage, ScanRequest, Stats, Write, provided,
+    Achieved, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind, Lifetime,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, provided,
 };
 
 /// Bytes under string keys: what a backend implements and [`Store`](crate::Store) builds on.
@@ -112,6 +112,26 @@ pub trait KeyValueStore: Send + Sync + 'static {
             entries.push(self.get(key).await?);
         }
         Ok(entries)
+    }
+
+    /// [`set`](Self::set), and waits until copies have it; what they had when it returned. Where
+    /// the condition failed, nothing was written, and nothing is waited for.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set); `Unsupported` where it is not declared, and nothing is written
+    /// then. That too little was reached is none.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have written the value, whole.
+    async fn set_durable(
+        &self,
+        key: &str,
+        value: Bytes,
+        write: Write,
+        durability: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        let _ = (key, value, write, durability);
+        Err(Error::unsupported("durable writes"))
     }
 
     /// Stores many values with one lifetime. Each is written whole; all together are no
@@ -268,6 +288,15 @@ macro_rules! forward {
             }
             async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
                 (**self).get_many(keys).await
+            }
+            async fn set_durable(
+                &self,
+                key: &str,
+                value: Bytes,
+                write: Write,
+                durability: Durability,
+            ) -> Result<(Outcome, Achieved)> {
+                (**self).set_durable(key, value, write, durability).await
             }
             async fn set_many(&self, entries: Vec<(String, Bytes)>, l: Lifetime) -> Result<()> {
                 (**self).set_many(entries, l).await

@@ -24,8 +24,16 @@ impl Capabilities {
     /// Atomic integer counters.
     pub const COUNTERS: Self = Self(4);
 
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::TTL, "ttl"), (Self::CONDITIONS, "conditions"), (Self::COUNTERS, "counters")];
+    /// Writes and submits that wait until copies have them, see
+    /// [`Durability`](crate::Durability).
+    pub const DURABILITY: Self = Self(8);
+
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::TTL, "ttl"),
+        (Self::CONDITIONS, "conditions"),
+        (Self::COUNTERS, "counters"),
+        (Self::DURABILITY, "durability"),
+    ];
 
     /// Whether all of `other` is declared.
     pub const fn contains(self, other: Self) -> bool {

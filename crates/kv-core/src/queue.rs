@@ -23,7 +23,7 @@ pub use request::{
     Inspected, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted, Tend, Tended, Verdict,
 };
 
-use crate::Result;
+use crate::{Achieved, Durability, Error, Result};
 
 /// The most items in one request: jobs, handles, operations, or claims.
 pub const MAX_BATCH: usize = 1_000;
@@ -82,6 +82,23 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` where a partition is full,
     /// `Conflict` for a lane's older request. None of the jobs is added then.
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>>;
+
+    /// [`submit`](Self::submit), and waits until copies have the jobs, those that earlier requests
+    /// added too; what they had when it returned. It is also repeated as that is.
+    ///
+    /// # Errors
+    /// Those of [`submit`](Self::submit); `Unsupported` where the store does not declare
+    /// [`DURABILITY`](crate::Capabilities::DURABILITY), and nothing is added then. That too little
+    /// was reached is none.
+    async fn submit_durable(
+        &self,
+        partition: &Partition,
+        request: Submit,
+        durability: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        let _ = (partition, request, durability);
+        Err(Error::unsupported("durable jobs"))
+    }
 
     /// Settles, extends and checkpoints, then claims, all in one step: first the acks, then the
     /// operations, then the claim, with a verdict for each item.

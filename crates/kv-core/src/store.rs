@@ -24,7 +24,7 @@ pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
 use crate::{
-    Capabilities, Condition, Entry, Error, ErrorKind, Expiry, KeyValueStore, Lifetime, Outcome,
+    Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore, Lifetime, Outcome,
     RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved, validate_key,
 };
 
@@ -159,6 +159,36 @@ impl Store {
             let outcome = self.backend()?.set(&key, value, write).await;
             let outcome: Outcome = outcome.map_err(|error| error.operation("set").key(&key))?;
             Ok(outcome.is_written())
+        }
+    }
+
+    /// Stores a value as the options say, and waits until copies have it: whether it was stored,
+    /// and what it had reached when the time for that was over. Too little is no error; see
+    /// [`Achieved::meets`].
+    ///
+    /// # Errors
+    /// As [`set_with`](Self::set_with); `Unsupported` where the backend declares no durability,
+    /// `Config` for one that is to be reached later than a call may take. Nothing is sent then.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have stored the value.
+    pub fn set_durable<'a, T: Serialize + ?Sized>(
+        &'a self,
+        key: &str,
+        value: &T,
+        options: SetOptions,
+        durability: Durability,
+    ) -> impl Future<Output = Result<(bool, Achieved)>> + Send + 'a + use<'a, T> {
+        let prepared = self.prepare_set(key, value, options);
+        async move {
+            let (key, value, write) = prepared?;
+            let stored = async {
+                self.require(Capabilities::DURABILITY, "durable writes", "set_durable")?;
+                self.backend()?.set_durable(&key, value, write, durability).await
+            };
+            let stored: Result<(Outcome, Achieved)> = stored.await;
+            let (outcome, achieved) = stored.map_err(|e| e.operation("set_durable").key(&key))?;
+            Ok((outcome.is_written(), achieved))
         }
     }
 

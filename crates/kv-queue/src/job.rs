@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use kv_core::queue::{JobKey, Unique, UniqueScope};
+use kv_core::queue::{JobKey, Submitted, Unique, UniqueScope};
 use kv_core::{Error, ErrorKind};
 
 /// A job to be enqueued: a payload and how to treat it.
@@ -152,4 +152,18 @@ pub struct Enqueued {
     pub added: usize,
     /// Jobs whose unique key was taken.
     pub duplicates: usize,
+}
+
+impl Enqueued {
+    pub(crate) fn count(&mut self, answers: &[Submitted]) {
+        let added = answers.iter().filter(|one| matches!(one, Submitted::Added(_))).count();
+        self.added += added;
+        self.duplicates += answers.len() - added;
+    }
+
+    /// The error of a request, after others that were executed.
+    pub(crate) fn blame(&self, error: Error, operation: &'static str) -> Error {
+        let error = error.operation(operation);
+        if *self == Self::default() { error } else { error.maybe_applied() }
+    }
 }

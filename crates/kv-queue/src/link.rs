@@ -9,7 +9,9 @@ use kv_core::queue::{
     Claim, Exchange, Exchanged, Handle, NewJob, Operation, Partition, Policy, QueueEngine, Submit,
     Submitted, Tend, Tended,
 };
-use kv_core::{Effect, Error, ErrorKind, Result, Serializer, Store};
+use kv_core::{
+    Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store,
+};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 
@@ -161,11 +163,35 @@ impl Link {
         partition: &Partition,
         jobs: Vec<NewJob>,
     ) -> Result<Vec<Submitted>> {
+        self.submit_by(partition, jobs, |request| self.engine.submit(partition, request)).await
+    }
+
+    /// The same, and waits until copies have the jobs.
+    pub(crate) async fn submit_durable(
+        &self,
+        partition: &Partition,
+        jobs: Vec<NewJob>,
+        durability: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        let submit = |request| self.engine.submit_durable(partition, request, durability);
+        self.submit_by(partition, jobs, submit).await
+    }
+
+    async fn submit_by<R, F, Fut>(
+        &self,
+        partition: &Partition,
+        jobs: Vec<NewJob>,
+        submit: F,
+    ) -> Result<R>
+    where
+        F: Fn(Submit) -> Fut,
+        Fut: Future<Output = Result<R>>,
+    {
         self.check_open()?;
         let due = jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min();
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
-        let answer = self.write(|| self.engine.submit(partition, request.clone())).await?;
+        let answer = self.write(|| submit(request.clone())).await?;
         self.lanes.give_back(lane);
         if let Some(after) = due {
             self.tell_due(partition.number, after);

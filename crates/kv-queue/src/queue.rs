@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{Claim, Claimed, MAX_BATCH, NewJob, Operation, Partition, Submitted};
-use kv_core::{Error, ErrorKind, Result, Store};
+use kv_core::queue::{
+    Claim, Claimed, JobKey, MAX_BATCH, NewJob, Operation, Partition, Submitted,
+};
+use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -106,16 +108,45 @@ impl<T: Serialize> Queue<T> {
         let (number, job) = self.place(job.into()).map_err(|e| e.operation("enqueue"))?;
         let partition = self.link.partition(number)?;
         let answers = self.link.submit(partition, vec![job]).await;
-        let answers = answers.map_err(|error| error.operation("enqueue"))?;
-        match answers.first() {
-            Some(Submitted::Added(key)) => {
-                Ok(Enqueue::Added(JobId { partition: number, key: *key }))
-            }
-            Some(Submitted::Duplicate(key)) => {
-                Ok(Enqueue::Duplicate(JobId { partition: number, key: *key }))
-            }
-            None => Err(Error::new(ErrorKind::Backend, "the engine gave no answer")),
-        }
+        placed(number, &answers.map_err(|error| error.operation("enqueue"))?)
+    }
+
+    /// Adds a job as [`enqueue`](Self::enqueue) does, and waits until copies have it, or the job
+    /// that holds its unique key: what they had when the time for that was over. Too little is no
+    /// error, and the job is there: see [`Achieved::meets`].
+    ///
+    /// ```
+    /// # use kv_core::{Durability, Store};
+    /// # use kv_queue::{Job, Queue};
+    /// # async fn example(store: Store) -> kv_core::Result<()> {
+    /// let queue = Queue::<String>::open(&store, "fetch").await?;
+    /// let wanted = Durability::replicas(1);
+    /// let (_, achieved) = queue.enqueue_durable("/".to_owned(), wanted).await?;
+    /// assert!(achieved.meets(wanted), "no replica has it");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue); `Unsupported` on a store that declares no durability,
+    /// `Config` for one that is to be reached later than a call may take. Nothing is added then.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have added the job.
+    pub async fn enqueue_durable(
+        &self,
+        job: impl Into<Job<T>> + Send,
+        durability: Durability,
+    ) -> Result<(Enqueue, Achieved)>
+    where
+        T: Send,
+    {
+        let operation = |error: Error| error.operation("enqueue_durable");
+        let (number, job) = self.place(job.into()).map_err(operation)?;
+        let partition = self.link.partition(number)?;
+        let answers = self.link.submit_durable(partition, vec![job], durability).await;
+        let (answers, achieved) = answers.map_err(operation)?;
+        Ok((placed(number, &answers)?, achieved))
     }
 
     /// Adds many jobs, in requests of up to 1,000 for each partition.
@@ -131,28 +162,64 @@ impl<T: Serialize> Queue<T> {
         J: IntoIterator<Item: Into<Job<T>>> + Send,
         T: Send,
     {
-        let mut batches: BTreeMap<u32, Vec<NewJob>> = BTreeMap::new();
-        for job in jobs {
-            let placed = self.place(job.into()).map_err(|e| e.operation("enqueue_many"));
-            let (number, job) = placed?;
-            batches.entry(number).or_default().push(job);
-        }
+        let batches = self.batches(jobs).map_err(|error| error.operation("enqueue_many"))?;
         let mut enqueued = Enqueued::default();
-        for (number, mut batch) in batches {
-            let partition = self.link.partition(number)?;
-            while !batch.is_empty() {
-                let rest = batch.split_off(batch.len().min(MAX_BATCH));
-                let answers = self.link.submit(partition, batch).await.map_err(|error| {
-                    let error = error.operation("enqueue_many");
-                    if enqueued == Enqueued::default() { error } else { error.maybe_applied() }
-                })?;
-                let added = answers.iter().filter(|one| matches!(one, Submitted::Added(_))).count();
-                enqueued.added += added;
-                enqueued.duplicates += answers.len() - added;
-                batch = rest;
-            }
+        for (number, batch) in batches {
+            let answers = self.link.submit(self.link.partition(number)?, batch).await;
+            enqueued.count(&answers.map_err(|error| enqueued.blame(error, "enqueue_many"))?);
         }
         Ok(enqueued)
+    }
+
+    /// Adds many jobs as [`enqueue_many`](Self::enqueue_many) does, and waits until copies have
+    /// them: the least that any of the requests had reached.
+    ///
+    /// # Errors
+    /// As [`enqueue_many`](Self::enqueue_many) and [`enqueue_durable`](Self::enqueue_durable).
+    ///
+    /// # Cancel safety
+    /// A dropped future may have added any number of the jobs.
+    pub async fn enqueue_many_durable<J>(
+        &self,
+        jobs: J,
+        durability: Durability,
+    ) -> Result<(Enqueued, Achieved)>
+    where
+        J: IntoIterator<Item: Into<Job<T>>> + Send,
+        T: Send,
+    {
+        let name = "enqueue_many_durable";
+        let batches = self.batches(jobs).map_err(|error| error.operation(name))?;
+        let (mut enqueued, mut least) = (Enqueued::default(), None::<Achieved>);
+        for (number, batch) in batches {
+            let partition = self.link.partition(number)?;
+            let answers = self.link.submit_durable(partition, batch, durability).await;
+            let (answers, achieved) = answers.map_err(|error| enqueued.blame(error, name))?;
+            enqueued.count(&answers);
+            least = Some(least.map_or(achieved, |least| least.least(achieved)));
+        }
+        Ok((enqueued, least.unwrap_or_default()))
+    }
+
+    /// Jobs by partition, in requests of a size that an engine takes.
+    fn batches<J>(&self, jobs: J) -> Result<Vec<(u32, Vec<NewJob>)>>
+    where
+        J: IntoIterator<Item: Into<Job<T>>>,
+    {
+        let mut by_partition: BTreeMap<u32, Vec<NewJob>> = BTreeMap::new();
+        for job in jobs {
+            let (number, job) = self.place(job.into())?;
+            by_partition.entry(number).or_default().push(job);
+        }
+        let mut batches = Vec::new();
+        for (number, mut jobs) in by_partition {
+            while !jobs.is_empty() {
+                let rest = jobs.split_off(jobs.len().min(MAX_BATCH));
+                batches.push((number, jobs));
+                jobs = rest;
+            }
+        }
+        Ok(batches)
     }
 
     /// Encodes a job and finds its partition: by its unique key, which always has the same one,
@@ -173,6 +240,16 @@ impl<T: Serialize> Queue<T> {
         };
         let number = u32::try_from(spread % partitions).unwrap_or(0);
         Ok((number, NewJob { body, priority, delay, unique, time_to_live }))
+    }
+}
+
+/// What became of the one job of a request.
+fn placed(number: u32, answers: &[Submitted]) -> Result<Enqueue> {
+    let id = |key: &JobKey| JobId { partition: number, key: *key };
+    match answers.first() {
+        Some(Submitted::Added(key)) => Ok(Enqueue::Added(id(key))),
+        Some(Submitted::Duplicate(key)) => Ok(Enqueue::Duplicate(id(key))),
+        None => Err(Error::new(ErrorKind::Backend, "the engine gave no answer")),
     }
 }
 

@@ -23,17 +23,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use fred::error::Error as FredError;
 use futures_util::future::join_all;
-use kv_core::{Effect, Error, ErrorKind, Result};
+use kv_core::{Achieved, Effect, Error, ErrorKind, Result};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::aside::Aside;
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
-pub(crate) use self::request::{Access, Answer, Only, Request, SetExpiry};
+pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
 use self::run::Run;
 pub(crate) use self::send::decimal;
 use self::topology::Topology;
 use crate::config::RedisConfig;
+use crate::info::Info;
 
 /// The most commands that wait to be written to one connection.
 const MOST_WAITING: usize = 10_000;
@@ -47,6 +49,8 @@ pub(crate) struct Driver {
     server: String,
     timeout: Duration,
     retry_on_timeout: bool,
+    /// Whether the servers can wait for their disks.
+    waits_for_disks: OnceCell<bool>,
 }
 
 impl Driver {
@@ -61,6 +65,7 @@ impl Driver {
                 server: server.clone(),
                 timeout: config.timeout,
                 retry_on_timeout: config.retry_on_timeout,
+                waits_for_disks: OnceCell::new(),
             };
             match driver.call(Request::Ping).await {
                 // A server that cannot save to its disk says so to PING, and can be read.
@@ -149,6 +154,42 @@ impl Driver {
         Ok(answers)
     }
 
+    /// Sends a write, and waits until copies have it: its reply, and what was reached.
+    ///
+    /// # Errors
+    /// `MaybeApplied` where the write was done and nothing is known of its copies.
+    pub(crate) async fn call_durably(&self, durable: Durable) -> Result<(Answer, Achieved)> {
+        durable.durability.check(self.timeout)?;
+        if durable.durability.wants_disk() {
+            self.check_disks().await?;
+        }
+        let run = Run::new(self, vec![Request::Durable(Box::new(durable))]);
+        let Answer::List(parts) = self.one(run, self.timeout).await? else {
+            return Err(unconfirmed());
+        };
+        let Ok([written, reached]) = <[Answer; 2]>::try_from(parts) else {
+            return Err(unconfirmed());
+        };
+        Ok((written, achieved(&reached).ok_or_else(unconfirmed)?))
+    }
+
+    /// A server that does not know WAITAOF would write first and refuse then.
+    async fn check_disks(&self) -> Result<()> {
+        let asked = async || {
+            let answers = self.call_each(Request::Info).await?;
+            let knows = |answer: &Result<Answer>| match answer {
+                Ok(Answer::Data(info)) => Info(&String::from_utf8_lossy(info)).waits_for_disks(),
+                // It may well know it; if not, the error says that the write may be done.
+                _ => true,
+            };
+            Ok(answers.iter().all(knows))
+        };
+        if *self.waits_for_disks.get_or_try_init(asked).await? {
+            return Ok(());
+        }
+        Err(Error::unsupported("waiting for the disk: WAITAOF needs Redis 7.2 or later"))
+    }
+
     /// The Cluster, if there is one.
     pub(crate) fn cluster(&self) -> Option<Cluster<'_>> {
         match &self.topology {
@@ -189,6 +230,28 @@ impl Driver {
     fn may_repeat(&self, fault: &FredError) -> bool {
         error::is_broken_connection(fault) || (self.retry_on_timeout && error::is_timeout(fault))
     }
+}
+
+/// What WAIT answers, and WAITAOF.
+fn achieved(reached: &Answer) -> Option<Achieved> {
+    let count = |answer: &Answer| match answer {
+        Answer::Int(count) => u32::try_from(*count).ok(),
+        _ => None,
+    };
+    match reached {
+        Answer::List(parts) => match parts.as_slice() {
+            [local, replicas] => {
+                Some(Achieved { replicas: count(replicas)?, on_disk: count(local)? > 0 })
+            }
+            _ => None,
+        },
+        replicas => Some(Achieved { replicas: count(replicas)?, on_disk: false }),
+    }
+}
+
+fn unconfirmed() -> Error {
+    let message = "the write was done, and the server does not tell how many copies there are";
+    Error::new(ErrorKind::Backend, message).maybe_applied()
 }
 
 /// What a broken connection means once the store was closed.

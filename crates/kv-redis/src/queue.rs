@@ -24,11 +24,11 @@ use kv_core::queue::{
     Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
     Submitted, Tend, Tended, check_batch, check_exchange, check_partitions, check_submit,
 };
-use kv_core::{Error, ErrorKind, Result, async_trait};
+use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use tokio::sync::OnceCell;
 
 use crate::config::RedisConfig;
-use crate::driver::{Access, Answer, Driver, Request, decimal};
+use crate::driver::{Access, Answer, Driver, Durable, Request, decimal};
 use crate::scripts::Script;
 use crate::verbs::{number, unexpected};
 use keys::Keys;
@@ -125,6 +125,25 @@ impl QueueEngine for RedisQueues {
         check_submit(&request)?;
         let args = encode::submit(request);
         self.run(partition, self.scripts.submit, args, decode::submitted).await
+    }
+
+    async fn submit_durable(
+        &self,
+        partition: &Partition,
+        request: Submit,
+        durability: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        check_submit(&request)?;
+        let keys = self.keys(partition)?;
+        let script = self.scripts.submit;
+        let args = encode::submit(request);
+        let write = Request::Script { script, keys: keys.to_vec(), args };
+        // A repeat that only learns what the first one did writes nothing itself.
+        let marker = Some(keys::marker(&self.key_prefix, &partition.queue, partition.number));
+        let durable = Durable { write, marker, durability };
+        let (answer, achieved) = self.driver.call_durably(durable).await?;
+        let submitted = decode::submitted(answer).map_err(Error::maybe_applied)?;
+        Ok((submitted, achieved))
     }
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Capabilities, Command, Condition, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
+    Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
     Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
 };
 
 use crate::config::RedisConfig;
-use crate::driver::{Answer, Driver, Request};
+use crate::driver::{Answer, Driver, Durable, Request};
 use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
@@ -143,7 +143,10 @@ impl KeyValueStore for RedisStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS
+        Capabilities::TTL
+            | Capabilities::CONDITIONS
+            | Capabilities::COUNTERS
+            | Capabilities::DURABILITY
     }
 
     fn key_prefix(&self) -> &str {
@@ -174,6 +177,33 @@ impl KeyValueStore for RedisStore {
             Ok(entries)
         };
         entries.await.map_err(|error: Error| error.operation("get_many"))
+    }
+
+    async fn set_durable(
+        &self,
+        key: &str,
+        value: Bytes,
+        write: Write,
+        durability: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        let stored = async {
+            let command = Command::Set { key: key.into(), value, write };
+            let (request, decode) = match plan(command)? {
+                Plan::Ask(request, decode) => (request, decode),
+                Plan::Known(reply) => return Ok((reply, Achieved::default())),
+            };
+            let durable = Durable { write: request, marker: None, durability };
+            let (answer, achieved) = self.driver.call_durably(durable).await?;
+            Ok((decode.reply(answer)?, achieved))
+        };
+        let stored: Result<(Reply, Achieved)> = stored.await;
+        match stored.map_err(|error| error.operation("set_durable").key(key))? {
+            (Reply::Outcome(Outcome::ConditionFailed), _) => {
+                Ok((Outcome::ConditionFailed, Achieved::default()))
+            }
+            (Reply::Outcome(outcome), achieved) => Ok((outcome, achieved)),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Capabilities, Command, Condition, Entry, Error, ErrorKind, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind,
+    KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
+    Write, async_trait,
 };
 
 use crate::Method;
@@ -185,6 +186,16 @@ impl KeyValueStore for Faulty {
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         self.call(Method::GetMany, self.inner.get_many(keys)).await
+    }
+
+    async fn set_durable(
+        &self,
+        key: &str,
+        value: Bytes,
+        write: Write,
+        durability: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        self.call(Method::SetDurable, self.inner.set_durable(key, value, write, durability)).await
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {

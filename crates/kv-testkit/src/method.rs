@@ -14,6 +14,7 @@ pub enum Method {
     GetNow,
     Exists,
     GetMany,
+    SetDurable,
     SetMany,
     DeleteMany,
     Increment,
@@ -29,7 +30,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the trait.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Get,
         Self::Set,
         Self::Delete,
@@ -40,6 +41,7 @@ impl Method {
         Self::GetNow,
         Self::Exists,
         Self::GetMany,
+        Self::SetDurable,
         Self::SetMany,
         Self::DeleteMany,
         Self::Increment,
@@ -70,6 +72,7 @@ impl Method {
             Self::GetNow => "get_now",
             Self::Exists => "exists",
             Self::GetMany => "get_many",
+            Self::SetDurable => "set_durable",
             Self::SetMany => "set_many",
             Self::DeleteMany => "delete_many",
             Self::Increment => "increment",
@@ -90,6 +93,7 @@ impl Method {
             self,
             Self::Set
                 | Self::Delete
+                | Self::SetDurable
                 | Self::SetMany
                 | Self::DeleteMany
                 | Self::Increment

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Capabilities, Command, Condition, Entry, KeyValueStore, Lifetime, Outcome, Remaining,
-    Reply, Result, ScanPage, ScanRequest, Stats, Version, Write, async_trait,
+    Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Write, async_trait,
 };
 
 use self::call::{Called, call};
@@ -121,7 +121,7 @@ impl KeyValueStore for Recorder {
 
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS;
-        self.note(Method::Capabilities, all)
+        self.note(Method::Capabilities, all | Capabilities::DURABILITY)
     }
 
     fn key_prefix(&self) -> &str {
@@ -138,6 +138,16 @@ impl KeyValueStore for Recorder {
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         self.note(Method::GetMany, Ok(vec![None; keys.len()]))
+    }
+
+    async fn set_durable(
+        &self,
+        _: &str,
+        _: Bytes,
+        _: Write,
+        _: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        self.note(Method::SetDurable, Ok((Outcome::Written(VERSION), Achieved::default())))
     }
 
     async fn set_many(&self, _: Vec<(String, Bytes)>, _: Lifetime) -> Result<()> {

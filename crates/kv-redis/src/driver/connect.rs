@@ -69,7 +69,7 @@ impl Link {
     ///
     /// A script that the server does not know is sent once more, `whole`: it was not executed.
     pub(super) async fn send(&self, request: Request, whole: bool) -> Result<Answer, FredError> {
-        let script = matches!(request, Request::Script { .. }).then(|| request.clone());
+        let script = request.script().map(|_| request.clone());
         let mut result = send(&self.client, request, whole).await;
         if let (Err(fault), Some(script)) = (&result, script)
             && error::is_unknown_script(fault)

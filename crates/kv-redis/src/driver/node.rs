@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::{join_all, try_join_all};
 use kv_core::Result;
+use tokio::sync::OnceCell;
 
 use super::connect::Link;
 use super::dial::Dial;
@@ -19,6 +20,9 @@ pub(super) struct Node {
     pub(super) server: Arc<str>,
     links: Vec<Arc<Link>>,
     next: AtomicUsize,
+    dial: Dial,
+    /// For writes that wait for copies: they keep a connection from all else meanwhile.
+    durable: OnceCell<Arc<Link>>,
 }
 
 impl Node {
@@ -27,13 +31,25 @@ impl Node {
         let links = (0..dial.connections()).map(|_| Link::open(dial, address));
         let links = try_join_all(links).await?.into_iter().map(Arc::new).collect();
         let (address, server) = (address.clone(), address.to_string().into());
-        Ok(Self { address, server, links, next: AtomicUsize::new(0) })
+        let (next, dial, durable) = (AtomicUsize::new(0), dial.clone(), OnceCell::new());
+        Ok(Self { address, server, links, next, dial, durable })
     }
 
     /// The next connection in turn, if it has room for so many commands.
     pub(super) fn link(&self, commands: usize) -> Result<&Arc<Link>> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len().max(1);
         let link = self.links.get(turn).ok_or_else(|| error::unreachable(&self.server))?;
+        self.with_room(link, commands)
+    }
+
+    /// The connection for writes that wait for copies, if it has room; made when it is first
+    /// wanted.
+    pub(super) async fn durable_link(&self, commands: usize) -> Result<&Arc<Link>> {
+        let open = async || Link::open(&self.dial, &self.address).await.map(Arc::new);
+        self.with_room(self.durable.get_or_try_init(open).await?, commands)
+    }
+
+    fn with_room<'a>(&self, link: &'a Arc<Link>, commands: usize) -> Result<&'a Arc<Link>> {
         if link.waiting() + commands.min(CHUNK) > MOST_WAITING {
             return Err(error::backpressure(&self.server));
         }
@@ -47,7 +63,7 @@ impl Node {
 
     /// Closes the connections after the commands that are under way.
     pub(super) async fn quit(&self) -> Result<()> {
-        let quit = join_all(self.links.iter().map(|link| link.quit())).await;
+        let quit = join_all(self.all().map(|link| link.quit())).await;
         let fault = quit.into_iter().find_map(|quit| quit.err().filter(|it| !it.is_canceled()));
         let error = fault.map(|fault| error::convert(&fault, Access::Read, &self.server));
         error.map_or(Ok(()), Err)
@@ -55,6 +71,10 @@ impl Node {
 
     /// Ends the connections at once.
     pub(super) fn end(&self) {
-        self.links.iter().for_each(|link| link.end());
+        self.all().for_each(|link| link.end());
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.links.iter().chain(self.durable.get())
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use kv_core::Durability;
 
 use crate::scripts::Script;
 
@@ -39,6 +40,9 @@ pub(crate) enum Request {
         keys: Vec<Bytes>,
         args: Vec<Bytes>,
     },
+    /// Answered with the reply and with what was reached, or with something else than a number
+    /// where that is not known.
+    Durable(Box<Durable>),
     Time,
     Ping,
     Info,
@@ -47,6 +51,16 @@ pub(crate) enum Request {
     ClusterNodes,
     /// What a sentinel knows of a name.
     PrimaryOf(String),
+}
+
+/// A write, and how many copies of it are waited for.
+#[derive(Clone)]
+pub(crate) struct Durable {
+    pub(crate) write: Request,
+    /// A key of the same slot to write to, so that what is waited for is also what others wrote
+    /// before, should this write turn out to be nothing new.
+    pub(crate) marker: Option<Bytes>,
+    pub(crate) durability: Durability,
 }
 
 impl Request {
@@ -73,6 +87,7 @@ impl Request {
             | Self::Mset(_)
             | Self::Blpop { .. } => Access::Write,
             Self::Script { script, .. } => script.access,
+            Self::Durable(durable) => durable.write.access(),
         }
     }
 
@@ -90,6 +105,7 @@ impl Request {
             Self::Del(keys) | Self::Mget(keys) => keys.first(),
             Self::Blpop { keys, .. } | Self::Script { keys, .. } => keys.first(),
             Self::Mset(pairs) => pairs.first().map(|(key, _)| key),
+            Self::Durable(durable) => durable.write.key(),
             Self::Scan { .. }
             | Self::Time
             | Self::Ping
@@ -112,6 +128,7 @@ impl Request {
     pub(crate) fn script(&self) -> Option<&'static Script> {
         match self {
             Self::Script { script, .. } => Some(script),
+            Self::Durable(durable) => durable.write.script(),
             _ => None,
         }
     }

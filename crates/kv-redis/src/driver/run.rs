@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use kv_core::{ErrorKind, Result};
 use tokio::time::{sleep, timeout};
 
-use self::group::Group;
+use self::group::{Group, Way};
 use super::connect::Link;
 use super::node::Node;
 use super::redirect::Redirect;
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             if self.pending.iter().any(|pending| matches!(pending.target, Target::NewOwner)) {
                 self.driver.topology.looked().await;
             }
-            let groups = self.groups();
+            let groups = self.groups().await;
             self.watched =
                 groups.iter().map(|it| (Arc::clone(&it.link), it.link.replies())).collect();
             let slice = self.slice();
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
     }
 
     /// What is to be sent, by connection. What has nowhere to go is answered.
-    fn groups(&mut self) -> Vec<Group> {
+    async fn groups(&mut self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
         for pending in mem::take(&mut self.pending) {
             let is_asking = matches!(pending.target, Target::Asking(_));
@@ -183,7 +183,14 @@ impl<'a> Run<'a> {
                 Target::Owner | Target::NewOwner => self.driver.topology.node_for(&pending.request),
                 Target::This(node) | Target::Asking(node) => Ok(Arc::clone(node)),
             };
-            match node.and_then(|node| self.group(&mut groups, node, is_asking)) {
+            let group = match node {
+                Ok(node) => {
+                    let is_durable = matches!(pending.request, Request::Durable(_));
+                    self.group(&mut groups, Way { node, is_asking, is_durable }).await
+                }
+                Err(error) => Err(error),
+            };
+            match group {
                 Ok(group) => group.pending.push(pending),
                 Err(error) => self.answer(pending.at, Err(error)),
             }
@@ -192,17 +199,16 @@ impl<'a> Run<'a> {
     }
 
     /// The group of those that go the same way, which may be a new one.
-    fn group<'g>(
-        &self,
-        groups: &'g mut Vec<Group>,
-        node: Arc<Node>,
-        is_asking: bool,
-    ) -> Result<&'g mut Group> {
-        let at = match groups.iter().position(|group| group.is_for(&node, is_asking)) {
+    async fn group<'g>(&self, groups: &'g mut Vec<Group>, way: Way) -> Result<&'g mut Group> {
+        let at = match groups.iter().position(|group| group.way.is(&way)) {
             Some(at) => at,
             None => {
-                let link = Arc::clone(node.link(self.tracks.len())?);
-                groups.push(Group { node, link, is_asking, pending: Vec::new() });
+                let count = self.tracks.len();
+                let link = Arc::clone(match way.is_durable {
+                    true => way.node.durable_link(count).await?,
+                    false => way.node.link(count)?,
+                });
+                groups.push(Group { way, link, pending: Vec::new() });
                 groups.len() - 1
             }
         };
@@ -210,7 +216,7 @@ impl<'a> Run<'a> {
     }
 
     fn heed(&mut self, group: Group, outcomes: Result<Vec<group::Outcome>>) {
-        let Group { node, pending, .. } = group;
+        let Group { way: Way { node, .. }, pending, .. } = group;
         match outcomes {
             Ok(outcomes) => {
                 for (pending, outcome) in pending.into_iter().zip(outcomes) {

@@ -6,14 +6,18 @@ use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
 use fred::interfaces::{ClientLike, KeysInterface};
+use kv_core::Durability;
 use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
 
-use super::request::{Answer, Only, Request, SetExpiry};
+use super::request::{Answer, Durable, Only, Request, SetExpiry};
 
 /// The library takes an array of three to five that begins with a word such as `message` or
 /// `subscribe` for a notice, drops it, and from then on gives each reply to the wrong caller.
 /// The first values of MGET are the program's, so its arrays are kept longer.
 const SAFE_ARRAY: usize = 6;
+
+/// How long a mark lives that was made only to be waited for.
+const MARK_MILLIS: u64 = 60_000;
 
 /// Sends one request and waits for the reply. The first poll hands it over.
 ///
@@ -23,12 +27,18 @@ pub(super) async fn send(
     request: Request,
     whole: bool,
 ) -> Result<Answer, FredError> {
+    if let Request::Durable(durable) = request {
+        return durably(client, *durable, whole, false).await;
+    }
     let wanted = request.values();
     Ok(answer(reply(client, request, whole).await?).truncated(wanted))
 }
 
 /// The same after ASKING, with nothing between the two.
 pub(super) async fn ask(client: &Client, request: Request) -> Result<Answer, FredError> {
+    if let Request::Durable(durable) = request {
+        return durably(client, *durable, true, true).await;
+    }
     let wanted = request.values();
     let both = client.pipeline();
     let () = custom(&both, "ASKING", Vec::new()).await.map(drop)?;
@@ -37,6 +47,56 @@ pub(super) async fn ask(client: &Client, request: Request) -> Result<Answer, Fre
     let replies = both.try_all::<Value>().await;
     let reply = replies.into_iter().nth(1).unwrap_or_else(|| Err(FredError::new_canceled()))?;
     Ok(answer(reply).truncated(wanted))
+}
+
+/// A write, a mark, and the wait for what was written, with nothing between them.
+///
+/// WAIT keeps the connection from all else, which is why these have one of their own.
+async fn durably(
+    client: &Client,
+    durable: Durable,
+    whole: bool,
+    is_asking: bool,
+) -> Result<Answer, FredError> {
+    let Durable { write, marker, durability } = durable;
+    let all = client.pipeline();
+    let mut writes = vec![write];
+    writes.extend(marker.map(mark));
+    let asked = usize::from(is_asking) + 1;
+    for write in writes {
+        if is_asking {
+            let _queued = custom(&all, "ASKING", Vec::new()).await?;
+        }
+        let _queued = reply(&all, write, whole).await?;
+    }
+    let _queued = wait(&all, durability).await?;
+    let mut replies = all.try_all::<Value>().await.into_iter();
+    let written = replies.nth(asked - 1).unwrap_or_else(|| Err(FredError::new_canceled()))?;
+    // The write is done: that nothing is known of its copies is no refusal of it.
+    let reached = replies.try_fold(Value::Null, |_, reply| reply);
+    let reached = reached.map_or(Answer::Other, answer);
+    Ok(Answer::List(vec![answer(written), reached]))
+}
+
+fn mark(marker: Bytes) -> Request {
+    Request::Set {
+        key: marker,
+        value: Bytes::from_static(b"1"),
+        expiry: SetExpiry::Millis(MARK_MILLIS),
+        only: Only::Always,
+    }
+}
+
+fn wait<C>(client: &C, durability: Durability) -> Reply<'_>
+where
+    C: ClientLike + Sync,
+{
+    let limit = durability.limit().as_millis().max(1);
+    let (replicas, limit) = (decimal(durability.wanted_replicas()), decimal(limit));
+    if durability.wants_disk() {
+        return custom(client, "WAITAOF", vec![decimal(1), replicas, limit]);
+    }
+    custom(client, "WAIT", vec![replicas, limit])
 }
 
 // Each behind a pointer: the library's futures are of a kilobyte and more, and one that could be
@@ -77,6 +137,8 @@ where
             let head = [Bytes::from_static(text.as_bytes()), decimal(keys.len())];
             custom(client, command, head.into_iter().chain(keys).chain(args).collect())
         }
+        // It is several commands: see `durably`.
+        Request::Durable(durable) => reply(client, durable.write, whole),
         Request::Time => custom(client, "TIME", Vec::new()),
         Request::Ping => custom(client, "PING", Vec::new()),
         Request::Info => custom(client, "INFO", Vec::new()),

@@ -27,6 +27,12 @@ pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
     Arc::new(PARTS.map(|part| Bytes::from(format!("{prefix}{{{rest}:{number}}}:{part}"))))
 }
 
+/// A key of a partition's slot that holds nothing: it is written to be waited for.
+pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
+    let (prefix, rest) = split(prefix, queue);
+    Bytes::from(format!("{prefix}{{{rest}:{number}}}:copied"))
+}
+
 /// The key of the queue's description.
 pub(super) fn of_queue(prefix: &str, queue: &str) -> Bytes {
     let (prefix, rest) = split(prefix, queue);

@@ -10,6 +10,7 @@
 mod bounded;
 mod connect;
 mod cuts;
+mod durability;
 mod globs;
 mod lifecycle;
 mod reconnect;

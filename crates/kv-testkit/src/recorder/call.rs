@@ -2,7 +2,7 @@
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Command, Condition, ErrorKind, KeyValueStore, Lifetime, Pattern, Result, ScanRequest,
+    Bytes, Command, Condition, Durability, ErrorKind, KeyValueStore, Lifetime, Pattern, Result, ScanRequest,
     Write,
 };
 
@@ -49,6 +49,10 @@ async fn asked(store: &dyn KeyValueStore, method: Method) -> Result<Called> {
         Method::GetNow => return Ok(Called::when(store.get_now(key).transpose()?.is_some())),
         Method::Exists => drop(store.exists(key).await?),
         Method::GetMany => drop(store.get_many(&[key, "l"]).await?),
+        Method::SetDurable => {
+            let durability = Durability::replicas(1);
+            drop(store.set_durable(key, value, Write::ALWAYS, durability).await?);
+        }
         Method::SetMany => store.set_many(vec![(key.into(), value)], Lifetime::Never).await?,
         Method::DeleteMany => drop(store.delete_many(&[key, "l"]).await?),
         Method::Increment => drop(store.increment(key, 1, Lifetime::Never).await?),

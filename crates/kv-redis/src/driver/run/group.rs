@@ -20,18 +20,29 @@ use super::{Pending, Track};
 pub(super) type Outcome = Result<Answer, FredError>;
 
 pub(super) struct Group {
-    pub(super) node: Arc<Node>,
+    pub(super) way: Way,
     pub(super) link: Arc<Link>,
-    /// Whether the node is asked for what it does not own yet.
-    pub(super) is_asking: bool,
     pub(super) pending: Vec<Pending>,
 }
 
-impl Group {
-    pub(super) fn is_for(&self, node: &Arc<Node>, is_asking: bool) -> bool {
-        Arc::ptr_eq(&self.node, node) && self.is_asking == is_asking
-    }
+/// What requests have in common that go to one connection.
+pub(super) struct Way {
+    pub(super) node: Arc<Node>,
+    /// Whether the node is asked for what it does not own yet.
+    pub(super) is_asking: bool,
+    /// Whether copies are waited for.
+    pub(super) is_durable: bool,
+}
 
+impl Way {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node)
+            && self.is_asking == other.is_asking
+            && self.is_durable == other.is_durable
+    }
+}
+
+impl Group {
     /// Sends all; an outcome for each, in order.
     ///
     /// # Errors
@@ -60,7 +71,7 @@ impl Group {
     }
 
     async fn hand_over(&self, requests: Vec<Request>) -> Vec<Outcome> {
-        if !self.is_asking {
+        if !self.way.is_asking {
             return send_all(&self.link, requests).await;
         }
         let mut outcomes = Vec::with_capacity(requests.len());

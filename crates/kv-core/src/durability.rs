@@ -1,0 +1,136 @@
+//! How safe a write is when its call returns.
+
+use std::time::Duration;
+
+use crate::{Error, ErrorKind, Result};
+
+/// How many copies of a write are waited for, and how long.
+///
+/// On Redis this is `WAIT`, or `WAITAOF` where the disk counts (Redis 7.2 or later): on the
+/// connection that wrote, right after the write. The write is done in any case: what was reached
+/// when the time was over is told by [`Achieved`], and is no error.
+///
+/// A copy on a replica survives the loss of the primary if that replica, or one that is further,
+/// takes its place; Redis's own failovers prefer it, and promise nothing.
+///
+/// ```
+/// use kv_core::{Achieved, Durability};
+/// use std::time::Duration;
+/// let wanted = Durability::replicas(2).within(Duration::from_millis(500));
+/// assert!(!Achieved { replicas: 1, on_disk: false }.meets(wanted));
+/// assert!(Achieved { replicas: 2, on_disk: false }.meets(wanted));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durability {
+    replicas: u32,
+    on_disk: bool,
+    within: Duration,
+}
+
+/// What a write had reached when its call returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Achieved {
+    /// How many replicas had it; with the disk, had it on theirs.
+    pub replicas: u32,
+    /// Whether it was on the disk of the server that took it. Not known, and so `false`, where it
+    /// was not asked for.
+    pub on_disk: bool,
+}
+
+impl Durability {
+    const WITHIN: Duration = Duration::from_secs(1);
+
+    /// In the memory of so many replicas, within a second.
+    pub const fn replicas(count: u32) -> Self {
+        Self { replicas: count, on_disk: false, within: Self::WITHIN }
+    }
+
+    /// On the disk of the server that takes the write, within a second.
+    pub const fn disk() -> Self {
+        Self { replicas: 0, on_disk: true, within: Self::WITHIN }
+    }
+
+    /// On the disk of the server, and of every replica that counts.
+    #[must_use]
+    pub const fn and_disk(self) -> Self {
+        Self { on_disk: true, ..self }
+    }
+
+    /// How long to wait for it, from one millisecond to less than the store's own limit for a
+    /// call.
+    #[must_use]
+    pub const fn within(self, limit: Duration) -> Self {
+        Self { within: limit, ..self }
+    }
+
+    /// How many replicas.
+    pub const fn wanted_replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// Whether the disk counts.
+    pub const fn wants_disk(&self) -> bool {
+        self.on_disk
+    }
+
+    /// How long to wait for it.
+    pub const fn limit(&self) -> Duration {
+        self.within
+    }
+
+    /// Checks the limit against that of a whole call.
+    ///
+    /// # Errors
+    /// `Config` for less than a millisecond, and for as much as a call may take or more: it could
+    /// not be told what was reached.
+    pub fn check(&self, call: Duration) -> Result<()> {
+        if self.within >= Duration::from_millis(1) && self.within < call {
+            return Ok(());
+        }
+        let message = format!(
+            "a durability to be reached within {:?}; expected 1 ms at least, and less than {call:?}",
+            self.within
+        );
+        Err(Error::new(ErrorKind::Config, message))
+    }
+}
+
+impl Achieved {
+    /// What both have reached.
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            replicas: self.replicas.min(other.replicas),
+            on_disk: self.on_disk && other.on_disk,
+        }
+    }
+
+    /// Whether it is all that was wanted.
+    pub const fn meets(&self, wanted: Durability) -> bool {
+        self.replicas >= wanted.replicas && (self.on_disk || !wanted.on_disk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_not_met() {
+        let both = Durability::replicas(1).and_disk();
+        let cases = [(0, false), (0, true), (1, false), (1, true), (2, true)];
+        let met = cases.map(|(replicas, on_disk)| Achieved { replicas, on_disk }.meets(both));
+        assert_eq!(met, [false, false, false, true, true]);
+        assert!(Achieved { replicas: 0, on_disk: true }.meets(Durability::disk()));
+    }
+
+    #[test]
+    fn a_limit_that_a_call_cannot_keep_is_refused() {
+        let call = Duration::from_secs(5);
+        let check = |millis| Durability::disk().within(Duration::from_millis(millis)).check(call);
+        assert!(check(1).is_ok() && check(4_999).is_ok());
+        for wrong in [check(0), check(5_000)] {
+            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Config);
+        }
+    }
+}
