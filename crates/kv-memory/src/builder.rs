@@ -24,7 +24,7 @@ use crate::time::Time;
 pub struct MemoryStoreBuilder {
     max_entries: Option<usize>,
     cleanup_interval: Duration,
-    time: Time,
+    time: Option<Time>,
     seed: Option<u64>,
 }
 
@@ -39,7 +39,7 @@ impl MemoryStoreBuilder {
         Self {
             max_entries: None,
             cleanup_interval: Self::DEFAULT_CLEANUP_INTERVAL,
-            time: Time::machine(),
+            time: None,
             seed: None,
         }
     }
@@ -67,7 +67,7 @@ impl MemoryStoreBuilder {
     /// Where time comes from; the machine's clocks unless given. Lifetimes run on its monotonic
     /// time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.time = Time::of(Arc::new(clock));
+        self.time = Some(Time::of(Arc::new(clock)));
         self
     }
 
@@ -81,6 +81,7 @@ impl MemoryStoreBuilder {
 
     /// The store.
     pub fn build(self) -> MemoryStore {
-        MemoryStore::assemble(self.max_entries, self.cleanup_interval, self.time, self.seed)
+        let time = self.time.unwrap_or_else(Time::machine);
+        MemoryStore::assemble(self.max_entries, self.cleanup_interval, time, self.seed)
     }
 }
