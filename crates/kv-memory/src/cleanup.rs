@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use fastrand::Rng;
 use kv_core::Result;
 
 use crate::record::NEVER;
@@ -75,12 +76,12 @@ impl Table {
         }
         let mut removed = Vec::new();
         // One at a time, or two writers would each evict for the other's record too.
-        let alone = self.cleaning();
+        let mut alone = self.cleaning();
         if self.is_too_large() {
             let _ = self.pop_expired(self.time.moment().nanos(), &mut removed);
         }
         while self.is_too_large()
-            && let Some(slot) = self.evict_one(shard, version)
+            && let Some(slot) = self.evict_one(shard, version, &mut alone)
         {
             removed.push(slot);
         }
@@ -92,12 +93,12 @@ impl Table {
     }
 
     /// Evicts from the shard that was written to, or from the next one that has another record.
-    fn evict_one(&self, first: usize, version: u64) -> Option<Slot> {
+    fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Slot> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
             let mut contents = self.write(shard).ok()?;
             let spare = (step == 0).then_some(version);
-            if let Some(slot) = contents.evict(spare) {
+            if let Some(slot) = contents.evict(spare, random) {
                 drop(contents);
                 self.report_eviction();
                 return Some(slot);

@@ -12,6 +12,7 @@ use crate::time::Moment;
 const SAMPLE: usize = 8;
 
 /// The records of one shard, and their order of expiry.
+#[derive(Default)]
 pub(crate) struct Contents {
     pub(crate) slots: Slots,
     expiry: Expiry,
@@ -19,14 +20,9 @@ pub(crate) struct Contents {
     writes: u64,
     /// Bytes of keys and values.
     bytes: u64,
-    random: Rng,
 }
 
 impl Contents {
-    pub(crate) fn new(random: Rng) -> Self {
-        Self { slots: Slots::default(), expiry: Expiry::default(), writes: 0, bytes: 0, random }
-    }
-
     /// Takes all records out. The count of writes stays, so that no version comes back.
     pub(crate) fn clear(&mut self) -> Slots {
         self.expiry = Expiry::default();
@@ -107,11 +103,11 @@ impl Contents {
     }
 
     /// Takes out about the least recently used record, but not the one of version `spare`.
-    pub(crate) fn evict(&mut self, spare: Option<u64>) -> Option<Slot> {
+    pub(crate) fn evict(&mut self, spare: Option<u64>, random: &mut Rng) -> Option<Slot> {
         let mut victim: Option<(u64, usize)> = None;
         for turn in 0..SAMPLE.min(self.slots.len()) {
             let len = self.slots.len();
-            let at = if len <= SAMPLE { turn } else { self.random.usize(0..len) };
+            let at = if len <= SAMPLE { turn } else { random.usize(0..len) };
             let Some(slot) = self.slots.get(at) else { continue };
             let candidate = (slot.record.staleness(self.writes), at);
             if Some(slot.record.version) != spare && victim.is_none_or(|best| best < candidate) {
@@ -135,13 +131,14 @@ mod tests {
     use super::*;
     use crate::record::NEVER;
 
-    fn contents() -> Contents {
-        Contents::new(Rng::with_seed(1))
+    fn evict(contents: &mut Contents, spare: Option<u64>) -> Option<String> {
+        let slot = contents.evict(spare, &mut Rng::with_seed(1))?;
+        Some(slot.key.into())
     }
 
     #[test]
     fn overwrites_and_touches_leave_no_stale_deadline() {
-        let mut contents = contents();
+        let mut contents = Contents::default();
         contents.insert(1, "k", Bytes::new(), 10);
         for expires in 0..1_000 {
             contents.replace(0, Bytes::new(), expires);
@@ -154,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_sweep_finds_what_is_due_and_nothing_else() {
-        let mut contents = contents();
+        let mut contents = Contents::default();
         for (key, expires) in [("a", 5), ("b", 6), ("c", NEVER)] {
             contents.insert(3, key, Bytes::from_static(b"v"), expires);
         }
@@ -166,20 +163,20 @@ mod tests {
 
     #[test]
     fn an_eviction_spares_the_record_that_was_just_written() {
-        let mut contents = contents();
+        let mut contents = Contents::default();
         let newest = contents.insert(1, "only", Bytes::new(), NEVER);
-        assert!(contents.evict(Some(newest)).is_none());
+        assert!(evict(&mut contents, Some(newest)).is_none());
         contents.insert(2, "other", Bytes::new(), NEVER);
-        assert_eq!(contents.evict(Some(newest)).map(|slot| slot.key).as_deref(), Some("other"));
+        assert_eq!(evict(&mut contents, Some(newest)).as_deref(), Some("other"));
     }
 
     #[test]
     fn a_small_shard_evicts_exactly_the_least_recently_used() {
-        let mut contents = contents();
+        let mut contents = Contents::default();
         for key in 0..8_u64 {
             contents.insert(key, &key.to_string(), Bytes::new(), NEVER);
         }
-        assert_eq!(contents.evict(None).map(|slot| slot.key).as_deref(), Some("0"));
-        assert_eq!(contents.evict(None).map(|slot| slot.key).as_deref(), Some("1"));
+        assert_eq!(evict(&mut contents, None).as_deref(), Some("0"));
+        assert_eq!(evict(&mut contents, None).as_deref(), Some("1"));
     }
 }

@@ -34,11 +34,13 @@ impl Record {
     }
 
     /// Whether it is visible. No clock is read for a record that does not expire.
+    #[inline]
     pub(crate) fn is_live(&self, moment: &Moment<'_>) -> bool {
         self.expires == NEVER || moment.is_before(self.expires)
     }
 
     /// Notes a use after `writes` writes to the shard.
+    #[inline]
     pub(crate) fn touch(&self, writes: u64) {
         let stamp = writes.saturating_add(1);
         // Most reads find the stamp of an earlier one and leave the cache line clean.

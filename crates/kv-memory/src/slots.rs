@@ -61,6 +61,7 @@ impl Slots {
     }
 
     /// Where a key lies.
+    #[inline]
     pub(crate) fn find(&self, hash: u64, key: &str) -> Option<usize> {
         self.find_where(hash, |slot| slot.hash == hash && *slot.key == *key)
     }

@@ -1,8 +1,11 @@
 //! The handle, and the contract on it.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -160,8 +163,20 @@ impl Default for MemoryStore {
 
 #[async_trait]
 impl KeyValueStore for MemoryStore {
-    async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        self.table().get(key)
+    // Written out, so that the key is hashed, and its bytes are fetched, before the future is
+    // allocated. Nothing that another call could see happens before the first poll.
+    fn get<'s, 'k, 'async_trait>(
+        &'s self,
+        key: &'k str,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Entry>>> + Send + 'async_trait>>
+    where
+        Self: 'async_trait,
+        's: 'async_trait,
+        'k: 'async_trait,
+    {
+        let table = self.table();
+        let place = table.place(key);
+        Box::pin(poll_fn(move |_| Poll::Ready(table.get_at(place, key))))
     }
 
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {

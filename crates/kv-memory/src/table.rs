@@ -4,6 +4,7 @@
 //! A shard's lock covers everything about its records. No call holds two of them, and nothing
 //! else is locked while one is held, so there is no order to keep.
 
+use std::hash::{BuildHasher, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -31,12 +32,13 @@ pub(crate) struct Table {
     pub(crate) time: Time,
     pub(crate) limit: usize,
     closed: AtomicBool,
-    /// Held by whoever sweeps or evicts, always before a shard's lock.
-    cleaning: Mutex<()>,
+    /// Held by whoever sweeps or evicts, always before a shard's lock. Chooses whom to evict.
+    cleaning: Mutex<Rng>,
     pub(crate) tally: Tally,
 }
 
-/// One shard, on cache lines of its own.
+/// One shard, on cache lines of its own. It fills two; a get reads both, so a third would cost.
+#[derive(Default)]
 #[repr(align(128))]
 struct Shard {
     contents: RwLock<Contents>,
@@ -64,7 +66,7 @@ pub(crate) struct Place {
 
 impl Table {
     /// The right to sweep and evict.
-    pub(crate) fn cleaning(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn cleaning(&self) -> MutexGuard<'_, Rng> {
         self.cleaning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,11 +80,11 @@ impl Table {
         let hasher = RandomState::with_seeds(next(), next(), next(), next());
         Self {
             hasher,
-            shards: (0..shards).map(|_| Shard::new(Rng::with_seed(next()))).collect(),
+            shards: (0..shards).map(|_| Shard::default()).collect(),
             time,
             limit,
             closed: AtomicBool::new(false),
-            cleaning: Mutex::new(()),
+            cleaning: Mutex::new(random),
             tally: Tally {
                 records: AtomicUsize::new(0),
                 next_due: AtomicU64::new(NEVER),
@@ -92,8 +94,12 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(crate) fn place(&self, key: &str) -> Place {
-        let hash = self.hasher.hash_one(key);
+        let mut hasher = self.hasher.build_hasher();
+        // The bytes alone: what `Hash` adds keeps apart parts of a larger key.
+        hasher.write(key.as_bytes());
+        let hash = hasher.finish();
         // The map within a shard uses the lowest and the highest bits.
         let bits = usize::try_from((hash >> 32) & 0xFFFF).unwrap_or_default();
         Place { hash, shard: bits & (self.shards.len() - 1) }
@@ -108,6 +114,7 @@ impl Table {
         if self.closed.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
 
+    #[inline]
     pub(crate) fn read(&self, shard: usize) -> Result<RwLockReadGuard<'_, Contents>> {
         let contents = self.shards[shard].contents.read().unwrap_or_else(PoisonError::into_inner);
         self.check_open()?;
@@ -155,13 +162,6 @@ impl Table {
             let records = self.lock(shard).clear();
             drop(records);
         }
-    }
-}
-
-impl Shard {
-    fn new(random: Rng) -> Self {
-        let contents = RwLock::new(Contents::new(random));
-        Self { contents, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 }
 

@@ -63,6 +63,7 @@ impl Moment<'_> {
     }
 
     /// Whether a deadline has not come yet.
+    #[inline]
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
         let far = |coarse: &Coarse| coarse.nanos().saturating_add(MARGIN) < deadline;
         self.time.coarse.as_ref().is_some_and(far) || self.nanos() < deadline

@@ -10,25 +10,36 @@ use crate::table::{Place, Table, Writing};
 use crate::time::Moment;
 
 impl Table {
+    #[inline]
     pub(crate) fn get(&self, key: &str) -> Result<Option<Entry>> {
-        let place = self.place(key);
+        self.get_at(self.place(key), key)
+    }
+
+    /// [`get`](Self::get) of a key whose place is known.
+    #[inline]
+    pub(crate) fn get_at(&self, place: Place, key: &str) -> Result<Option<Entry>> {
         let contents = self.read(place.shard)?;
         let found = contents.slots.find(place.hash, key).and_then(|at| contents.slots.get(at));
+        let Some(slot) = found else {
+            self.count_read(place.shard, false);
+            return Ok(None);
+        };
         let moment = self.time.moment();
-        match found {
-            Some(slot) if slot.record.is_live(&moment) => {
-                slot.record.touch(contents.writes());
-                self.count_read(place.shard, true);
-                return Ok(Some(slot.record.entry()));
-            }
-            Some(_) => {
-                drop(contents);
-                self.find_live(&mut self.write(place.shard)?, place, key, &moment);
-            }
-            None => drop(contents),
+        if !slot.record.is_live(&moment) {
+            drop(contents);
+            return self.drop_expired(place, key, &moment).map(|()| None);
         }
+        self.count_read(place.shard, true);
+        slot.record.touch(contents.writes());
+        Ok(Some(slot.record.entry()))
+    }
+
+    /// Drops a record that a read found expired.
+    #[cold]
+    fn drop_expired(&self, place: Place, key: &str, moment: &Moment<'_>) -> Result<()> {
+        self.find_live(&mut self.write(place.shard)?, place, key, moment);
         self.count_read(place.shard, false);
-        Ok(None)
+        Ok(())
     }
 
     pub(crate) fn set(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
