@@ -1,4 +1,5 @@
-//! The Redis backend: a [`KeyValueStore`](kv_core::KeyValueStore) on one Redis server.
+//! The Redis backend: a [`KeyValueStore`](kv_core::KeyValueStore) on one Redis server, a Cluster,
+//! or the primary that sentinels name.
 //!
 //! Values are plain strings that any client reads; a version is the value itself, compared on the
 //! server in a script. Connections, reconnecting and bounded time are the business of the private

@@ -18,7 +18,8 @@ use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
 
-/// A store on one Redis server; a clone is another handle of the same connections.
+/// A store on one Redis server, on a Cluster, or on the primary that sentinels name; a clone is
+/// another handle of the same connections.
 ///
 /// It lives on the Tokio runtime on which it was connected, and ends with that. The last handle
 /// ends the connections; it may be dropped anywhere.
@@ -29,11 +30,29 @@ use crate::{batch, scan, stats};
 /// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
 /// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys may come after a part is done.
 ///
+/// # Several servers
+/// On a Cluster a request goes to the node that has its key, and is sent on where that node says
+/// so; it was not executed then. Calls of many keys are grouped by slot, a request for each, all
+/// under way at once; an error of `set_many` or `delete_many` may come after a part is done. A
+/// walk goes over all nodes, and again where slots changed hands meanwhile, four times at most.
+/// Keys that are on their way between two nodes are asked for until the call's time is over.
+/// [`stats`](KeyValueStore::stats) are sums, [`ping`](KeyValueStore::ping) asks every node, and
+/// [`now`](KeyValueStore::now) any.
+///
+/// When a connection is lost, and when a server takes no writes since it is a replica now, the
+/// nodes or the sentinels are asked anew, within about half a second and as long as one is away.
+/// Until a failover is over, calls for the lost server fail at once with an error that passes.
+/// What was acknowledged and not yet copied is lost in a failover, unless it was written with
+/// [`set_durable`](KeyValueStore::set_durable) and reached a replica.
+///
 /// # Queues
 /// Queues need Redis 7.0 or later, or Valkey, and a primary. The first one that is opened looks at
 /// the server: a `maxmemory-policy` that evicts any key (`allkeys-*`) is refused, as is a replica;
 /// `volatile-*`, no append-only file, and writes to disk that failed are told as warnings. Where
 /// INFO is refused, that is a warning too.
+///
+/// A process that waits for jobs has a connection of its own; on a Cluster one for each partition
+/// that it waits for, since no command can block on several slots.
 ///
 /// A user of Redis's access control needs all of these commands for queues, since scripts call
 /// them, and the keys of the prefix:
