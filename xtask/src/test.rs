@@ -1,9 +1,10 @@
-//! `test`: a real redis-server first, then every test and doctest.
+//! `test`: a real redis-server and a Python first, then every test and doctest.
 
 use crate::{Outcome, shell};
 
 pub(crate) fn run() -> Outcome {
     provide_redis()?;
+    provide_python()?;
     if !shell::has_cargo("nextest") {
         println!("runner: cargo test, since cargo-nextest is not installed");
         return shell::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
@@ -29,5 +30,12 @@ fn provide_redis() -> Outcome {
         return Err(format!("{server} does not start ({}): {}", output.status, errors.trim_end()));
     }
     println!("redis: {server}: {}", String::from_utf8_lossy(&output.stdout).trim_end());
+    Ok(())
+}
+
+/// Finds a Python and gives it redis-py, for the tests that share a server with it.
+fn provide_python() -> Outcome {
+    let python = kv_testbed::python().map_err(|why| why.to_string())?;
+    println!("python: {}: Python {}", python.interpreter().display(), python.version());
     Ok(())
 }

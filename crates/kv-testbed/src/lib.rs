@@ -2,7 +2,8 @@
 //! and their nodes, with TLS where a test wants it; a clock to step, a proxy that breaks
 //! connections where a test wants it, and processes to stop and kill.
 //!
-//! Nothing has to be installed beforehand: see [`redis_binary`]. Everything listens on 127.0.0.1.
+//! Nothing has to be installed beforehand: see [`redis_binary`]; for the tests with Python a
+//! `python3` has to be there: see [`python`]. Everything listens on 127.0.0.1.
 
 mod child;
 mod clock;
@@ -12,6 +13,7 @@ mod port;
 mod provision;
 mod proxy;
 mod replication;
+mod python;
 mod resp;
 mod sentinels;
 mod server;
@@ -27,6 +29,7 @@ pub use error::{Error, Result};
 pub use port::Port;
 pub use provision::{RedisBinary, SERVER_VARIABLE, redis_binary};
 pub use proxy::{Cut, Mode, Proxy, Traffic};
+pub use python::{PYTHON_VARIABLE, Python, python};
 pub use resp::{Connection, Reply};
 pub use sentinels::{RedisSentinels, RedisSentinelsBuilder};
 pub use server::{RedisServer, RedisServerBuilder};

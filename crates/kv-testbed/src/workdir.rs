@@ -1,4 +1,5 @@
-//! `target/redis` of the workspace: what is unpacked, compiled and locked is kept there.
+//! `target/redis` of the workspace and its siblings: what is unpacked, compiled and locked is kept
+//! there.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,31 +8,44 @@ use crate::error::{Error, Result};
 
 /// `<workspace>/target/redis`, made if need be.
 pub(crate) fn path() -> Result<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/redis");
+    folder("redis")
+}
+
+fn folder(name: &str) -> Result<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(name);
     fs::create_dir_all(&dir).map_err(Error::context(format!("cannot make {}", dir.display())))?;
     dir.canonicalize().map_err(Error::context(format!("cannot resolve {}", dir.display())))
 }
 
-/// Makes `target` with `make` unless it is there already; exactly one process makes it.
+/// Makes `target/redis/<name>`, see [`once_in`].
+pub(crate) fn once(name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
+    once_in("redis", name, make)
+}
+
+/// Makes a thing with `make` unless it is there already; exactly one process makes it.
 ///
 /// `make` works in a fresh directory beside the target and says which path in it is the result;
 /// that is renamed, so nobody ever sees a half-made target.
-pub(crate) fn once(name: &str, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
-    let dir = path()?;
+pub(crate) fn once_in(
+    of: &str,
+    name: &str,
+    make: impl FnOnce(&Path) -> Result<PathBuf>,
+) -> Result<PathBuf> {
+    let dir = folder(of)?;
     let target = dir.join(name);
     if target.exists() {
         return Ok(target);
     }
     let lock = dir.join("lock");
     let lock = File::create(&lock).map_err(Error::context(format!("cannot open {lock:?}")))?;
-    lock.lock().map_err(Error::context("cannot lock target/redis"))?;
+    lock.lock().map_err(Error::context(format!("cannot lock target/{of}")))?;
     if target.exists() {
         return Ok(target);
     }
     let staging = tempfile::Builder::new()
         .prefix("staging-")
         .tempdir_in(&dir)
-        .map_err(Error::context("cannot make a directory in target/redis"))?;
+        .map_err(Error::context(format!("cannot make a directory in target/{of}")))?;
     let made = make(staging.path())?;
     fs::rename(&made, &target)
         .map_err(Error::context(format!("cannot rename {made:?} to {target:?}")))?;
