@@ -5,7 +5,7 @@
     python3 generate.py check    checks that Python reads written.tsv as the values that it says
 
 `read.tsv` has a line for each value and protocol: a name, the protocol, the hexadecimal text of
-the pickle, and the value as a text that the tests work out on their own (see `describe`).
+the pickle, and the value as a text that the tests work out on their own (`../oracle/normal.py`).
 
 `written.tsv` has a line for each value: a name, what `kv_pickle::Pickle` writes, and the `repr` of
 what Python must read from it. The tests compare what is written with it byte for byte.
@@ -15,10 +15,14 @@ import datetime
 import decimal
 import pathlib
 import pickle
-import struct
 import sys
 
 HERE = pathlib.Path(__file__).parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent / "oracle"))
+
+from normal import describe  # noqa: E402
+
 INDIA = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
 ODD = datetime.timezone(-datetime.timedelta(hours=1, seconds=2, microseconds=3), "odd")
 
@@ -93,43 +97,6 @@ VALUES = {
         "links": [("https://a.example", 200), ("https://b.example", None)],
     },
 }
-
-
-def duration(value):
-    """An ISO 8601 duration in days and seconds."""
-    sign, value = ("-" if value < datetime.timedelta() else ""), abs(value)
-    text = f"{value.days}D" if value.days else ""
-    if value % datetime.timedelta(days=1) or not value.days:
-        fraction = f".{value.microseconds:06}" if value.microseconds else ""
-        text += f"T{value.seconds}{fraction}S"
-    return f"{sign}P{text}"
-
-
-def describe(value):
-    """The value as a text, alike for what serde does not tell apart."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return "f" + struct.pack(">d", value).hex()
-    if isinstance(value, str):
-        return "t" + value.encode().hex()
-    if isinstance(value, (bytes, bytearray)):
-        return "b" + value.hex()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return "[" + ",".join(map(describe, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{describe(k)}:{describe(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, datetime.timedelta):
-        return describe(duration(value))
-    if isinstance(value, datetime.timezone):
-        return describe(datetime.time(tzinfo=value).isoformat()[8:])
-    if isinstance(value, decimal.Decimal):
-        return describe(str(value))
-    return describe(value.isoformat())
 
 
 def generate():

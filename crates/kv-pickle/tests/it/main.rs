@@ -2,9 +2,12 @@
 
 #![cfg(test)]
 
+mod any;
+mod bombs;
 mod golden;
 mod hostile;
 mod mirror;
+mod oracle;
 mod random;
 mod store;
 mod typed;
@@ -41,4 +44,16 @@ fn from_hex(text: &str) -> Vec<u8> {
 fn short_goldens() -> Vec<Vec<u8>> {
     let pickles = READ.lines().filter_map(|line| line.split('\t').nth(2)).map(from_hex);
     pickles.filter(|pickle| pickle.len() < 1_000).collect()
+}
+
+/// The seed of a random test, printed with how to set it.
+fn seed() -> u64 {
+    let seed = std::env::var("OC_KV_SOAK_SEED").map_or(fastrand::u64(..), |s| s.parse().unwrap());
+    println!("seed {seed}; OC_KV_SOAK_SEED and OC_KV_SOAK_CASES set seed and cases");
+    seed
+}
+
+/// How many cases a random test has unless `OC_KV_SOAK_CASES` says otherwise.
+fn cases(usual: u64) -> u64 {
+    std::env::var("OC_KV_SOAK_CASES").map_or(usual, |text| text.parse().unwrap())
 }
