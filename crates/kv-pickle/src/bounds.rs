@@ -12,10 +12,14 @@ use crate::nodes::{Id, Node, Nodes};
 const GROWTH: u64 = 64;
 
 /// What a pickle may become beyond that, in bytes, so that a short one may share freely.
-const GRACE: u64 = 1 << 20;
+const GRACE: u64 = 4 << 20;
 
 /// What a value costs apart from its text, in bytes.
 const NODE: u64 = 16;
+
+/// What a dict with something in it costs beyond that, in bytes. A map is the dearest thing that
+/// few bytes can ask for: one of a single entry comes to 700 bytes in serde_json's tree.
+const DICT: u64 = 192;
 
 /// What a reference to a node costs, in bytes.
 const REFERENCE: u64 = 8;
@@ -107,7 +111,8 @@ fn step(nodes: &Nodes<'_>, id: Id, states: &mut [State]) -> Result<Step> {
         return Err(format!("the class `{}` stands where a value should be", class.name()).into());
     }
     *states.get_mut(id.number()).ok_or_else(lost)? = State::Open;
-    let bytes = NODE.saturating_add(wide(node.length()));
+    let map = matches!(node, Node::Dict(entries) if !entries.is_empty());
+    let bytes = (if map { NODE + DICT } else { NODE }).saturating_add(wide(node.length()));
     let container = matches!(node, Node::List(_) | Node::Tuple(_) | Node::Set(_) | Node::Dict(_));
     Ok(Step { id, next: 0, extent: Extent { bytes, depth: usize::from(container) } })
 }

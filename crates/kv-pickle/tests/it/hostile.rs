@@ -3,7 +3,7 @@
 use crate::{READ, cause, describe, from_hex, short_goldens};
 
 /// Bytes one after another.
-fn join(parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
