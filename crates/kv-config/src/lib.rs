@@ -50,3 +50,8 @@ pub use loader::Loader;
 pub use reference::reference_markdown;
 pub use settings::{FromSetting, Settings};
 pub use variable::Variable;
+
+/// The Rust of the guide for those who come from Python is a test.
+#[cfg(all(doctest, feature = "memory", feature = "pickle"))]
+#[doc = include_str!("../../../docs/MIGRATING-FROM-PYTHON.md")]
+struct Guide;

@@ -36,7 +36,7 @@ fn written_by_python() -> Vec<(&'static str, Value)> {
 async fn what_python_writes_as_json_is_read_by_rust() {
     let mut both = both(JSON).await;
     for (value, expected) in written_by_python() {
-        assert_eq!(both.from_python::<Value>(value).await, expected, "{value}");
+        assert_eq!(both.python_writes::<Value>(value).await, expected, "{value}");
     }
 }
 
@@ -52,10 +52,10 @@ async fn what_rust_writes_as_json_is_read_by_python() {
         ),
         (json!("\u{0}\u{2028}\\\""), r#"'\x00\u2028\\"'"#),
     ] {
-        assert_eq!(both.from_rust(&value).await, expected);
+        assert_eq!(both.rust_writes(&value).await, expected);
     }
-    assert_eq!(both.from_rust(&(1, "two", None::<u8>)).await, "[1, 'two', None]");
-    assert_eq!(both.from_rust(&BTreeMap::from([(1, "int")])).await, "{'1': 'int'}");
+    assert_eq!(both.rust_writes(&(1, "two", None::<u8>)).await, "[1, 'two', None]");
+    assert_eq!(both.rust_writes(&BTreeMap::from([(1, "int")])).await, "{'1': 'int'}");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn json_text_of_any_spacing_and_escaping_is_read() {
              __import__('json').dumps(value, {arguments}).encode())"
         );
         both.python.ask(&dump);
-        let read: Value = both.from_python("{'b': ['ä€😀', 1.5], 'a': None}").await;
+        let read: Value = both.python_writes("{'b': ['ä€😀', 1.5], 'a': None}").await;
         assert_eq!(read, json!({"b": ["ä€😀", 1.5], "a": null}), "{arguments}");
     }
 }
@@ -75,10 +75,10 @@ async fn json_text_of_any_spacing_and_escaping_is_read() {
 #[tokio::test]
 async fn json_integers_are_exact_up_to_128_bits_in_types_that_hold_them() {
     let mut both = both(JSON).await;
-    assert_eq!(both.from_python::<i128>("-2**127").await, i128::MIN);
-    assert_eq!(both.from_python::<u128>("2**128 - 1").await, u128::MAX);
-    assert_eq!(both.from_rust(&u128::MAX).await, u128::MAX.to_string());
-    assert_eq!(both.from_rust(&i128::MIN).await, i128::MIN.to_string());
+    assert_eq!(both.python_writes::<i128>("-2**127").await, i128::MIN);
+    assert_eq!(both.python_writes::<u128>("2**128 - 1").await, u128::MAX);
+    assert_eq!(both.rust_writes(&u128::MAX).await, u128::MAX.to_string());
+    assert_eq!(both.rust_writes(&i128::MIN).await, i128::MIN.to_string());
     both.refused::<u64>("2**64").await;
     both.refused::<i128>("2**127").await;
     both.refused::<u128>("2**128").await;
@@ -88,7 +88,7 @@ async fn json_integers_are_exact_up_to_128_bits_in_types_that_hold_them() {
 #[tokio::test]
 async fn a_json_value_makes_a_float_of_an_integer_beyond_64_bits() {
     let mut both = both(JSON).await;
-    assert_eq!(both.from_python::<Value>("2**64").await, json!(18_446_744_073_709_551_616.0_f64));
+    assert_eq!(both.python_writes::<Value>("2**64").await, json!(18_446_744_073_709_551_616.0_f64));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn half_a_surrogate_pair_and_nesting_beyond_127_are_refused_and_left_alone
     let mut both = both(JSON).await;
     both.refused::<Value>(r"'\ud800'").await;
     both.refused::<Value>("eval('[' * 150 + ']' * 150)").await;
-    assert_eq!(both.from_python::<String>(r"'\U0001f600'").await, "😀");
+    assert_eq!(both.python_writes::<String>(r"'\U0001f600'").await, "😀");
 }
 
 #[tokio::test]

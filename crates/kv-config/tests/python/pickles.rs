@@ -55,7 +55,7 @@ async fn what_python_pickles_in_any_protocol_is_read_by_rust() {
     for protocol in 0..=5 {
         use_protocol(&mut both, protocol);
         for (value, expected) in written_by_python() {
-            assert_eq!(both.from_python::<Value>(value).await, expected, "{value}, {protocol}");
+            assert_eq!(both.python_writes::<Value>(value).await, expected, "{value}, {protocol}");
         }
     }
 }
@@ -65,17 +65,17 @@ async fn what_json_has_no_word_for_is_read_from_pickles_of_any_protocol() {
     let mut both = both(PICKLE).await;
     for protocol in 0..=5 {
         use_protocol(&mut both, protocol);
-        assert_eq!(both.from_python::<i128>("-2**127").await, i128::MIN);
-        assert_eq!(both.from_python::<u128>("2**128 - 1").await, u128::MAX);
-        assert!(both.from_python::<f64>("nan").await.is_nan());
+        assert_eq!(both.python_writes::<i128>("-2**127").await, i128::MIN);
+        assert_eq!(both.python_writes::<u128>("2**128 - 1").await, u128::MAX);
+        assert!(both.python_writes::<f64>("nan").await.is_nan());
         let infinite = [f64::INFINITY, f64::NEG_INFINITY];
-        assert_eq!(both.from_python::<[f64; 2]>("[inf, -inf]").await, infinite);
+        assert_eq!(both.python_writes::<[f64; 2]>("[inf, -inf]").await, infinite);
         let bytes: Vec<u8> = vec![0, 128, 255, 10];
-        assert_eq!(both.from_python::<Vec<u8>>("b'\\x00\\x80\\xff\\n'").await, bytes);
-        assert_eq!(both.from_python::<Vec<u8>>("bytearray(b'\\x00\\x80\\xff\\n')").await, bytes);
-        let keys: BTreeMap<(i32, String), bool> = both.from_python("{(1, 'a'): True}").await;
+        assert_eq!(both.python_writes::<Vec<u8>>("b'\\x00\\x80\\xff\\n'").await, bytes);
+        assert_eq!(both.python_writes::<Vec<u8>>("bytearray(b'\\x00\\x80\\xff\\n')").await, bytes);
+        let keys: BTreeMap<(i32, String), bool> = both.python_writes("{(1, 'a'): True}").await;
         assert_eq!(keys, BTreeMap::from([((1, "a".to_owned()), true)]));
-        assert_eq!(both.from_python::<Option<u8>>("None").await, None);
+        assert_eq!(both.python_writes::<Option<u8>>("None").await, None);
     }
 }
 
@@ -149,17 +149,17 @@ async fn what_rust_pickles_is_read_by_python() {
     let mut both = both(PICKLE).await;
     let expected = "{'url': 'https://a.example/€', 'hits': 1267650600228229401496703205376, \
                     'next': None, 'tags': ['a', 'ä'], 'size': (1, '😀')}";
-    assert_eq!(both.from_rust(&page()).await, expected);
-    assert_eq!(both.from_rust(&i128::MIN).await, i128::MIN.to_string());
-    assert_eq!(both.from_rust(&u128::MAX).await, u128::MAX.to_string());
+    assert_eq!(both.rust_writes(&page()).await, expected);
+    assert_eq!(both.rust_writes(&i128::MIN).await, i128::MIN.to_string());
+    assert_eq!(both.rust_writes(&u128::MAX).await, u128::MAX.to_string());
     assert_eq!(
-        both.from_rust(&(f64::NAN, f64::NEG_INFINITY, -0.0, 0.1)).await,
+        both.rust_writes(&(f64::NAN, f64::NEG_INFINITY, -0.0, 0.1)).await,
         "(nan, -inf, -0.0, 0.1)"
     );
-    assert_eq!(both.from_rust(&[true, false].as_slice()).await, "[True, False]");
-    assert_eq!(both.from_rust(&BTreeMap::from([((1, "a"), ())])).await, "{(1, 'a'): None}");
-    assert_eq!(both.from_rust(&Bytes(b"\x00\x80\xff")).await, r"b'\x00\x80\xff'");
-    assert_eq!(both.from_rust("\u{0}\u{2028}\n").await, r"'\x00\u2028\n'");
+    assert_eq!(both.rust_writes(&[true, false].as_slice()).await, "[True, False]");
+    assert_eq!(both.rust_writes(&BTreeMap::from([((1, "a"), ())])).await, "{(1, 'a'): None}");
+    assert_eq!(both.rust_writes(&Bytes(b"\x00\x80\xff")).await, r"b'\x00\x80\xff'");
+    assert_eq!(both.rust_writes("\u{0}\u{2028}\n").await, r"'\x00\u2028\n'");
 }
 
 struct Bytes(&'static [u8]);

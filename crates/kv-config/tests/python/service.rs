@@ -86,7 +86,7 @@ pub(crate) fn all_variables(server: &RedisServer, more: &[(&str, &str)]) -> Vec<
 
 impl Both {
     /// Writes a value in Python, reads it in Rust.
-    pub(crate) async fn from_python<T: DeserializeOwned>(&mut self, value: &str) -> T {
+    pub(crate) async fn python_writes<T: DeserializeOwned>(&mut self, value: &str) -> T {
         self.python.ask(&format!("await store.set('from python', {value})"));
         let read = self.rust.get("from python").await;
         read.unwrap_or_else(|error| panic!("{value}: {error:?}")).unwrap()
@@ -108,7 +108,7 @@ impl Both {
     }
 
     /// Writes a value in Rust; its `repr` in Python.
-    pub(crate) async fn from_rust<T: Serialize + ?Sized>(&mut self, value: &T) -> String {
+    pub(crate) async fn rust_writes<T: Serialize + ?Sized>(&mut self, value: &T) -> String {
         self.rust.set("from rust", value).await.unwrap();
         self.python.ask("await store.get('from rust')")
     }

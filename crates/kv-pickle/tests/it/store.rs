@@ -1,6 +1,6 @@
 //! Through a store: values of both languages under the same keys.
 
-use kv_core::{Condition, ErrorKind, Expiry, Serializer, SetOptions, Store, Write};
+use kv_core::{ErrorKind, Store, Write};
 use kv_memory::MemoryStore;
 use kv_redis::{RedisConfig, RedisStore};
 use kv_testbed::RedisServer;
@@ -53,39 +53,4 @@ async fn redis_holds_the_hexadecimal_text_as_python_does() {
     let expected = String::from_utf8(pickle().encode(&page()).unwrap().to_vec()).unwrap();
     assert_eq!(text, expected);
     assert!(text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
-}
-
-/// The loop of `docs/MIGRATING-FROM-PYTHON.md`.
-async fn convert(store: Store) -> kv_core::Result<()> {
-    let old = store.clone().with_serializer(pickle());
-    let new = store.with_serializer(Serializer::Json);
-    for key in old.keys("*").await? {
-        match old.get_versioned::<serde_json::Value>(&key).await {
-            Ok(Some((value, version))) => {
-                let options = SetOptions::new().ttl(Expiry::Keep);
-                new.set_with(&key, &value, options.condition(Condition::Version(version))).await?;
-            }
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Serialization => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_store_of_pickles_is_converted_to_json_as_often_as_one_likes() {
-    let store = Store::new(MemoryStore::new());
-    for (name, text) in [("python", BY_PYTHON), ("json", "{}"), ("number", "80044b012e")] {
-        store.inner().set(name, text.into(), Write::ALWAYS).await.unwrap();
-    }
-    for _ in 0..2 {
-        convert(store.clone()).await.unwrap();
-        assert_eq!(store.get("python").await.unwrap(), Some(page()));
-        assert_eq!(
-            store.get::<serde_json::Value>("json").await.unwrap().unwrap(),
-            serde_json::json!({})
-        );
-        assert_eq!(store.get("number").await.unwrap(), Some(1));
-    }
 }
