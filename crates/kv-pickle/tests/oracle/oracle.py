@@ -307,10 +307,19 @@ class Careful(pickle._Unpickler):
         items = self.pop_mark()
         self.append(FrozenItems(items))
 
+    def load_bytearray8(self):
+        # Python's own makes room for a length that may lie before it reads.
+        length = int.from_bytes(self.read(8), "little")
+        made = bytearray(self.read(length))
+        if len(made) < length:
+            raise EOFError
+        self.append(made)
+
     dispatch[pickle.EMPTY_DICT[0]] = load_empty_dictionary
     dispatch[pickle.DICT[0]] = load_dict
     dispatch[pickle.EMPTY_SET[0]] = load_empty_set
     dispatch[pickle.FROZENSET[0]] = load_frozenset
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
 
 def judge():
