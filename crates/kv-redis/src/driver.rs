@@ -114,6 +114,22 @@ impl Driver {
     ///
     /// It does what [`run`](Self::run) does, and has a shorter way to a connection that is ready.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
+        let is_sent_on = matches!(self.topology, Topology::Found(_));
+        let may_be_sent_again = request.access() == Access::Read || is_sent_on;
+        let again = may_be_sent_again.then(|| request.clone());
+        self.first(request, || again).await
+    }
+
+    /// The same for a request that costs less to make anew, should it be sent again, than to copy.
+    pub(crate) async fn call_anew(&self, make: impl Fn() -> Request + Send + Sync) -> Result<Answer> {
+        self.first(make(), || Some(make())).await
+    }
+
+    async fn first(
+        &self,
+        request: Request,
+        again: impl FnOnce() -> Option<Request> + Send,
+    ) -> Result<Answer> {
         self.check_open()?;
         let access = request.access();
         let node = self.topology.node_for(&request)?;
@@ -122,18 +138,16 @@ impl Driver {
             return self.one(Run::new(self, vec![request]), self.timeout).await;
         }
         let (before, begin) = (link.replies(), Instant::now());
-        let is_sent_on = matches!(self.topology, Topology::Found(_));
-        let again = (access == Access::Read || is_sent_on).then(|| request.clone());
         // The library bounds it in time.
-        let answer = match (link.send(request, false).await, again) {
-            (Ok(answer), _) => Ok(answer),
-            (Err(fault), Some(again)) => {
-                let run = Run::after(self, again, &fault, &node);
-                return self.one(run, self.timeout.saturating_sub(begin.elapsed())).await;
-            }
-            (Err(fault), None) => {
+        let answer = match link.send(request, false).await {
+            Ok(answer) => Ok(answer),
+            Err(fault) => {
                 if error::is_timeout(&fault) && link.replies() == before {
                     link.report_stall();
+                }
+                if let Some(again) = again() {
+                    let run = Run::after(self, again, &fault, &node);
+                    return self.one(run, self.timeout.saturating_sub(begin.elapsed())).await;
                 }
                 Err(error::convert(&fault, access, &node.server))
             }

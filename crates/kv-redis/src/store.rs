@@ -96,9 +96,9 @@ impl RedisStore {
         Ok(Self { driver, key_prefix: config.key_prefix.into(), db: config.db, queues })
     }
 
-    async fn one(&self, command: Command) -> Result<Reply> {
+    /// The reply to a command, which is about this key.
+    async fn one(&self, key: &str, command: Command) -> Result<Reply> {
         let name = command.name();
-        let key = command.key().to_owned();
         let reply = async {
             self.driver.check_open()?;
             match plan(command)? {
@@ -106,7 +106,7 @@ impl RedisStore {
                 Plan::Ask(request, decode) => decode.reply(self.driver.call(request).await?),
             }
         };
-        reply.await.map_err(|error: Error| error.operation(name).key(&key))
+        reply.await.map_err(|error: Error| error.operation(name).key(key))
     }
 
     /// Writes that belong to one call; once a part is done, an error is no longer "not applied".
@@ -130,22 +130,24 @@ impl fmt::Debug for RedisStore {
 #[async_trait]
 impl KeyValueStore for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        entry(self.one(Command::Get { key: key.into() }).await?)
+        let get = || Request::Get(Bytes::copy_from_slice(key.as_bytes()));
+        let answer = self.driver.call_anew(get).await;
+        answer.and_then(verbs::entry).map_err(|error| error.operation("get").key(key))
     }
 
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
-        match self.one(Command::Set { key: key.into(), value, write }).await? {
+        match self.one(key, Command::Set { key: key.into(), value, write }).await? {
             Reply::Outcome(outcome) => Ok(outcome),
             _ => Err(unexpected()),
         }
     }
 
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
-        flag(&self.one(Command::Delete { key: key.into(), condition }).await?)
+        flag(&self.one(key, Command::Delete { key: key.into(), condition }).await?)
     }
 
     async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
-        match self.one(Command::Ttl { key: key.into() }).await? {
+        match self.one(key, Command::Ttl { key: key.into() }).await? {
             Reply::Remaining(remaining) => Ok(remaining),
             _ => Err(unexpected()),
         }
@@ -177,7 +179,7 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        flag(&self.one(Command::Exists { key: key.into() }).await?)
+        flag(&self.one(key, Command::Exists { key: key.into() }).await?)
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
@@ -248,18 +250,18 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
-        match self.one(Command::Increment { key: key.into(), by, lifetime }).await? {
+        match self.one(key, Command::Increment { key: key.into(), by, lifetime }).await? {
             Reply::Number(sum) => Ok(sum),
             _ => Err(unexpected()),
         }
     }
 
     async fn take(&self, key: &str) -> Result<Option<Entry>> {
-        entry(self.one(Command::Take { key: key.into() }).await?)
+        entry(self.one(key, Command::Take { key: key.into() }).await?)
     }
 
     async fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
-        flag(&self.one(Command::Touch { key: key.into(), lifetime }).await?)
+        flag(&self.one(key, Command::Touch { key: key.into(), lifetime }).await?)
     }
 
     async fn execute(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
