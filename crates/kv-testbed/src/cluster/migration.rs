@@ -1,8 +1,12 @@
 //! Slots on their way from one node to another.
 
-use super::RedisCluster;
+use std::collections::BTreeMap;
+
+use super::view::View;
+use super::{LIMIT, RedisCluster};
 use crate::error::{Error, Result};
 use crate::resp::{Connection, Reply};
+use crate::wait::eventually;
 
 /// Keys that one `MIGRATE` carries.
 const BATCH: &str = "100";
@@ -53,6 +57,25 @@ impl RedisCluster {
     /// When a node refuses; the slots before it have moved.
     pub fn reshard(&self, slots: impl IntoIterator<Item = u16>, target: usize) -> Result<usize> {
         slots.into_iter().map(|slot| self.move_slot(slot, target)).sum()
+    }
+
+    /// Waits until the nodes that run know each other's epochs. Who takes a slot has to have a later one
+    /// than all before it, or a message that is still on its way takes the slot back.
+    fn settle(&self) -> Result<()> {
+        let settled = || self.agreed_epochs().ok().filter(|agreed| *agreed).map(drop);
+        let settled = eventually(LIMIT, settled);
+        settled.ok_or_else(|| Error::new("the nodes do not hear of each other's epochs"))
+    }
+
+    fn agreed_epochs(&self) -> Result<bool> {
+        let epochs = |at: usize| {
+            let view = View::of(&mut self.member(at)?.0.connection()?)?;
+            let epochs = view.lines.into_iter().map(|line| (line.id, line.epoch));
+            let runs = |id: &str| self.awake().any(|at| self.place(id) == Some(at));
+            Ok(epochs.filter(|(id, _)| runs(id)).collect::<BTreeMap<_, _>>())
+        };
+        let epochs: Vec<_> = self.awake().map(epochs).collect::<Result<_>>()?;
+        Ok(epochs.windows(2).all(|pair| pair[0] == pair[1]))
     }
 }
 
@@ -116,6 +139,7 @@ impl SlotMigration<'_> {
         for at in std::iter::once(self.target).chain(others) {
             self.cluster.tell(at, &["CLUSTER", "SETSLOT", &self.slot, "NODE", id])?;
         }
+        self.cluster.settle()?;
         Ok(moved)
     }
 
