@@ -30,11 +30,12 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::aside::Aside;
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
+use self::redirect::Redirect;
 pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
 use self::run::Run;
 pub(crate) use self::send::decimal;
 use self::topology::Topology;
-use crate::config::RedisConfig;
+use crate::config::{Address, RedisConfig};
 use crate::info::Info;
 
 /// The most commands that wait to be written to one connection.
@@ -239,6 +240,11 @@ impl Driver {
         tracing::info!(server = %self.server, "redis store closed");
         let ended = ended.map_err(|_| error::timed_out(&self.server))?;
         ended.into_iter().collect()
+    }
+
+    /// Where a node of a Cluster sends a request on to.
+    fn redirect(&self, fault: &FredError, asked: &Address) -> Option<Redirect> {
+        self.cluster().and_then(|_| Redirect::of(fault, asked))
     }
 
     fn may_repeat(&self, fault: &FredError) -> bool {

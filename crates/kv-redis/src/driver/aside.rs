@@ -7,7 +7,6 @@ use kv_core::Result;
 use tokio::time::timeout as within;
 
 use super::node::Node;
-use super::redirect::Redirect;
 use super::{Answer, Driver, Request, error};
 
 /// A connection to the server that has a key, as far as is known. After an error it may be another
@@ -40,8 +39,8 @@ impl Driver {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => {
                 self.topology.look_soon();
-                Err(match Redirect::of(&fault, &aside.node.address) {
-                    Some(_) => error::unreachable(server),
+                Err(match self.redirect(&fault, &aside.node.address) {
+                    Some(_) => error::sent_on(server),
                     None => error::convert(&fault, access, server),
                 })
             }

@@ -155,6 +155,12 @@ pub(super) fn unreachable(server: &str) -> Error {
     Error::new(ErrorKind::Connection, format!("there is no connection to {server}"))
 }
 
+/// A node of a Cluster said that another one has the key, too often or too late.
+pub(super) fn sent_on(server: &str) -> Error {
+    let message = format!("the nodes do not agree yet on who has the key (asked {server})");
+    Error::new(ErrorKind::Connection, message)
+}
+
 pub(super) fn backpressure(server: &str) -> Error {
     let message = format!("too many commands wait for {server}; expected at most 10000");
     Error::new(ErrorKind::Backpressure, message)

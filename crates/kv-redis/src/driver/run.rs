@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use kv_core::{ErrorKind, Result};
 use tokio::time::{sleep, timeout};
 
-use self::group::{Group, Way};
+use self::group::Group;
 use super::connect::Link;
 use super::node::Node;
 use super::redirect::Redirect;
@@ -63,6 +63,13 @@ struct Pending {
     at: usize,
     request: Request,
     target: Target,
+}
+
+impl Pending {
+    /// Whether the node is asked for what it does not own yet.
+    fn is_asking(&self) -> bool {
+        matches!(self.target, Target::Asking(_))
+    }
 }
 
 /// To whom.
@@ -178,16 +185,13 @@ impl<'a> Run<'a> {
     async fn groups(&mut self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
         for pending in mem::take(&mut self.pending) {
-            let is_asking = matches!(pending.target, Target::Asking(_));
             let node = match &pending.target {
                 Target::Owner | Target::NewOwner => self.driver.topology.node_for(&pending.request),
                 Target::This(node) | Target::Asking(node) => Ok(Arc::clone(node)),
             };
+            let is_durable = matches!(pending.request, Request::Durable(_));
             let group = match node {
-                Ok(node) => {
-                    let is_durable = matches!(pending.request, Request::Durable(_));
-                    self.group(&mut groups, Way { node, is_asking, is_durable }).await
-                }
+                Ok(node) => self.group(&mut groups, node, is_durable).await,
                 Err(error) => Err(error),
             };
             match group {
@@ -199,16 +203,21 @@ impl<'a> Run<'a> {
     }
 
     /// The group of those that go the same way, which may be a new one.
-    async fn group<'g>(&self, groups: &'g mut Vec<Group>, way: Way) -> Result<&'g mut Group> {
-        let at = match groups.iter().position(|group| group.way.is(&way)) {
+    async fn group<'g>(
+        &self,
+        groups: &'g mut Vec<Group>,
+        node: Arc<Node>,
+        is_durable: bool,
+    ) -> Result<&'g mut Group> {
+        let at = match groups.iter().position(|group| group.is_for(&node, is_durable)) {
             Some(at) => at,
             None => {
                 let count = self.tracks.len();
-                let link = Arc::clone(match way.is_durable {
-                    true => way.node.durable_link(count).await?,
-                    false => way.node.link(count)?,
+                let link = Arc::clone(match is_durable {
+                    true => node.durable_link(count).await?,
+                    false => node.link(count)?,
                 });
-                groups.push(Group { way, link, pending: Vec::new() });
+                groups.push(Group { node, link, is_durable, pending: Vec::new() });
                 groups.len() - 1
             }
         };
@@ -216,7 +225,7 @@ impl<'a> Run<'a> {
     }
 
     fn heed(&mut self, group: Group, outcomes: Result<Vec<group::Outcome>>) {
-        let Group { way: Way { node, .. }, pending, .. } = group;
+        let Group { node, pending, .. } = group;
         match outcomes {
             Ok(outcomes) => {
                 for (pending, outcome) in pending.into_iter().zip(outcomes) {
@@ -244,33 +253,46 @@ impl<'a> Run<'a> {
 
     /// Answers with an error, unless the request can be sent again.
     fn failed(&mut self, pending: Pending, fault: &FredError, node: &Node) {
-        let target = self.next_target(&pending, fault, node);
-        let access = pending.request.access();
-        self.answer(pending.at, Err(error::convert(fault, access, &node.server)));
+        let redirect = self.driver.redirect(fault, &node.address);
+        let error = match redirect {
+            Some(Redirect::Moved { .. } | Redirect::Ask { .. }) => error::sent_on(&node.server),
+            Some(Redirect::TryAgain) | None => {
+                error::convert(fault, pending.request.access(), &node.server)
+            }
+        };
+        let target = match redirect {
+            Some(redirect) => self.sent_on(pending.at, redirect),
+            None => self.next_target(&pending, fault),
+        };
+        self.answer(pending.at, Err(error));
         if let Some(target) = target {
             self.pending.push(Pending { target, ..pending });
         }
     }
 
-    fn next_target(&mut self, pending: &Pending, fault: &FredError, node: &Node) -> Option<Target> {
-        if let Topology::Found(found) = &self.driver.topology {
-            if error::is_broken_connection(fault) {
-                found.look_soon();
+    /// Where to send on what a node of a Cluster did not execute.
+    fn sent_on(&mut self, at: usize, redirect: Redirect) -> Option<Target> {
+        let Topology::Found(found) = &self.driver.topology else { return None };
+        let track = self.tracks.get_mut(at)?;
+        track.redirections += 1;
+        match redirect {
+            Redirect::TryAgain => {
+                // A move lasts as long as it lasts, and may send this to and fro.
+                track.redirections = 0;
+                Some(Target::Owner)
             }
-            if let Some(redirect) = Redirect::of(fault, &node.address) {
-                let track = self.tracks.get_mut(pending.at)?;
-                track.redirections += 1;
-                return match redirect {
-                    Redirect::TryAgain => Some(Target::Owner),
-                    _ if track.redirections > REDIRECTIONS => None,
-                    Redirect::Moved { slot, to } => {
-                        Some(found.moved(slot, &to).map_or(Target::NewOwner, Target::This))
-                    }
-                    Redirect::Ask { to } => {
-                        Some(found.at(&to).map_or(Target::NewOwner, Target::Asking))
-                    }
-                };
+            _ if track.redirections > REDIRECTIONS => None,
+            Redirect::Moved { slot, to } => {
+                Some(found.moved(slot, &to).map_or(Target::NewOwner, Target::This))
             }
+            Redirect::Ask { to } => Some(found.met(&to).map_or(Target::NewOwner, Target::Asking)),
+        }
+    }
+
+    /// Where to send again what is lost.
+    fn next_target(&self, pending: &Pending, fault: &FredError) -> Option<Target> {
+        if error::is_broken_connection(fault) {
+            self.driver.topology.look_soon();
         }
         let is_repeated = !self.is_write && self.rounds < ATTEMPTS && self.driver.may_repeat(fault);
         is_repeated.then(|| match (&pending.request.key(), &pending.target) {

@@ -4,7 +4,8 @@ mod cluster;
 mod map;
 mod sentinel;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use kv_core::{Error, Result};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use self::map::Map;
+use self::map::{Layout, Map};
 use super::connect::AbortOnDrop;
 use super::dial::Dial;
 use super::error;
@@ -26,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const AWAY: Duration = Duration::from_millis(400);
 /// How long one look at one server may take.
 const LOOK: Duration = Duration::from_secs(2);
+/// For how many looks a server is kept that has no slot.
+const GUEST: u8 = 8;
 
 /// The servers of a store.
 pub(super) enum Topology {
@@ -54,6 +57,8 @@ struct Shared {
     /// What the servers are as errors name them.
     name: String,
     map: RwLock<Arc<Map>>,
+    /// Who has no slot and was heard of all the same, and for how many looks it is kept.
+    guests: Mutex<BTreeMap<Address, u8>>,
     /// Counts the looks that came to an end, whatever they found.
     looks: watch::Sender<u64>,
 }
@@ -73,6 +78,7 @@ impl Topology {
             dial: dial.clone(),
             name: config.servers.to_string(),
             map: RwLock::default(),
+            guests: Mutex::default(),
             looks: watch::Sender::default(),
         };
         shared.look(0).await?;
@@ -143,6 +149,16 @@ impl Found {
         self.shared.map().moved(slot, to)
     }
 
+    /// A node said that another one is about to own a slot: that one, if it is known. One that has
+    /// no slot yet is known to nobody; it is, after the next look.
+    pub(super) fn met(&self, to: &Address) -> Option<Arc<Node>> {
+        let node = self.at(to);
+        if node.is_none() {
+            self.shared.guests().insert(to.clone(), GUEST);
+        }
+        node
+    }
+
     /// The server at an address, if it is known.
     pub(super) fn at(&self, address: &Address) -> Option<Arc<Node>> {
         self.shared.map().at(address)
@@ -193,7 +209,10 @@ impl Shared {
     async fn look(&self, turn: usize) -> Result<()> {
         let known = self.map();
         let found = match &self.source {
-            Source::Cluster(seeds) => cluster::find(&self.dial, seeds, &known, turn).await?,
+            Source::Cluster(seeds) => {
+                let ranges = cluster::find(&self.dial, seeds, &known, turn).await?;
+                Layout::of_ranges(&ranges, &self.kept_guests(&known))
+            }
             Source::Sentinel(sentinels) => {
                 sentinel::find(&self.dial, sentinels, &known, turn).await?
             }
@@ -203,6 +222,20 @@ impl Shared {
         let map = found.with_nodes(opened)?;
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
         Ok(())
+    }
+
+    fn guests(&self) -> MutexGuard<'_, BTreeMap<Address, u8>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those who are new, or there, and whose time is not over.
+    fn kept_guests(&self, known: &Map) -> Vec<Address> {
+        let mut guests = self.guests();
+        guests.retain(|address, looks| {
+            *looks = looks.saturating_sub(1);
+            *looks > 0 && known.at(address).is_none_or(|node| node.is_ready())
+        });
+        guests.keys().cloned().collect()
     }
 
     async fn opened(&self, known: &Map, address: &Address) -> Result<Arc<Node>> {

@@ -20,29 +20,18 @@ use super::{Pending, Track};
 pub(super) type Outcome = Result<Answer, FredError>;
 
 pub(super) struct Group {
-    pub(super) way: Way,
+    pub(super) node: Arc<Node>,
     pub(super) link: Arc<Link>,
+    /// Whether copies are waited for.
+    pub(super) is_durable: bool,
     pub(super) pending: Vec<Pending>,
 }
 
-/// What requests have in common that go to one connection.
-pub(super) struct Way {
-    pub(super) node: Arc<Node>,
-    /// Whether the node is asked for what it does not own yet.
-    pub(super) is_asking: bool,
-    /// Whether copies are waited for.
-    pub(super) is_durable: bool,
-}
-
-impl Way {
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.node, &other.node)
-            && self.is_asking == other.is_asking
-            && self.is_durable == other.is_durable
-    }
-}
-
 impl Group {
+    pub(super) fn is_for(&self, node: &Arc<Node>, is_durable: bool) -> bool {
+        Arc::ptr_eq(&self.node, node) && self.is_durable == is_durable
+    }
+
     /// Sends all; an outcome for each, in order.
     ///
     /// # Errors
@@ -71,12 +60,16 @@ impl Group {
     }
 
     async fn hand_over(&self, requests: Vec<Request>) -> Vec<Outcome> {
-        if !self.way.is_asking {
+        if !self.pending.iter().any(Pending::is_asking) {
             return send_all(&self.link, requests).await;
         }
+        // One by one, also the others, which may be on the same keys and come after these.
         let mut outcomes = Vec::with_capacity(requests.len());
-        for request in requests {
-            outcomes.push(self.link.ask(request).await);
+        for (request, pending) in requests.into_iter().zip(&self.pending) {
+            outcomes.push(match pending.is_asking() {
+                true => self.link.ask(request).await,
+                false => self.link.send(request, false).await,
+            });
         }
         outcomes
     }

@@ -6,7 +6,7 @@ use super::super::dial::Dial;
 use super::super::redirect::announced;
 use super::super::request::{Answer, Request};
 use super::super::slot::SLOTS;
-use super::map::{Layout, Map};
+use super::map::{Map, Range};
 use super::{ask, asked, worst};
 use crate::config::Address;
 
@@ -16,22 +16,22 @@ pub(super) async fn find(
     seeds: &[Address],
     known: &Map,
     turn: usize,
-) -> Result<Layout> {
+) -> Result<Vec<Range>> {
     let mut errors = Vec::new();
     let (mut nodes, _) = known.nodes();
     nodes.retain(|node| node.is_ready());
     let first = turn % nodes.len().max(1);
     nodes.rotate_left(first);
     for node in nodes {
-        match ask(&node, Request::ClusterSlots).await.and_then(|it| layout(it, &node.address)) {
-            Ok(layout) => return Ok(layout),
+        match ask(&node, Request::ClusterSlots).await.and_then(|it| ranges(it, &node.address)) {
+            Ok(ranges) => return Ok(ranges),
             Err(error) => errors.push(error),
         }
     }
     for at in 0..seeds.len() {
         let Some(seed) = seeds.get((turn + at) % seeds.len()) else { continue };
-        match asked(dial, seed, Request::ClusterSlots).await.and_then(|it| layout(it, seed)) {
-            Ok(layout) => return Ok(layout),
+        match asked(dial, seed, Request::ClusterSlots).await.and_then(|it| ranges(it, seed)) {
+            Ok(ranges) => return Ok(ranges),
             Err(error) => errors.push(error),
         }
     }
@@ -39,16 +39,14 @@ pub(super) async fn find(
 }
 
 /// Reads CLUSTER SLOTS: for each range its first and last slot, its primary, its replicas.
-fn layout(answer: Answer, asked: &Address) -> Result<Layout> {
-    let Answer::List(ranges) = answer else { return Err(nothing(&asked.to_string())) };
+fn ranges(answer: Answer, asked: &Address) -> Result<Vec<Range>> {
+    let nothing = || nothing(&asked.to_string());
+    let Answer::List(ranges) = answer else { return Err(nothing()) };
     let ranges: Option<Vec<_>> = ranges.into_iter().map(|it| range(it, asked)).collect();
-    match ranges {
-        Some(ranges) if !ranges.is_empty() => Ok(Layout::of_ranges(&ranges)),
-        Some(_) | None => Err(nothing(&asked.to_string())),
-    }
+    ranges.filter(|ranges| !ranges.is_empty()).ok_or_else(nothing)
 }
 
-fn range(answer: Answer, asked: &Address) -> Option<(u16, u16, Address)> {
+fn range(answer: Answer, asked: &Address) -> Option<Range> {
     let Answer::List(parts) = answer else { return None };
     let mut parts = parts.into_iter();
     let mut bound = || match parts.next()? {
@@ -73,6 +71,7 @@ fn nothing(server: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::Layout;
     use super::*;
 
     fn node(host: &'static str, port: i64) -> Answer {
@@ -83,8 +82,11 @@ mod tests {
         Answer::List(vec![Answer::Int(first), Answer::Int(last), node(host, 7), node("replica", 8)])
     }
 
-    fn read(ranges: Vec<Answer>) -> Result<Layout> {
-        layout(Answer::List(ranges), &Address::Tcp { host: "asked".into(), port: 1 })
+    fn read(found: Vec<Answer>) -> Result<Layout> {
+        let asked = Address::Tcp { host: "asked".into(), port: 1 };
+        let guest = Address::Tcp { host: "guest".into(), port: 7 };
+        let found = ranges(Answer::List(found), &asked)?;
+        Ok(Layout::of_ranges(&found, &[guest]))
     }
 
     #[test]
@@ -92,7 +94,7 @@ mod tests {
         let found =
             read(vec![slots(0, 99, "b"), slots(100, 16_383, ""), slots(5, 6, "a")]).unwrap();
         let places: Vec<String> = found.places().map(ToString::to_string).collect();
-        assert_eq!(places, ["a:7", "asked:7", "b:7"]);
+        assert_eq!(places, ["a:7", "asked:7", "b:7", "guest:7"]);
     }
 
     #[test]

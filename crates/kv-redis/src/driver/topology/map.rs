@@ -15,6 +15,9 @@ use crate::config::Address;
 /// No server has the slot.
 const NOBODY: u16 = u16::MAX;
 
+/// Slots, first and last included, and who has them.
+pub(super) type Range = (u16, u16, Address);
+
 /// What was told of the servers, before there are connections.
 pub(super) struct Layout {
     places: Vec<Address>,
@@ -45,9 +48,10 @@ impl Layout {
         Self { places: vec![address], owners: Owners::First }
     }
 
-    /// Ranges of slots, first and last included, and who has them.
-    pub(super) fn of_ranges(ranges: &[(u16, u16, Address)]) -> Self {
-        let mut places: Vec<_> = ranges.iter().map(|(.., address)| address.clone()).collect();
+    /// Ranges of slots and who has them, and guests, who have none.
+    pub(super) fn of_ranges(ranges: &[Range], guests: &[Address]) -> Self {
+        let owners = ranges.iter().map(|(.., address)| address);
+        let mut places: Vec<_> = owners.chain(guests).cloned().collect();
         places.sort_unstable();
         places.dedup();
         let mut owners = vec![NOBODY; usize::from(SLOTS)];
