@@ -8,6 +8,8 @@
 )]
 
 mod bounded;
+#[path = "../common/calls.rs"]
+mod calls;
 mod connect;
 mod cuts;
 mod durability;
