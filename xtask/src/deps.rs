@@ -50,7 +50,13 @@ const RULES: &[Rule] = &[
         foreign: Some(&["serde"]),
         never: &["tokio", "fred", "config", "redb"],
     },
-    rule("kv-config", &["kv-core", "kv-memory", "kv-pickle", "kv-redis"], &[]),
+    Rule {
+        name: "kv-layers",
+        own: &["kv-core"],
+        foreign: Some(&["fastrand", "tokio", "tracing"]),
+        never: &["fred", "config", "redb"],
+    },
+    rule("kv-config", &["kv-core", "kv-layers", "kv-memory", "kv-pickle", "kv-redis"], &[]),
     rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "redb"]),
     rule("kv-testkit", &["kv-core"], &["fred", "config", "redb"]),
     rule("kv-testbed", &[], &["fred", "config", "redb"]),
@@ -133,6 +139,7 @@ mod tests {
             ("kv-memory", "kv-core"),
             ("kv-redis", "fred"),
             ("kv-config", "kv-redis"),
+            ("kv-config", "kv-layers"),
             ("kv-queue", "kv-queue-machine"),
         ];
         assert_eq!(violations(&graph(&edges)), Vec::<String>::new());
@@ -146,6 +153,11 @@ mod tests {
     #[test]
     fn a_queue_that_names_a_backend_is_found() {
         assert_found(&[("kv-queue", "kv-redis")], "kv-queue: must not depend on kv-redis");
+    }
+
+    #[test]
+    fn a_layer_that_names_a_backend_is_found() {
+        assert_found(&[("kv-layers", "kv-memory")], "kv-layers: must not depend on kv-memory");
     }
 
     #[test]

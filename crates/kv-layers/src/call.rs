@@ -1,0 +1,115 @@
+//! What a layer is told of a call: which operation it is, and what may be done with it.
+
+use kv_core::Command;
+
+/// What a call does to the store, and so what a layer may do with the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// It changes nothing: it can be repeated, and nothing is lost where it is given up.
+    Read,
+    /// It may change something: given up, it may have been applied.
+    Write,
+    /// It waits for as long as its caller says.
+    Wait,
+    /// It ends the store, however busy that is.
+    Close,
+}
+
+macro_rules! operations {
+    ($($variant:ident $name:literal $access:ident)*) => {
+        /// An operation of a store, or of its queue engine, that layers stand around.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[expect(missing_docs, reason = "each is the method of the same name")]
+        pub enum Operation {
+            $($variant),*
+        }
+
+        impl Operation {
+            /// Every operation: those of the store, then those of the queue engine.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The method's name; that of an engine's verb behind `queue_`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),*
+                }
+            }
+
+            /// What it does. A batch is a write here; see [`Call::batch`].
+            pub const fn access(self) -> Access {
+                match self {
+                    $(Self::$variant => Access::$access),*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    Get "get" Read
+    Set "set" Write
+    Delete "delete" Write
+    Ttl "ttl" Read
+    Scan "scan" Read
+    Exists "exists" Read
+    GetMany "get_many" Read
+    SetMany "set_many" Write
+    DeleteMany "delete_many" Write
+    Increment "increment" Write
+    Take "take" Write
+    Touch "touch" Write
+    Execute "execute" Write
+    Now "now" Read
+    Ping "ping" Read
+    Stats "stats" Read
+    Close "close" Close
+    QueueOpen "queue_open" Write
+    QueueSubmit "queue_submit" Write
+    QueueExchange "queue_exchange" Write
+    QueueTend "queue_tend" Write
+    QueueControl "queue_control" Write
+    QueueInspect "queue_inspect" Read
+    QueueWait "queue_wait" Wait
+}
+
+/// One call, as a [`Layer`](crate::Layer) sees it: no key, no value.
+///
+/// ```
+/// use kv_core::Command;
+/// use kv_layers::{Access, Call, Operation};
+/// assert_eq!(Call::of(Operation::Set).access(), Access::Write);
+/// let reads = [Command::Get { key: "a".into() }, Command::Exists { key: "b".into() }];
+/// assert_eq!(Call::batch(&reads).access(), Access::Read);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    operation: Operation,
+    access: Access,
+}
+
+impl Call {
+    /// A call of an operation.
+    pub const fn of(operation: Operation) -> Self {
+        Self { operation, access: operation.access() }
+    }
+
+    /// A batch: a read where each of its commands is one.
+    pub fn batch(commands: &[Command]) -> Self {
+        let is_read = |command: &Command| {
+            matches!(command, Command::Get { .. } | Command::Exists { .. } | Command::Ttl { .. })
+        };
+        let access = if commands.iter().all(is_read) { Access::Read } else { Access::Write };
+        Self { operation: Operation::Execute, access }
+    }
+
+    /// Which operation it is.
+    pub const fn operation(self) -> Operation {
+        self.operation
+    }
+
+    /// What may be done with it.
+    pub const fn access(self) -> Access {
+        self.access
+    }
+}

@@ -1,0 +1,66 @@
+//! Batches: what may run on either store, and what a batch that failed as a whole says.
+
+use kv_core::{
+    Capabilities, Command, Effect, Error, ErrorKind, Lifetime, Reply, Result, Write,
+    refuse_conditions,
+};
+
+use super::switch::is_away;
+
+/// The refusal of a command that promises more than two stores can keep.
+fn refusal(command: &Command, offered: Capabilities) -> Result<()> {
+    match command {
+        Command::Get { .. } | Command::Exists { .. } | Command::Ttl { .. } => Ok(()),
+        Command::Set { write, .. } => check_write(write, offered),
+        Command::Delete { condition, .. } => refuse_conditions(condition),
+        Command::Touch { lifetime, .. } => check_lifetime(*lifetime, offered),
+        Command::Take { .. } => Err(Error::unsupported("take")),
+        Command::Increment { .. } => Err(Error::unsupported("counters")),
+        _ => Err(Error::unsupported(command.name())),
+    }
+}
+
+pub(super) fn check_write(write: &Write, offered: Capabilities) -> Result<()> {
+    refuse_conditions(&write.condition)?;
+    check_lifetime(write.lifetime, offered)
+}
+
+pub(super) fn check_lifetime(lifetime: Lifetime, offered: Capabilities) -> Result<()> {
+    let refused = matches!(lifetime, Lifetime::In(_)) && !offered.contains(Capabilities::TTL);
+    if refused { Err(Error::unsupported("time to live")) } else { Ok(()) }
+}
+
+/// The commands that may run, and a place for each in the answer: the refusal of those that may
+/// not.
+pub(super) fn split(
+    commands: Vec<Command>,
+    offered: Capabilities,
+) -> (Vec<Command>, Vec<Result<()>>) {
+    let places: Vec<Result<()>> =
+        commands.iter().map(|command| refusal(command, offered)).collect();
+    let allowed = commands.into_iter().zip(&places).filter(|(_, place)| place.is_ok());
+    (allowed.map(|(command, _)| command).collect(), places)
+}
+
+/// The answers in their places.
+pub(super) fn join(replies: Vec<Result<Reply>>, places: Vec<Result<()>>) -> Vec<Result<Reply>> {
+    let mut replies = replies.into_iter();
+    let missing = || Err(Error::new(ErrorKind::Backend, "a command of a batch got no reply"));
+    let answer = |place: Result<()>| place.and_then(|()| replies.next().unwrap_or_else(missing));
+    places.into_iter().map(answer).collect()
+}
+
+/// A batch of which each command found the store away has failed as a whole.
+pub(super) fn whole(replies: Vec<Result<Reply>>) -> Result<Vec<Result<Reply>>> {
+    let away = |reply: &Result<Reply>| reply.as_ref().is_err_and(is_away);
+    if replies.is_empty() || !replies.iter().all(away) {
+        return Ok(replies);
+    }
+    let errors: Vec<Error> = replies.into_iter().filter_map(Result::err).collect();
+    let unknown = errors.iter().any(|error| error.effect() == Effect::MaybeApplied);
+    match errors.into_iter().next() {
+        Some(error) if unknown => Err(error.maybe_applied()),
+        Some(error) => Err(error),
+        None => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,143 @@
+//! What a transparent layer implements: one method, which stands around every call.
+
+use kv_core::{KeyValueStore, Result};
+
+use crate::{Call, Layered};
+
+/// What happens around each call of a store, whatever the call is.
+///
+/// A layer is written once, for all operations, and knows a call only by its
+/// [`Call`]: it can delay it, give it up, repeat it or look at the clock, and cannot change what
+/// is asked or answered. [`Layered`] puts it around a store.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use kv_core::{KeyValueStore, Result, Store};
+/// use kv_layers::{Access, Call, Layer};
+///
+/// /// Counts the calls that may write.
+/// #[derive(Default)]
+/// struct Writes(std::sync::Arc<AtomicU32>);
+///
+/// impl Layer for Writes {
+///     async fn call<A, T, R>(&self, call: Call, args: A, run: impl Fn(A) -> R + Send + Sync) -> Result<T>
+///     where
+///         A: Clone + Send + Sync,
+///         T: Send,
+///         R: Future<Output = Result<T>> + Send,
+///     {
+///         if call.access() == Access::Write {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///         run(args).await
+///     }
+/// }
+///
+/// # kv_testkit::runtime()?.block_on(async {
+/// let writes = Writes::default();
+/// let counted = writes.0.clone();
+/// let store = Store::new(writes.on(kv_memory::MemoryStore::new()));
+/// store.set("k", "v").await.unwrap();
+/// assert_eq!(store.get("k").await.unwrap(), Some("v".to_owned()));
+/// assert_eq!(counted.load(Ordering::Relaxed), 1);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub trait Layer: Send + Sync + 'static {
+    /// Makes one call, by running it on its arguments: once, or again on a clone of them.
+    ///
+    /// # Errors
+    /// What the store answered, or what the layer says in its place.
+    ///
+    /// # Cancel safety
+    /// A dropped future drops the call that runs, and leaves nothing of the layer's behind.
+    fn call<A, T, R>(
+        &self,
+        call: Call,
+        args: A,
+        run: impl Fn(A) -> R + Send + Sync,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        A: Clone + Send + Sync,
+        T: Send,
+        R: Future<Output = Result<T>> + Send;
+
+    /// Lets a store answer at once, if it can without waiting; nothing to delay or repeat, so only
+    /// a layer that watches has something to do here.
+    fn at_hand<T>(
+        &self,
+        call: Call,
+        answer: impl FnOnce() -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        let _ = call;
+        answer()
+    }
+
+    /// The store with this layer around it.
+    fn on(self, store: impl KeyValueStore) -> Layered<Self>
+    where
+        Self: Sized,
+    {
+        Layered::new(self, store)
+    }
+}
+
+/// A layer that may be left out.
+impl<L: Layer> Layer for Option<L> {
+    async fn call<A, T, R>(
+        &self,
+        call: Call,
+        args: A,
+        run: impl Fn(A) -> R + Send + Sync,
+    ) -> Result<T>
+    where
+        A: Clone + Send + Sync,
+        T: Send,
+        R: Future<Output = Result<T>> + Send,
+    {
+        match self {
+            Some(layer) => layer.call(call, args, run).await,
+            None => run(args).await,
+        }
+    }
+
+    fn at_hand<T>(
+        &self,
+        call: Call,
+        answer: impl FnOnce() -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        match self {
+            Some(layer) => layer.at_hand(call, answer),
+            None => answer(),
+        }
+    }
+}
+
+/// Two layers as one, the first outside. Not for others: [`Layers`](crate::Layers) knows the order.
+#[derive(Debug)]
+pub(crate) struct Around<O, I>(pub(crate) O, pub(crate) I);
+
+impl<O: Layer, I: Layer> Layer for Around<O, I> {
+    async fn call<A, T, R>(
+        &self,
+        call: Call,
+        args: A,
+        run: impl Fn(A) -> R + Send + Sync,
+    ) -> Result<T>
+    where
+        A: Clone + Send + Sync,
+        T: Send,
+        R: Future<Output = Result<T>> + Send,
+    {
+        self.0.call(call, args, |args| self.1.call(call, args, &run)).await
+    }
+
+    fn at_hand<T>(
+        &self,
+        call: Call,
+        answer: impl FnOnce() -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        self.0.at_hand(call, || self.1.at_hand(call, answer))
+    }
+}

@@ -1,0 +1,78 @@
+//! Each layer forwards every method, or refuses it as it says.
+
+use kv_core::{
+    Bytes, Condition, Entry, KeyValueStore, Outcome, Remaining, Result, ScanPage, ScanRequest,
+    Write, async_trait,
+};
+use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, Retry, Timeout};
+use kv_testkit::Treatment::Refused;
+use kv_testkit::{Method, Recorder, forwards};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What a store with a fallback refuses.
+const REFUSED: [(Method, kv_testkit::Treatment); 4] = [
+    (Method::GetNow, Refused),
+    (Method::Increment, Refused),
+    (Method::Take, Refused),
+    (Method::QueueEngine, Refused),
+];
+
+#[tokio::test]
+async fn a_transparent_layer_forwards_every_method() {
+    forwards(|store| Observe::to(Metrics::new()).on(store), &[]).await.unwrap();
+    forwards(|store| Limit::to(1).on(store), &[]).await.unwrap();
+    forwards(|store| Retry::new().on(store), &[]).await.unwrap();
+    forwards(|store| Timeout::after(SECOND).on(store), &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fallback_forwards_every_method_or_refuses_it() {
+    let fallback = || Fallback::to(Recorder::new);
+    forwards(|store| fallback().on(store).unwrap(), &REFUSED).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_whole_stack_forwards_every_method_or_refuses_it() {
+    let layers = || {
+        let layers = Layers::new().observe(Observe::to(Metrics::new())).limit(Limit::to(1));
+        layers.retry(Retry::new()).timeout(Timeout::after(SECOND))
+    };
+    forwards(|store| layers().on(store).unwrap(), &[]).await.unwrap();
+    let fallback = || Fallback::to(Recorder::new);
+    forwards(|store| layers().fallback(fallback()).on(store).unwrap(), &REFUSED).await.unwrap();
+}
+
+/// A planted mistake: a layer that was written by hand, and forwards the required methods alone.
+struct Forgetful<S>(S);
+
+#[async_trait]
+impl<S: KeyValueStore> KeyValueStore for Forgetful<S> {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        self.0.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.0.set(key, value, write).await
+    }
+
+    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
+        self.0.delete(key, condition).await
+    }
+
+    async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
+        self.0.ttl(key).await
+    }
+
+    async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
+        self.0.scan(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_forgets_a_method_is_found_inside_a_stack_too() {
+    let planted = |store| Layers::new().retry(Retry::new()).on(Forgetful(store)).unwrap();
+    let failure = forwards(planted, &[]).await.unwrap_err().to_string();
+    assert!(failure.starts_with("capabilities: not forwarded"), "{failure}");
+}

@@ -1,0 +1,15 @@
+//! Layers do what they say, and nothing else.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on fails its test")]
+
+mod conformance;
+mod fallback;
+mod forwarding;
+mod limit;
+mod log;
+mod observe;
+mod queues;
+mod retry;
+mod stack;
+mod support;
+mod timeout;

@@ -1,0 +1,176 @@
+//! Queues run through transparent layers, and are refused by a fallback.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kv_core::queue::{
+    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Lane, Partition, Policy,
+    QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
+};
+use kv_core::{
+    Bytes, Capabilities, Condition, Entry, ErrorKind, KeyValueStore, Outcome, Remaining, Result,
+    ScanPage, ScanRequest, Store, Write, async_trait,
+};
+use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, Operation, Retry, Timeout};
+use kv_memory::MemoryStore;
+use kv_queue::{Job, Queue};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn layers(metrics: &Metrics) -> Layers {
+    let layers = Layers::new().observe(Observe::to(metrics.clone())).limit(Limit::to(8));
+    layers.retry(Retry::new()).timeout(Timeout::after(60 * SECOND))
+}
+
+#[tokio::test]
+async fn a_queue_runs_through_the_layers_and_is_seen_by_them() {
+    let metrics = Metrics::new();
+    let store = Store::from(layers(&metrics).on(MemoryStore::new()).unwrap());
+    let queue = Queue::<String>::open(&store, "q").await.unwrap();
+    queue.enqueue(Job::new("one".to_owned())).await.unwrap();
+    for delivery in queue.dequeue(10).await.unwrap() {
+        delivery.ack().await.unwrap();
+    }
+    assert!(queue.drained().await.unwrap());
+    for operation in [Operation::QueueOpen, Operation::QueueSubmit, Operation::QueueExchange] {
+        assert!(metrics.snapshot(operation).done > 0, "{operation:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_generic_engine_runs_through_the_layers_too() {
+    let metrics = Metrics::new();
+    let store = layers(&metrics).on(With(QueueSupport::Generic, MemoryStore::new())).unwrap();
+    let queue = Queue::<u32>::open(&Store::from(store), "q").await.unwrap();
+    queue.enqueue(1).await.unwrap();
+    let deliveries = queue.dequeue(10).await.unwrap();
+    assert_eq!(*deliveries[0].payload(), 1);
+    assert!(metrics.snapshot(Operation::Set).done > 0);
+}
+
+#[tokio::test]
+async fn a_queue_on_a_fallback_is_refused_with_the_reason() {
+    let fallback = Fallback::to(MemoryStore::new);
+    let store = Layers::new().fallback(fallback).on(MemoryStore::new()).unwrap();
+    let error = Queue::<u32>::open(&Store::from(store), "q").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("cannot move between two stores"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_takes_the_time_that_its_caller_names_and_no_place() {
+    let layers = Layers::new().limit(Limit::to(1).queue(0)).timeout(Timeout::after(SECOND));
+    let store = layers.on(Noted::default().store()).unwrap();
+    let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
+    let partition = Partition { queue: "q".into(), number: 0 };
+    let waited = engine.wait(std::slice::from_ref(&partition), 60 * SECOND);
+    let other = async {
+        tokio::time::sleep(2 * SECOND).await;
+        store.ping().await
+    };
+    let (woken, answered) = tokio::join!(waited, other);
+    assert_eq!(woken.unwrap(), [0; 0]);
+    answered.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_verb_of_an_engine_arrives_as_itself() {
+    let noted = Noted::default();
+    let store = Observe::to(Metrics::new()).on(Retry::new().on(noted.store()));
+    let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
+    let partition = Partition { queue: "q".into(), number: 0 };
+    let lane = Lane { name: "l".into(), request: 1 };
+    let policy = Policy::default();
+    let exchange = Exchange { lane, acks: Vec::new(), operations: Vec::new(), claim: None, policy };
+    engine.open("q", 1).await.unwrap();
+    engine.submit(&partition, Submit { lane: None, jobs: Vec::new() }).await.unwrap();
+    engine.exchange(&partition, exchange).await.unwrap();
+    engine.tend(&partition, Tend { limit: 1, policy }).await.unwrap();
+    engine.control(&partition, Control::Pause).await.unwrap();
+    engine.inspect(&partition, Inspect::Counts).await.unwrap();
+    engine.wait(&[partition], SECOND).await.unwrap();
+    let all = ["control", "exchange", "inspect", "open", "submit", "tend", "wait"];
+    assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
+}
+
+/// Memory with another engine.
+struct With(QueueSupport, MemoryStore);
+
+#[async_trait]
+impl KeyValueStore for With {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        self.1.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.1.set(key, value, write).await
+    }
+
+    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
+        self.1.delete(key, condition).await
+    }
+
+    async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
+        self.1.ttl(key).await
+    }
+
+    async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
+        self.1.scan(request).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.1.capabilities()
+    }
+
+    fn queue_engine(&self) -> QueueSupport {
+        self.0.clone()
+    }
+}
+
+/// An engine that notes which of its verbs were called.
+#[derive(Clone, Default)]
+struct Noted(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Noted {
+    fn store(&self) -> With {
+        With(QueueSupport::Native(Arc::new(self.clone())), MemoryStore::new())
+    }
+
+    fn note<T>(&self, verb: &'static str, answer: T) -> Result<T> {
+        self.0.lock().unwrap().insert(verb);
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl QueueEngine for Noted {
+    async fn open(&self, _: &str, _: u32) -> Result<()> {
+        self.note("open", ())
+    }
+
+    async fn submit(&self, _: &Partition, _: Submit) -> Result<Vec<Submitted>> {
+        self.note("submit", Vec::new())
+    }
+
+    async fn exchange(&self, _: &Partition, _: Exchange) -> Result<Exchanged> {
+        self.note("exchange", Exchanged::default())
+    }
+
+    async fn tend(&self, _: &Partition, _: Tend) -> Result<Tended> {
+        self.note("tend", Tended::default())
+    }
+
+    async fn control(&self, _: &Partition, _: Control) -> Result<Controlled> {
+        self.note("control", Controlled::default())
+    }
+
+    async fn inspect(&self, _: &Partition, _: Inspect) -> Result<Inspected> {
+        self.note("inspect", Inspected::Counts(Counts::default()))
+    }
+
+    async fn wait(&self, _: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
+        tokio::time::sleep(timeout).await;
+        self.note("wait", Vec::new())
+    }
+}
