@@ -1,93 +1,100 @@
-//! Fallback: while the store is away, state is kept in this process's memory.
+//! Fallback: while the store is away, plain state is kept in this process's memory.
 //!
-//! Only an error of the connection means that the store is away. A wrong password, a full server
-//! or a value that does not decode would be there tomorrow too, and goes to the caller.
+//! `OC_KV_STORE_LAYERS=fallback` does it for any program; here a program says so itself, for a
+//! store that can be taken away. Only an error of the connection means that the store is away. A
+//! wrong password, a full server or a value that does not decode would be there tomorrow too, and
+//! goes to the caller.
+//!
+//! What is kept in memory is gone when the store is back, and nothing atomic is promised meanwhile
+//! nor before: `kv_layers::Fallback` tells what a program sees.
 //!
 //! ```text
 //! cargo run --package kv-config --example fallback
 //! ```
 
-use kv_config::Config;
+use std::sync::{Arc, OnceLock};
+
+use kv_config::{Config, Factory};
 use kv_core::{
-    Bytes, Condition, Entry, Error, ErrorKind, KeyValueStore, Outcome, Remaining, Result, ScanPage,
-    ScanRequest, Store, Write, async_trait,
+    Bytes, Capabilities, Condition, Entry, Error, ErrorKind, KeyValueStore, Outcome, Remaining,
+    Result, ScanPage, ScanRequest, Store, Write, async_trait,
 };
-use serde::Serialize;
 
-/// Which store took a value.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Kept {
-    InStore,
-    InMemory,
+/// A store that works until it is told how to fail.
+#[derive(Clone)]
+struct Frail {
+    store: Arc<dyn KeyValueStore>,
+    fails: Arc<OnceLock<ErrorKind>>,
 }
 
-pub(crate) struct WithFallback {
-    pub(crate) store: Store,
-    pub(crate) memory: Store,
-}
-
-impl WithFallback {
-    /// After an error that says `MaybeApplied` the value may be in both.
-    pub(crate) async fn set<T: Serialize + Sync>(&self, key: &str, value: &T) -> Result<Kept> {
-        match self.store.set(key, value).await {
-            Ok(()) => Ok(Kept::InStore),
-            Err(error) if is_away(&error) => {
-                eprintln!("kept in memory: {error}");
-                self.memory.set(key, value).await?;
-                Ok(Kept::InMemory)
-            }
-            Err(error) => Err(error),
+impl Frail {
+    fn check(&self) -> Result<&Arc<dyn KeyValueStore>> {
+        match self.fails.get() {
+            None => Ok(&self.store),
+            Some(kind) => Err(Error::new(*kind, "the store fails, as it was told to")),
         }
     }
 }
 
-fn is_away(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
-}
-
-/// A store of which every call fails in the same way, to see what becomes of it.
-pub(crate) struct Failing(pub(crate) ErrorKind);
-
-impl Failing {
-    fn fail<T>(&self) -> Result<T> {
-        Err(Error::new(self.0, "the store fails, as it was told to"))
-    }
-}
-
 #[async_trait]
-impl KeyValueStore for Failing {
-    async fn get(&self, _: &str) -> Result<Option<Entry>> {
-        self.fail()
+impl KeyValueStore for Frail {
+    async fn get(&self, key: &str) -> Result<Option<Entry>> {
+        self.check()?.get(key).await
     }
 
-    async fn set(&self, _: &str, _: Bytes, _: Write) -> Result<Outcome> {
-        self.fail()
+    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.check()?.set(key, value, write).await
     }
 
-    async fn delete(&self, _: &str, _: Condition) -> Result<bool> {
-        self.fail()
+    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
+        self.check()?.delete(key, condition).await
     }
 
-    async fn ttl(&self, _: &str) -> Result<Option<Remaining>> {
-        self.fail()
+    async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
+        self.check()?.ttl(key).await
     }
 
-    async fn scan(&self, _: ScanRequest<'_>) -> Result<ScanPage> {
-        self.fail()
+    async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
+        self.check()?.scan(request).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }
 
-/// Writes to the store, then to one that is away; returns who kept the values.
-pub(crate) async fn run(store: &Store) -> Result<[Kept; 2]> {
-    let memory = Config::builder().store_type("memory").build()?.open().await?;
-    let up = WithFallback { store: store.clone(), memory: memory.clone() };
-    let away = WithFallback { store: Store::new(Failing(ErrorKind::Connection)), memory };
-    Ok([up.set("job:1", &"done").await?, away.set("job:2", &"done").await?])
+/// The store with the layer around it, as a configuration opens it.
+async fn open(frail: Frail) -> Result<Store> {
+    let factory = Factory::new(move |_| {
+        let store: Box<dyn KeyValueStore> = Box::new(frail.clone());
+        async move { Ok(store) }
+    });
+    let builder = Config::with_backend("frail", factory).builder().store_type("frail");
+    builder.layers(["fallback"]).fallback_failures(1).build()?.open().await
+}
+
+/// What is read in an outage.
+pub(crate) struct Found {
+    /// What was written before it: the store alone has it.
+    pub(crate) before: Option<String>,
+    /// What was written in it.
+    pub(crate) during: Option<String>,
+}
+
+/// Writes before and after the store begins to fail, and reads both.
+pub(crate) async fn run(kind: ErrorKind) -> Result<Found> {
+    let memory = Config::builder().store_type("memory").build()?.connect().await?;
+    let frail = Frail { store: memory.into(), fails: Arc::default() };
+    let store = open(frail.clone()).await?;
+    store.set("job:1", "done").await?;
+    frail.fails.get_or_init(|| kind);
+    store.set("job:2", "done").await?;
+    Ok(Found { before: store.get("job:1").await?, during: store.get("job:2").await? })
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let store = kv_config::from_env().await?;
-    println!("{:?}", run(&store).await?);
-    store.close().await
+    let Found { before, during } = run(ErrorKind::Connection).await?;
+    println!("before the outage: {before:?}, in it: {during:?}");
+    Ok(())
 }

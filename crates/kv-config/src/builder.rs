@@ -77,6 +77,12 @@ impl Builder {
         self
     }
 
+    /// What stands around the store, outermost first: any of `observe`, `fallback`, `limit`,
+    /// `retry` and `timeout`, in this order.
+    pub fn layers<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.with("LAYERS", Setting::List(names.into_iter().map(Into::into).collect()))
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -143,6 +149,28 @@ impl Builder {
         redis_sentinel_password("REDIS_SENTINEL_PASSWORD", impl Into<String>) => Setting::Text;
         /// The database file of `redb`, which this version does not bring.
         redb_path("REDB_PATH", impl Into<PathBuf>) => Setting::Path;
+        /// Where plain reads and writes go while the store is away: `memory`.
+        fallback_type("FALLBACK_TYPE", impl Into<String>) => Setting::Text;
+        /// How many calls in a row must find the store away.
+        fallback_failures("FALLBACK_FAILURES", u32) => integer;
+        /// How long the store is left alone before it is tried again.
+        fallback_pause("FALLBACK_PAUSE", Duration) => Setting::Duration;
+        /// How many entries the fallback keeps.
+        fallback_max_entries("FALLBACK_MAX_ENTRIES", u64) => integer;
+        /// How many calls run at once.
+        limit_concurrency("LIMIT_CONCURRENCY", u32) => integer;
+        /// How many more wait for their turn.
+        limit_queue("LIMIT_QUEUE", u32) => integer;
+        /// How often a call is made at most.
+        retry_attempts("RETRY_ATTEMPTS", u32) => integer;
+        /// The longest pause before the first repeat.
+        retry_first_pause("RETRY_FIRST_PAUSE", Duration) => Setting::Duration;
+        /// The longest pause before any repeat.
+        retry_longest_pause("RETRY_LONGEST_PAUSE", Duration) => Setting::Duration;
+        /// How long after its beginning a call may be made once more.
+        retry_within("RETRY_WITHIN", Duration) => Setting::Duration;
+        /// The time after which an attempt is given up.
+        timeout_after("TIMEOUT_AFTER", Duration) => Setting::Duration;
     }
 }
 
@@ -181,13 +209,18 @@ mod tests {
     fn there_is_a_setter_for_each_variable_of_the_table() {
         let second = Duration::from_secs(1);
         let builder = Config::builder().store_type("").serializer("").default_ttl(second).url("");
+        let builder = builder.layers([""; 0]);
         let builder = builder.memory_max_entries(1).memory_cleanup_interval(second);
         let builder = builder.redis_host("").redis_port(1).redis_db(1).redis_username("");
         let builder = builder.redis_password("").redis_password_file("").redis_key_prefix("");
         let builder = builder.redis_max_connections(1).redis_timeout(second);
         let builder = builder.redis_retry_on_timeout(true).redis_tls(true).redis_tls_ca_file("");
         let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
-        let builder = builder.redb_path("");
+        let builder = builder.redb_path("").fallback_type("").fallback_failures(1);
+        let builder = builder.fallback_pause(second).fallback_max_entries(1);
+        let builder = builder.limit_concurrency(1).limit_queue(1).retry_attempts(1);
+        let builder = builder.retry_first_pause(second).retry_longest_pause(second);
+        let builder = builder.retry_within(second).timeout_after(second);
         let set: Vec<String> = builder.given.into_iter().map(|(name, _)| name).collect();
         let names = |group: &crate::table::Group| -> Vec<String> {
             group.variables.iter().map(|variable| group.variable(variable)).collect()

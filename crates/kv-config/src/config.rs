@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::builder::Builder;
 use crate::factory::{Connect, Factory};
+use crate::layers::Chosen;
 use crate::loader::Loader;
 use crate::settings::Settings;
 
@@ -55,6 +56,7 @@ pub struct Config {
     pub(crate) serializer: Serializer,
     pub(crate) default_ttl: Option<Duration>,
     pub(crate) connect: Connect,
+    pub(crate) layers: Chosen,
 }
 
 impl Config {
@@ -123,15 +125,49 @@ impl Config {
         self.default_ttl
     }
 
-    /// Connects the backend: bytes, without serializer and default lifetime.
+    /// The layers around the store, outermost first.
+    pub fn layers(&self) -> &[String] {
+        self.layers.names()
+    }
+
+    /// The same configuration without layers: for what a [fallback](kv_layers::Fallback) refuses,
+    /// such as queues.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "layers", feature = "memory"))] {
+    /// let config = kv_config::Config::builder().layers(["fallback"]).build()?;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let cache = config.open().await?;
+    /// let state = config.without_layers().open().await?;
+    /// let minute = std::time::Duration::from_secs(60);
+    /// assert!(cache.increment("visits", 1, minute).await.is_err());
+    /// assert_eq!(state.increment("visits", 1, minute).await?, 1);
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// # }
+    /// # Ok::<(), kv_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn without_layers(&self) -> Self {
+        Self { layers: Chosen::default(), ..self.clone() }
+    }
+
+    /// What the layer `observe` counts, of all stores that this configuration and its clones open.
+    #[cfg(feature = "layers")]
+    pub fn metrics(&self) -> &kv_layers::Metrics {
+        self.layers.metrics()
+    }
+
+    /// Connects the backend, with the layers around it: bytes, without serializer and default
+    /// lifetime.
     ///
     /// # Errors
-    /// Those of the backend's connection.
+    /// Those of the backend's connection; `Config` where the layers cannot stand around it.
     ///
     /// # Cancel safety
     /// Dropping the future opens nothing.
     pub async fn connect(&self) -> Result<Box<dyn KeyValueStore>> {
-        (self.connect)().await
+        self.layers.around((self.connect)().await?)
     }
 
     /// Opens the store: connected, with serializer and default lifetime.
@@ -147,6 +183,7 @@ impl Config {
             backend = self.backend,
             serializer = self.serializer.name(),
             prefix = backend.key_prefix(),
+            layers = self.layers().join(","),
             "store opened"
         );
         let store = Store::from(backend).with_serializer(self.serializer.clone());
@@ -164,6 +201,7 @@ impl fmt::Debug for Config {
             .field("serializer", &self.serializer)
             .field("default_ttl", &self.default_ttl)
             .field("settings", &self.settings)
+            .field("layers", &self.layers())
             .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,9 @@
 //! The variables are listed in `docs/CONFIGURATION.md`, which [`reference_markdown`] prints.
 //!
 //! # Features
-//! `memory` and `redis`, both on by default, each bring the backend of that name. `pickle`, off by
-//! default, brings that format, for stores that are shared with the Python original.
+//! `memory` and `redis`, both on by default, each bring the backend of that name; `layers`, on by
+//! default too, those of `kv-layers`. `pickle`, off by default, brings that format, for stores that
+//! are shared with the Python original.
 //!
 //! ```
 //! use kv_config::Config;
@@ -32,6 +33,7 @@ mod check;
 mod config;
 mod factory;
 mod formats;
+mod layers;
 mod loader;
 mod problem;
 mod reference;

@@ -10,6 +10,7 @@ use crate::builder::Builder;
 use crate::config::Config;
 use crate::factory::{Connect, Factory};
 use crate::formats;
+use crate::layers;
 use crate::problem::{Problems, either, quote};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
@@ -110,11 +111,12 @@ impl Loader {
         let settings = values.settings(&backend, &mut problems);
         let connect = self.connect(&backend, &settings, &values, &mut problems);
         let serializer = formats::prepare(&general, &values, &mut problems);
+        let layers = layers::prepare(&general, &values, &mut problems);
         problems.into_result()?;
         let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
         let serializer = serializer.ok_or_else(|| Error::new(ErrorKind::Config, "no format"))?;
         let default_ttl = general.get("DEFAULT_TTL")?;
-        Ok(Config { backend, settings, serializer, default_ttl, connect })
+        Ok(Config { backend, settings, serializer, default_ttl, connect, layers })
     }
 
     /// The table's groups and those of the registered backends.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::layers;
 use crate::problem::either;
 use crate::table::{Group, groups};
 use crate::value::expected;
@@ -26,6 +27,9 @@ Everything is checked before anything is opened, and all that is wrong is told i
   and `off`; lists are separated by commas. In a file, numbers, truth values and arrays are those
   of TOML.
 - Secrets appear in no error, log or `Debug`.
+- `OC_KV_STORE_LAYERS` puts layers around the store, and needs the feature `layers`, which is on by
+  default. Each has its section here, but `observe`, which has no variables. `kv-layers` tells what
+  they do, and [decision 15](decisions/0015-layers.md) why they stand in this order.
 
 A Kubernetes service that is called `oc-kv-store` injects variables that begin so; give it another
 name or set `enableServiceLinks: false`.
@@ -37,11 +41,15 @@ const EXAMPLE: &str = "\
 ```toml
 type = \"redis\"
 default_ttl = 3600
+layers = [\"observe\", \"retry\"]
 
 [redis]
 host = \"redis.internal\"
 password_file = \"/run/secrets/redis\"
 timeout = 0.5
+
+[retry]
+attempts = 5
 ```
 ";
 
@@ -58,6 +66,9 @@ pub fn reference_markdown() -> String {
             "" => "For every backend".to_owned(),
             "redb" => {
                 "`redb`\n\nNot part of this version; its variable is known and checked.".into()
+            }
+            name if layers::ORDER.contains(&name) => {
+                format!("The layer `{name}`\n\nOnly where `OC_KV_STORE_LAYERS` names it.")
             }
             name => format!("`{name}`\n\nNeeds the feature `{name}`, which is on by default."),
         };

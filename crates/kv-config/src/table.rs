@@ -11,10 +11,10 @@ use crate::variable::Variable;
 /// What every variable begins with.
 pub(crate) const PREFIX: &str = "OC_KV_STORE_";
 
-/// The variables of one backend, or those of none.
+/// The variables of one backend or layer, or those of none.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    /// The backend's name, lowercase; empty for the general variables.
+    /// The name of the backend or layer, lowercase; empty for the general variables.
     pub(crate) name: Cow<'static, str>,
     pub(crate) variables: Cow<'static, [Variable]>,
 }
@@ -41,6 +41,12 @@ const GENERAL: &[Variable] = &[
          `redis-cluster://host:port[?node=host:port]`, \
          `redis-sentinel://host:port[/db]?master=name[&node=host:port]`.",
     ),
+    Variable::list("LAYERS")
+        .checked(
+            check::anything,
+            "any of observe, fallback, limit, retry and timeout, in this order",
+        )
+        .help("What stands around the store, outermost first; unset, nothing."),
 ];
 
 const MEMORY: &[Variable] = &[
@@ -130,9 +136,58 @@ const REDB: &[Variable] = &[Variable::path("PATH").help("The database file.")];
 pub(crate) const TABLE: [(&str, &[Variable]); 4] =
     [("", GENERAL), ("memory", MEMORY), ("redis", REDIS), ("redb", REDB)];
 
-/// The groups of the table.
+const FALLBACK: &[Variable] = &[
+    Variable::choice("TYPE", &["memory"]).default("memory").help(
+        "Where plain reads and writes go while the store is away. All else is refused always.",
+    ),
+    Variable::integer("FAILURES", 1..=1_000)
+        .default("3")
+        .help("How many calls in a row must find the store away."),
+    Variable::seconds("PAUSE", MILLISECOND, HOUR)
+        .default("1")
+        .help("The longest time for which the store is left alone before it is tried again."),
+    Variable::integer("MAX_ENTRIES", 1..=4_294_967_295)
+        .default("100000")
+        .help("How many entries are kept; beyond, the least recently used are evicted."),
+];
+
+const LIMIT: &[Variable] = &[
+    Variable::integer("CONCURRENCY", 1..=1_000_000)
+        .default("256")
+        .help("How many calls run at once."),
+    Variable::integer("QUEUE", 0..=1_000_000)
+        .default("1024")
+        .help("How many more wait for their turn; beyond, calls are refused as `Backpressure`."),
+];
+
+const RETRY: &[Variable] = &[
+    Variable::integer("ATTEMPTS", 1..=100)
+        .default("3")
+        .help("How often a call is made at most; a write that may have been applied only once."),
+    Variable::seconds("FIRST_PAUSE", MILLISECOND, HOUR).default("0.05").help(
+        "The longest pause before the first repeat; it doubles with each. Chance shortens it.",
+    ),
+    Variable::seconds("LONGEST_PAUSE", MILLISECOND, HOUR)
+        .default("1")
+        .help("The longest pause before any repeat."),
+    Variable::seconds("WITHIN", MILLISECOND, HOUR)
+        .default("5")
+        .help("How long after its beginning a call may be made once more."),
+];
+
+const TIMEOUT: &[Variable] = &[Variable::seconds("AFTER", MILLISECOND, HOUR)
+    .default("5")
+    .help("The time after which an attempt is given up; a write may have been applied then.")];
+
+/// The layers that have variables, the outermost first.
+pub(crate) const LAYERS: [(&str, &[Variable]); 4] =
+    [("fallback", FALLBACK), ("limit", LIMIT), ("retry", RETRY), ("timeout", TIMEOUT)];
+
+/// The groups of both tables.
 pub(crate) fn groups() -> Vec<Group> {
-    TABLE.map(|(name, variables)| Group { name: name.into(), variables: variables.into() }).into()
+    let both = TABLE.iter().chain(&LAYERS);
+    both.map(|(name, variables)| Group { name: (*name).into(), variables: (*variables).into() })
+        .collect()
 }
 
 impl Group {
@@ -166,8 +221,8 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_of_its_variable() {
-        for (group, variables) in TABLE {
-            for variable in variables {
+        for (group, variables) in TABLE.iter().chain(&LAYERS) {
+            for variable in *variables {
                 let Some(default) = variable.default else { continue };
                 let value = parse(variable, &Raw::Untyped(default.into()));
                 assert!(value.is_ok(), "{group} {}: {value:?}", variable.name);
@@ -177,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_variable_is_explained_in_a_sentence_and_has_an_expectation() {
-        for variable in TABLE.iter().flat_map(|(_, variables)| *variables) {
+        for variable in TABLE.iter().chain(&LAYERS).flat_map(|(_, variables)| *variables) {
             assert!(variable.help.ends_with('.'), "{}", variable.name);
             assert!(!expected(variable).is_empty(), "{}", variable.name);
         }

@@ -38,9 +38,35 @@ fn pickle_compiled_in_is_the_format_of_the_store() {
     assert_eq!(store.serializer().encode(&1).unwrap().as_ref(), b"80044b012e");
 }
 
+#[cfg(not(feature = "layers"))]
+#[test]
+fn layers_compiled_out_name_the_feature() {
+    let text = kv_config::Config::from_vars([("OC_KV_STORE_LAYERS", "retry")]).unwrap_err();
+    let text = text.to_string();
+    assert!(text.contains("OC_KV_STORE_LAYERS: needs what is compiled out"), "{text}");
+    assert!(text.contains("feature `layers`") && text.contains("expected no layers"), "{text}");
+    let text = kv_config::Config::from_vars([("OC_KV_STORE_LAYERS", "retyr")]).unwrap_err();
+    assert!(text.to_string().contains("did you mean `retry`?"), "{text}");
+}
+
+#[cfg(all(feature = "layers", not(feature = "memory")))]
+#[test]
+fn a_fallback_to_memory_that_is_compiled_out_names_the_feature() {
+    let text = kv_config::Config::from_vars([("OC_KV_STORE_LAYERS", "fallback")]).unwrap_err();
+    let text = text.to_string();
+    assert!(text.contains("OC_KV_STORE_FALLBACK_TYPE: `memory` is compiled out"), "{text}");
+    assert!(text.contains("feature `memory`"), "{text}");
+}
+
 #[test]
 fn variables_are_checked_whatever_is_compiled_in() {
-    let variables = [("OC_KV_STORE_REDIS_PORT", "x"), ("OC_KV_STORE_MEMORY_MAX_ENTRIES", "x")];
+    let variables = [
+        ("OC_KV_STORE_REDIS_PORT", "x"),
+        ("OC_KV_STORE_MEMORY_MAX_ENTRIES", "x"),
+        ("OC_KV_STORE_RETRY_ATTEMPTS", "x"),
+    ];
     let text = kv_config::Config::from_vars(variables).unwrap_err().to_string();
-    assert!(text.contains("_REDIS_PORT: ") && text.contains("_MAX_ENTRIES: "), "{text}");
+    for name in ["_REDIS_PORT: ", "_MAX_ENTRIES: ", "_RETRY_ATTEMPTS: `x` is no whole"] {
+        assert!(text.contains(name), "{text}");
+    }
 }

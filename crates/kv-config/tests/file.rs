@@ -42,6 +42,19 @@ fn a_file_carries_the_same_names() {
     assert_eq!(settings.get::<Option<String>>("PASSWORD").unwrap(), None);
 }
 
+#[cfg(feature = "layers")]
+#[test]
+fn a_file_carries_layers_and_their_settings() {
+    let (_folder, path) =
+        written("layers = ['limit', 'retry']\n[limit]\nqueue = 0\n[retry]\nwithin = 0.5\n");
+    assert_eq!(Config::from_file(&path).unwrap().layers(), ["limit", "retry"]);
+    let text = error("layers = ['retry', 'limit']\n");
+    assert!(text.starts_with("kv.toml: layers: names `limit` inside of `retry`"), "{text}");
+    let text = error("[retry]\nattempts = 5\n");
+    let expected = "kv.toml: retry.attempts: has no effect; expected OC_KV_STORE_LAYERS to name";
+    assert!(text.starts_with(expected), "{text}");
+}
+
 #[test]
 fn a_wrong_file_is_an_error_that_names_the_key() {
     for (text, parts) in [

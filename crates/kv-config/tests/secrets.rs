@@ -133,6 +133,15 @@ fn an_opened_store_is_logged_with_backend_serializer_and_prefix() {
     assert!(log.contains("backend=\"memory\" serializer=\"msgpack\" prefix=\"\""), "{log}");
 }
 
+#[cfg(feature = "layers")]
+#[test]
+fn an_opened_store_is_logged_with_its_layers() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let config = Config::builder().layers(["observe", "limit"]).build().unwrap();
+    let log = logged(|| drop(runtime.block_on(config.open()).unwrap()));
+    assert!(log.contains("store opened") && log.contains("layers=\"observe,limit\""), "{log}");
+}
+
 #[test]
 fn a_connection_that_fails_shows_no_password() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -146,6 +146,46 @@ const BACKENDS: &[Case] = &[
     ),
 ];
 
+const LAYERS: &[Case] = &[
+    (&[("LAYERS", "retyr")], "LAYERS", "did you mean `retry`?", "any of observe, fallback, limit"),
+    (&[("LAYERS", "cache")], "LAYERS", "`cache` is no layer", "retry, timeout, in this order"),
+    (&[("LAYERS", "Retry")], "LAYERS", "`Retry` is no layer", "did you mean `retry`?"),
+    (&[("LAYERS", "retry,")], "LAYERS", "`` is no layer", "any of observe, fallback, limit, retry"),
+    (&[("LAYERS", "retry, retry")], "LAYERS", "names `retry` twice", "in this order"),
+    (
+        &[("LAYERS", "timeout,retry")],
+        "LAYERS",
+        "names `retry` inside of `timeout`",
+        "in this order",
+    ),
+    (
+        &[("LAYERS", "retry,limit,timeout")],
+        "LAYERS",
+        "names `limit` inside of `retry`",
+        "limit, re",
+    ),
+    (&[("LAYERS", "limit,observe")], "LAYERS", "inside of `limit`, which it has to", "any of obs"),
+    (&[("LAYRES", "retry")], "LAYRES", "is unknown", "did you mean `OC_KV_STORE_LAYERS`?"),
+    (&[("RETRY_ATTEMPTS", "5")], "RETRY_ATTEMPTS", "has no effect", "LAYERS to name `retry`"),
+    (
+        &[("LAYERS", "limit"), ("FALLBACK_PAUSE", "1")],
+        "FALLBACK_PAUSE",
+        "has no effect",
+        "OC_KV_STORE_LAYERS to name `fallback`",
+    ),
+    (&[("LAYERS", "retry"), ("RETRY_ATTEMPTS", "0")], "RETRY_ATTEMPTS", "out of range", "1 to 100"),
+    (&[("LAYERS", "retry"), ("RETRY_ATEMPTS", "3")], "RETRY_ATEMPTS", "is unknown", "did you mean"),
+    (&[("LAYERS", "retry"), ("RETRY_WITHIN", "5s")], "RETRY_WITHIN", "no decimal", "seconds, also"),
+    (&[("LAYERS", "limit"), ("LIMIT_QUEUE", "-1")], "LIMIT_QUEUE", "no whole", "0 to 1000000"),
+    (&[("LAYERS", "timeout"), ("TIMEOUT_AFTER", "0")], "TIMEOUT_AFTER", "out of range", "0.001 to"),
+    (
+        &[("LAYERS", "fallback"), ("FALLBACK_TYPE", "redis")],
+        "FALLBACK_TYPE",
+        "is unknown",
+        "memory",
+    ),
+];
+
 fn error(variables: &[(&str, &str)]) -> String {
     let named = variables.iter().map(|(name, value)| (format!("OC_KV_STORE_{name}"), *value));
     let error = Config::from_vars(named).expect_err("a wrong configuration");
@@ -178,9 +218,16 @@ fn a_wrong_variable_of_a_backend_is_named_with_what_was_expected() {
     check(BACKENDS);
 }
 
+#[cfg(feature = "layers")]
+#[test]
+fn a_wrong_layer_is_named_with_what_was_expected() {
+    check(LAYERS);
+}
+
 #[test]
 fn one_wrong_variable_is_told_in_one_line() {
-    for (variables, ..) in GENERAL.iter().chain(BACKENDS).filter(|case| case.0.len() == 1) {
+    let all = GENERAL.iter().chain(BACKENDS).chain(LAYERS);
+    for (variables, ..) in all.filter(|case| case.0.len() == 1) {
         assert_eq!(error(variables).lines().count(), 1, "{variables:?}");
     }
 }

@@ -21,7 +21,12 @@ use crate::{Call, Layered};
 /// struct Writes(std::sync::Arc<AtomicU32>);
 ///
 /// impl Layer for Writes {
-///     async fn call<A, T, R>(&self, call: Call, args: A, run: impl Fn(A) -> R + Send + Sync) -> Result<T>
+///     async fn call<A, T, R>(
+///         &self,
+///         call: Call,
+///         args: A,
+///         run: impl Fn(A) -> R + Send + Sync,
+///     ) -> Result<T>
 ///     where
 ///         A: Clone + Send + Sync,
 ///         T: Send,

@@ -22,8 +22,8 @@ use crate::{Access, Call, Layer};
 /// back together. No attempt begins later than the given time after the first one: with a
 /// [`Timeout`](crate::Timeout) inside, a call ends within the sum of the two.
 ///
-/// Arguments that are lists are cloned for each attempt but the last. A repeat needs a Tokio runtime
-/// with time.
+/// Arguments that are lists are cloned for each attempt but the last. A repeat needs a Tokio
+/// runtime with time.
 ///
 /// ```
 /// use kv_core::{ErrorKind, KeyValueStore};

@@ -5,8 +5,8 @@ use kv_core::{KeyValueStore, Result};
 use crate::layer::Around;
 use crate::{Fallback, Layer, Layered, Limit, Observe, Retry, Timeout};
 
-/// Layers around a store, each at most once, in a fixed order: whatever the order of the calls here,
-/// the outermost is observe, then come fallback, limit, retry and timeout.
+/// Layers around a store, each at most once, in a fixed order: whatever the order of the calls
+/// here, the outermost is observe, then come fallback, limit, retry and timeout.
 ///
 /// - **Observe** is outermost, to see what the program sees.
 /// - **Fallback** comes next: what it hears of the primary is final, with all attempts made, and

@@ -1,0 +1,148 @@
+//! Layers that a configuration names stand around the store, with their values.
+#![cfg(all(feature = "layers", feature = "memory"))]
+#![expect(clippy::unwrap_used, reason = "a helper fails like the test that calls it")]
+
+use std::time::Duration;
+
+use kv_config::{Builder, Config, Factory};
+use kv_core::{ErrorKind, Expiry, KeyValueStore, Lifetime, Store};
+use kv_layers::Operation;
+use kv_memory::MemoryStore;
+use kv_testkit::{Fault, Faulty, Method};
+
+/// A configuration of a store that fails by script.
+fn faulty() -> (Faulty, Builder) {
+    let faulty = Faulty::new(MemoryStore::new());
+    let store = faulty.clone();
+    let factory = Factory::new(move |_| {
+        let store: Box<dyn KeyValueStore> = Box::new(store.clone());
+        async move { Ok(store) }
+    });
+    (faulty, Config::with_backend("faulty", factory).builder().store_type("faulty"))
+}
+
+async fn open(builder: Builder) -> Store {
+    builder.build().unwrap().open().await.unwrap()
+}
+
+#[test]
+fn layers_are_named_outermost_first() {
+    let config = Config::from_vars([("OC_KV_STORE_LAYERS", "observe, limit,retry")]).unwrap();
+    assert_eq!(config.layers(), ["observe", "limit", "retry"]);
+    assert_eq!(config.without_layers().layers(), [""; 0]);
+    assert_eq!(Config::from_vars([("OC_KV_STORE_LAYERS", "")]).unwrap().layers(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_call_is_retried_as_often_as_the_variable_says() {
+    let (faulty, builder) = faulty();
+    faulty.inject(Fault::every(Method::Get, ErrorKind::Connection));
+    let millisecond = Duration::from_millis(1);
+    let builder = builder.layers(["retry"]).retry_attempts(4).retry_longest_pause(millisecond);
+    let store = open(builder.retry_first_pause(millisecond).retry_within(60 * millisecond * 1_000));
+    assert!(store.await.get::<i32>("k").await.is_err());
+    assert_eq!(faulty.calls(Method::Get), 4);
+}
+
+#[tokio::test]
+async fn a_call_is_given_up_after_the_time_of_the_variable() {
+    let factory = Factory::new(|_| async {
+        let store: Box<dyn KeyValueStore> = Box::new(stuck::Stuck);
+        Ok(store)
+    });
+    let builder = Config::with_backend("stuck", factory).builder().store_type("stuck");
+    let store = open(builder.layers(["timeout"]).timeout_after(Duration::from_millis(1))).await;
+    let error = store.get::<i32>("k").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("within the limit of 1ms"), "{error}");
+}
+
+#[tokio::test]
+async fn no_more_calls_run_and_wait_than_the_variables_say() {
+    let builder = Config::builder().layers(["limit"]).limit_concurrency(2).limit_queue(0);
+    let store = builder.build().unwrap().connect().await.unwrap();
+    assert!(store.ping().await.is_ok());
+    let factory = Factory::new(|_| async {
+        let store: Box<dyn KeyValueStore> = Box::new(stuck::Stuck);
+        Ok(store)
+    });
+    let builder = Config::with_backend("stuck", factory).builder().store_type("stuck");
+    let builder = builder.layers(["limit"]).limit_concurrency(2).limit_queue(1);
+    let store = builder.build().unwrap().connect().await.unwrap();
+    let calls = async { tokio::join!(store.get("a"), store.get("b"), store.get("c")) };
+    tokio::select! {
+        biased;
+        _ = calls => unreachable!("the store never answers"),
+        refused = store.get("d") => {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Backpressure);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_serves_plain_calls_and_the_same_configuration_without_layers_the_rest() {
+    let (faulty, builder) = faulty();
+    let config = builder.layers(["fallback"]).fallback_failures(1).fallback_max_entries(10);
+    let config = config.build().unwrap();
+    let (store, bare) = (config.open().await.unwrap(), config.without_layers());
+    assert_eq!(bare.open().await.unwrap().increment("n", 1, Expiry::Never).await.unwrap(), 1);
+    for method in Method::ALL {
+        faulty.inject(Fault::every(method, ErrorKind::Connection));
+    }
+    for number in 0..100 {
+        store.set(&format!("k{number}"), &number).await.unwrap();
+    }
+    let kept = store.keys("*").await.unwrap().len();
+    assert!((1..=10).contains(&kept), "{kept}");
+    let refused = store.increment("n", 1, Expiry::Never).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn what_is_observed_can_be_read_from_the_configuration() {
+    let config = Config::builder().layers(["observe"]).build().unwrap();
+    for _ in 0..2 {
+        let store = config.connect().await.unwrap();
+        assert_eq!(
+            store.increment("n", 1, Lifetime::Never).await.unwrap(),
+            1,
+            "a store of its own"
+        );
+    }
+    assert_eq!(config.metrics().snapshot(Operation::Increment).done, 2);
+}
+
+mod stuck {
+    use std::future::pending;
+
+    use kv_core::{
+        Bytes, Condition, Entry, KeyValueStore, Outcome, Remaining, Result, ScanPage, ScanRequest,
+        Write, async_trait,
+    };
+
+    /// A store that never answers.
+    pub(super) struct Stuck;
+
+    #[async_trait]
+    impl KeyValueStore for Stuck {
+        async fn get(&self, _: &str) -> Result<Option<Entry>> {
+            pending().await
+        }
+
+        async fn set(&self, _: &str, _: Bytes, _: Write) -> Result<Outcome> {
+            pending().await
+        }
+
+        async fn delete(&self, _: &str, _: Condition) -> Result<bool> {
+            pending().await
+        }
+
+        async fn ttl(&self, _: &str) -> Result<Option<Remaining>> {
+            pending().await
+        }
+
+        async fn scan(&self, _: ScanRequest<'_>) -> Result<ScanPage> {
+            pending().await
+        }
+    }
+}
