@@ -54,6 +54,7 @@ operations! {
     Scan "scan" Read
     Exists "exists" Read
     GetMany "get_many" Read
+    SetDurable "set_durable" Write
     SetMany "set_many" Write
     DeleteMany "delete_many" Write
     Increment "increment" Write
@@ -66,6 +67,7 @@ operations! {
     Close "close" Close
     QueueOpen "queue_open" Write
     QueueSubmit "queue_submit" Write
+    QueueSubmitDurable "queue_submit_durable" Write
     QueueExchange "queue_exchange" Write
     QueueTend "queue_tend" Write
     QueueControl "queue_control" Write

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Capabilities, Command, Condition, Entry, KeyValueStore, Lifetime, Outcome, Remaining,
-    Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
 };
 
 use self::queue::LayeredQueues;
@@ -92,6 +92,17 @@ impl<L: Layer> KeyValueStore for Layered<L> {
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         self.layer.call(of(Operation::GetMany), keys, |keys| self.store.get_many(keys)).await
+    }
+
+    async fn set_durable(
+        &self,
+        key: &str,
+        value: Bytes,
+        write: Write,
+        durability: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        let run = |(value, write)| self.store.set_durable(key, value, write, durability);
+        self.layer.call(of(Operation::SetDurable), (value, write), run).await
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Capabilities, Command, Condition, Effect, Entry, Error, ErrorKind, KeyValueStore,
-    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
-    refuse_conditions,
+    Achieved, Bytes, Capabilities, Command, Condition, Durability, Effect, Entry, Error, ErrorKind,
+    KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
+    Write, async_trait, refuse_conditions,
 };
 
 use super::Fallback;
@@ -135,6 +135,17 @@ impl KeyValueStore for FallbackStore {
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         self.plain(keys, |side, keys| async move { side.store.get_many(keys).await }).await
+    }
+
+    /// Refused: the spare store has no copies, and goes with its outage.
+    async fn set_durable(
+        &self,
+        _: &str,
+        _: Bytes,
+        _: Write,
+        _: Durability,
+    ) -> Result<(Outcome, Achieved)> {
+        Err(Error::unsupported("durable writes"))
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {

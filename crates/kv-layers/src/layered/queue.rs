@@ -7,7 +7,7 @@ use kv_core::queue::{
     Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
     Submitted, Tend, Tended,
 };
-use kv_core::{Result, async_trait};
+use kv_core::{Achieved, Durability, Result, async_trait};
 
 use super::of;
 use crate::{Layer, Operation};
@@ -28,6 +28,16 @@ impl<L: Layer> QueueEngine for LayeredQueues<L> {
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
         let run = |request| self.engine.submit(partition, request);
         self.layer.call(of(Operation::QueueSubmit), request, run).await
+    }
+
+    async fn submit_durable(
+        &self,
+        partition: &Partition,
+        request: Submit,
+        durability: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        let run = |request| self.engine.submit_durable(partition, request, durability);
+        self.layer.call(of(Operation::QueueSubmitDurable), request, run).await
     }
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {

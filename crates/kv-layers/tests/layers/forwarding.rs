@@ -12,8 +12,9 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a store with a fallback refuses.
-const REFUSED: [(Method, kv_testkit::Treatment); 4] = [
+const REFUSED: [(Method, kv_testkit::Treatment); 5] = [
     (Method::GetNow, Refused),
+    (Method::SetDurable, Refused),
     (Method::Increment, Refused),
     (Method::Take, Refused),
     (Method::QueueEngine, Refused),
