@@ -75,7 +75,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "soak",
-        about: "crawl or outage: kill, stop and take away for minutes, and check what is left",
+        about: "crawl, outage or failover: disturb for minutes, and check what is left",
         in_ci: false,
         run: Run::With(soak::run),
     },

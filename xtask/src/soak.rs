@@ -9,18 +9,28 @@ const USAGE: &str = "usage: cargo xtask soak crawl [OPTION N]...
          kills workers and the server of the example `crawl` at random moments
          --files 50000  --kills 50  --workers 3  --seed (drawn)  --appendfsync always
        cargo xtask soak outage [--seconds 1,2,4,7,8,13,20,30,45,60]
-         takes the server away from idle workers, and sees how soon they are back";
+         takes the server away from idle workers, and sees how soon they are back
+       cargo xtask soak failover [OPTION N]...
+         fails a Cluster over and moves all its slots, then fails a primary under Sentinels over
+         --failovers 20 (of each)  --seed (drawn)";
 
 /// The options of `crawl`; each sets the variable that ends as it does.
 const CRAWL: &[&str] = &["files", "kills", "workers", "seed", "appendfsync"];
 
 const OUTAGE: &[&str] = &["seconds"];
 
+const FAILOVER: &[&str] = &["failovers", "seed"];
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         Some((what, rest)) if what == "crawl" => crawl(variables(rest, CRAWL)?),
         Some((what, rest)) if what == "outage" => {
             soak("faults", "idle::soak", &variables(rest, OUTAGE)?)
+        }
+        Some((what, rest)) if what == "failover" => {
+            let variables = variables(rest, FAILOVER)?;
+            let cluster = soak("faults", "failover::soak_cluster", &variables);
+            cluster.and(soak("faults", "failover::soak_sentinels", &variables))
         }
         _ => Err(USAGE.to_owned()),
     }

@@ -9,6 +9,7 @@ mod agreement;
 mod bench;
 mod clocks;
 mod drops;
+mod failover;
 mod full;
 mod idle;
 mod kills;

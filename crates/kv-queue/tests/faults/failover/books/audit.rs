@@ -1,0 +1,103 @@
+//! From the books to a verdict: what was lost and what came twice, and which fault allows it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Books, Durability, Pages, Run, Window};
+use crate::bench::SECOND;
+
+/// How long before a fault a write may have been acknowledged that no replica had, and how long
+/// after it that may still show. A replica follows within milliseconds where it gets its turn.
+const LAG: Duration = SECOND;
+
+/// What one fault did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::failover) struct Toll {
+    /// Jobs that their primary had acknowledged.
+    pub(in crate::failover) lost: usize,
+    /// Jobs that were run once more.
+    pub(in crate::failover) repeated: usize,
+    /// Calls that told an error.
+    pub(in crate::failover) errors: usize,
+}
+
+/// What all faults did.
+pub(in crate::failover) struct Audit {
+    pub(in crate::failover) acknowledged: usize,
+    pub(in crate::failover) tolls: Vec<(Window, Toll)>,
+    /// Calls that told an error while nothing was done to the servers.
+    pub(in crate::failover) stray_errors: usize,
+    pub(in crate::failover) wrong: Vec<String>,
+}
+
+impl Window {
+    /// Whether what was acknowledged then may be gone.
+    pub(in crate::failover) fn may_have_lost(&self, acknowledged: Instant) -> bool {
+        self.may_lose && self.from - LAG <= acknowledged && acknowledged <= self.to + LAG
+    }
+
+    /// Whether it allows that a job comes again: it fell between the two runs, and if the first
+    /// one was settled, that may have been lost.
+    fn allows(&self, first: &Run, again: &Run) -> bool {
+        let between = first.came <= self.to + LAG && self.from <= again.came;
+        between && first.settled.is_none_or(|settled| self.may_have_lost(settled))
+    }
+}
+
+impl Books {
+    /// Of a queue that is drained, with what was done to its servers.
+    pub(in crate::failover) fn audit(&self, windows: &[Window]) -> Audit {
+        let pages = self.pages();
+        let tolls = windows.iter().map(|window| (*window, Toll::default())).collect();
+        let (acknowledged, wrong) = (pages.acknowledged.len(), pages.wrong.clone());
+        let mut audit = Audit { acknowledged, tolls, stray_errors: 0, wrong };
+        audit.find_lost(&pages);
+        audit.find_repeated(&pages);
+        audit.sort_errors(&pages);
+        audit
+    }
+}
+
+impl Audit {
+    /// The toll of the fault that is first to allow something.
+    fn toll(&mut self, allows: impl Fn(&Window) -> bool) -> Option<&mut Toll> {
+        self.tolls.iter_mut().find(|(window, _)| allows(window)).map(|(_, toll)| toll)
+    }
+
+    fn find_lost(&mut self, pages: &Pages) {
+        for (payload, (durability, at)) in &pages.acknowledged {
+            if pages.runs.contains_key(payload) {
+                continue;
+            }
+            let may_be_lost = *durability == Durability::Primary;
+            match self.toll(|window| may_be_lost && window.may_have_lost(*at)) {
+                Some(toll) => toll.lost += 1,
+                None => self.wrong.push(format!("{payload}, {durability:?}, never came")),
+            }
+        }
+    }
+
+    fn find_repeated(&mut self, pages: &Pages) {
+        for (payload, runs) in &pages.runs {
+            for pair in runs.windows(2) {
+                match self.toll(|window| window.allows(&pair[0], &pair[1])) {
+                    Some(toll) => toll.repeated += 1,
+                    None => self.wrong.push(format!("{payload} came again: {pair:?}")),
+                }
+            }
+        }
+    }
+
+    fn sort_errors(&mut self, pages: &Pages) {
+        for (at, verb, kind) in &pages.errors {
+            match self.toll(|window| (window.from..=window.to + LAG).contains(at)) {
+                Some(toll) => toll.errors += 1,
+                None => {
+                    println!("{verb} failed without a fault: {kind:?}");
+                    self.stray_errors += 1;
+                }
+            }
+        }
+    }
+}
