@@ -55,5 +55,6 @@ impl Table {
             let fault = window.fault;
             println!("{number:>5}  {fault:<12} {lost:>6} {repeated:>9} {errors:>7}");
         }
+        println!("errors: {:?}, {} of them without a fault", audit.errors, audit.stray_errors);
     }
 }

@@ -1,5 +1,6 @@
 //! From the books to a verdict: what was lost and what came twice, and which fault allows it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -26,7 +27,9 @@ pub(in crate::failover) struct Toll {
 pub(in crate::failover) struct Audit {
     pub(in crate::failover) acknowledged: usize,
     pub(in crate::failover) tolls: Vec<(Window, Toll)>,
-    /// Calls that told an error while nothing was done to the servers.
+    /// Which calls told which errors how often.
+    pub(in crate::failover) errors: BTreeMap<String, usize>,
+    /// Those among them that came while nothing was done to the servers.
     pub(in crate::failover) stray_errors: usize,
     pub(in crate::failover) wrong: Vec<String>,
 }
@@ -51,7 +54,8 @@ impl Books {
         let pages = self.pages();
         let tolls = windows.iter().map(|window| (*window, Toll::default())).collect();
         let (acknowledged, wrong) = (pages.acknowledged.len(), pages.wrong.clone());
-        let mut audit = Audit { acknowledged, tolls, stray_errors: 0, wrong };
+        let errors = BTreeMap::new();
+        let mut audit = Audit { acknowledged, tolls, errors, stray_errors: 0, wrong };
         audit.find_lost(&pages);
         audit.find_repeated(&pages);
         audit.sort_errors(&pages);
@@ -93,11 +97,9 @@ impl Audit {
         for (at, verb, kind) in &pages.errors {
             match self.toll(|window| (window.from..=window.to + LAG).contains(at)) {
                 Some(toll) => toll.errors += 1,
-                None => {
-                    println!("{verb} failed without a fault: {kind:?}");
-                    self.stray_errors += 1;
-                }
+                None => self.stray_errors += 1,
             }
+            *self.errors.entry(format!("{verb}: {kind:?}")).or_default() += 1;
         }
     }
 }
