@@ -20,8 +20,17 @@ use crate::lanes::Lanes;
 use crate::retry::RetryPolicy;
 use crate::worker::{Board, Ticket};
 
-/// How often a request is sent again whose reply was lost, before the caller hears of it.
+/// How often a request is sent again that failed in passing, before the caller hears of it.
 const REPEATS: u32 = 4;
+
+/// For how long a request is repeated while the store is away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// A few times: who asks can look elsewhere, or later.
+    Short,
+    /// As long as the queue allows: nobody else can say it, and a failover takes seconds.
+    Long,
+}
 
 /// The longest time for which claims alone are made.
 const TEND_PAUSE: Duration = Duration::from_secs(1);
@@ -191,7 +200,7 @@ impl Link {
         let due = jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min();
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
-        let answer = self.write(|| submit(request.clone())).await?;
+        let answer = self.once(self.insist(Patience::Long, || submit(request.clone()))).await?;
         self.lanes.give_back(lane);
         if let Some(after) = due {
             self.tell_due(partition.number, after);
@@ -206,10 +215,13 @@ impl Link {
         operations: Vec<(Handle, Operation)>,
         claim: Option<Claim>,
     ) -> Result<Exchanged> {
+        let settles = !acks.is_empty() || !operations.is_empty();
+        let patience = if settles { Patience::Long } else { Patience::Short };
         let lane = self.lanes.take();
         let policy = self.settings.policy;
         let request = Exchange { lane: lane.clone(), acks, operations, claim, policy };
-        let answer = self.write(|| self.engine.exchange(partition, request.clone())).await?;
+        let send = || self.engine.exchange(partition, request.clone());
+        let answer = self.once(self.insist(patience, send)).await?;
         self.lanes.give_back(lane);
         Ok(answer)
     }
@@ -239,17 +251,17 @@ impl Link {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        self.within(self.insist(send)).await
+        self.within(self.insist(Patience::Short, send)).await
     }
 
-    /// Sends a request that does nothing twice, and repeats it while its reply is lost or the
-    /// store is away, within the queue's time.
+    /// Sends a request that does nothing twice, and repeats what fails in passing, within the
+    /// queue's time.
     pub(crate) async fn write<R, F, Fut>(&self, send: F) -> Result<R>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        self.once(self.insist(send)).await
+        self.once(self.insist(Patience::Short, send)).await
     }
 
     /// Sends a request that is not to be repeated, within the queue's time.
@@ -269,12 +281,14 @@ impl Link {
         })
     }
 
-    async fn insist<R, F, Fut>(&self, send: F) -> Result<R>
+    /// Repeats what fails in passing. It gives up before its time is over, so that the caller
+    /// hears why.
+    async fn insist<R, F, Fut>(&self, patience: Patience, send: F) -> Result<R>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        let (mut attempt, mut unknown) = (0, false);
+        let (mut attempt, mut unknown, begin) = (0, false, Instant::now());
         loop {
             let error = match send().await {
                 Ok(answer) => return Ok(answer),
@@ -282,20 +296,34 @@ impl Link {
             };
             attempt += 1;
             unknown |= error.effect() == Effect::MaybeApplied;
-            if attempt > REPEATS || !is_passing(&error) {
+            let pause = self.repeats.delay(attempt);
+            let is_over = match patience {
+                Patience::Long if is_away(&error) => {
+                    begin.elapsed() + pause >= self.settings.timeout
+                }
+                Patience::Long | Patience::Short => attempt > REPEATS,
+            };
+            if is_over || !is_passing(&error) {
                 // What an earlier attempt may have done counts, whatever the last one says.
                 return Err(if unknown { error.maybe_applied() } else { error });
             }
             tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
-            tokio::time::sleep(self.repeats.delay(attempt)).await;
+            tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// Whether nobody answers: what is refused will hardly be taken soon.
+fn is_away(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
 }
 
 fn is_passing(error: &Error) -> bool {
     let lost = error.effect() == Effect::MaybeApplied;
     match error.kind() {
         ErrorKind::Connection | ErrorKind::Timeout => true,
+        // A replica that was the primary a moment ago: the other one is being found.
+        ErrorKind::ReadOnly => true,
         ErrorKind::Conflict => !lost,
         ErrorKind::Backend => lost,
         _ => false,

@@ -23,9 +23,11 @@ use crate::link::Link;
 /// A clone is cheap. A producer needs `T: Serialize` only, a consumer `T: DeserializeOwned`.
 /// Payloads are encoded by the store's serializer. Where the store is durable, so is the queue.
 ///
-/// Enqueuing, dequeuing and settling are repeated, up to four times, while a reply is lost or the
-/// store is away: the store recognises a repeated request, so none is executed twice. All ends
-/// within the queue's [timeout](QueueBuilder::timeout).
+/// Enqueuing, dequeuing and settling are repeated when a reply is lost or the store is away: the
+/// store recognises a repeated request, so none is executed twice. Jobs that are handed in, and
+/// what is said about a delivery, are repeated for as long as the queue's
+/// [timeout](QueueBuilder::timeout) allows, since a failover takes seconds; what looks for jobs,
+/// four times. All ends within that timeout.
 ///
 /// # Errors
 /// Every verb may fail as the store does, and with `Closed` after [`close`](Self::close) or the

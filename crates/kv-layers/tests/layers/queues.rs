@@ -9,8 +9,8 @@ use kv_core::queue::{
     QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{
-    Bytes, Capabilities, Condition, Entry, ErrorKind, KeyValueStore, Outcome, Remaining, Result,
-    ScanPage, ScanRequest, Store, Write, async_trait,
+    Achieved, Bytes, Capabilities, Condition, Durability, Entry, ErrorKind, KeyValueStore, Outcome,
+    Remaining, Result, ScanPage, ScanRequest, Store, Write, async_trait,
 };
 use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, Operation, Retry, Timeout};
 use kv_memory::MemoryStore;
@@ -85,12 +85,14 @@ async fn every_verb_of_an_engine_arrives_as_itself() {
     let exchange = Exchange { lane, acks: Vec::new(), operations: Vec::new(), claim: None, policy };
     engine.open("q", 1).await.unwrap();
     engine.submit(&partition, Submit { lane: None, jobs: Vec::new() }).await.unwrap();
+    let submit = Submit { lane: None, jobs: Vec::new() };
+    let _ = engine.submit_durable(&partition, submit, Durability::replicas(1)).await.unwrap();
     engine.exchange(&partition, exchange).await.unwrap();
     engine.tend(&partition, Tend { limit: 1, policy }).await.unwrap();
     engine.control(&partition, Control::Pause).await.unwrap();
     engine.inspect(&partition, Inspect::Counts).await.unwrap();
     engine.wait(&[partition], SECOND).await.unwrap();
-    let all = ["control", "exchange", "inspect", "open", "submit", "tend", "wait"];
+    let all = ["control", "exchange", "inspect", "open", "submit", "submit_durable", "tend", "wait"];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
 }
 
@@ -151,6 +153,15 @@ impl QueueEngine for Noted {
 
     async fn submit(&self, _: &Partition, _: Submit) -> Result<Vec<Submitted>> {
         self.note("submit", Vec::new())
+    }
+
+    async fn submit_durable(
+        &self,
+        _: &Partition,
+        _: Submit,
+        _: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        self.note("submit_durable", (Vec::new(), Achieved::default()))
     }
 
     async fn exchange(&self, _: &Partition, _: Exchange) -> Result<Exchanged> {
