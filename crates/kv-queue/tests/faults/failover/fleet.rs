@@ -106,37 +106,58 @@ impl Fleet {
 /// Moves the slots of each primary to the next one, in chunks.
 fn reshard(cluster: &RedisCluster, slots: Slots) {
     let primaries = cluster.primaries().unwrap();
-    let mut leaving = Vec::new();
-    for (at, primary) in primaries.iter().enumerate() {
-        let next = primaries[(at + 1) % primaries.len()];
-        let occupied = occupied(&cluster.nodes()[*primary]);
-        let mut slots_of = cluster.slots_of(*primary).unwrap();
-        if slots == Slots::Occupied {
-            slots_of.retain(|slot| occupied.contains(slot));
-        }
-        let moves = slots_of.into_iter().map(|slot| (slot, next, occupied.contains(&slot)));
-        leaving.push(moves.collect::<Vec<_>>());
-    }
-    while leaving.iter().any(|moves| !moves.is_empty()) {
-        for moves in &mut leaving {
-            let rest = moves.split_off(moves.len().min(CHUNK));
-            for (slot, to, has_keys) in std::mem::replace(moves, rest) {
-                move_slot(cluster, slot, to, has_keys);
-            }
+    let next = |at: usize| primaries[(at + 1) % primaries.len()];
+    let servers = primaries.iter().map(|at| &cluster.nodes()[*at]);
+    let occupied: Vec<u16> = servers.flat_map(occupied).collect();
+    let leaving = primaries.iter().enumerate().map(|(at, primary)| {
+        let mut leaving = cluster.slots_of(*primary).unwrap();
+        leaving.retain(|slot| slots == Slots::All || occupied.contains(slot));
+        (*primary, next(at), leaving)
+    });
+    let mut leaving: Vec<_> = leaving.collect();
+    while leaving.iter().any(|(.., slots)| !slots.is_empty()) {
+        for (from, to, slots) in &mut leaving {
+            let chunk = slots.split_off(slots.len().saturating_sub(CHUNK));
+            let (full, empty): (Vec<_>, Vec<_>) =
+                chunk.into_iter().partition(|slot| occupied.contains(slot));
+            full.into_iter().for_each(|slot| move_full(cluster, slot, *to));
+            move_empty(cluster, &empty, *from, *to);
         }
     }
     cluster.wait_until_ok().unwrap();
 }
 
-fn move_slot(cluster: &RedisCluster, slot: u16, to: usize, has_keys: bool) {
+/// Moves a slot that has keys, and takes its time.
+fn move_full(cluster: &RedisCluster, slot: u16, to: usize) {
     let mut migration = cluster.begin_move(slot, to).unwrap();
-    if has_keys {
-        let keys = migration.keys_left().unwrap();
-        migration.move_keys(&keys[..keys.len().div_ceil(2)]).unwrap();
-        // A long move itself, not a wait for something.
-        std::thread::park_timeout(HALF_MOVED);
-    }
+    let keys = migration.keys_left().unwrap();
+    migration.move_keys(&keys[..keys.len().div_ceil(2)]).unwrap();
+    // A long move itself, not a wait for something.
+    std::thread::park_timeout(HALF_MOVED);
     migration.finish().unwrap();
+}
+
+/// Moves slots that have no keys, all at once: one by one they take minutes.
+fn move_empty(cluster: &RedisCluster, slots: &[u16], from: usize, to: usize) {
+    let id = |at: usize| cluster.nodes()[at].cli(&["CLUSTER", "MYID"]).unwrap().text().unwrap();
+    let (from_id, to_id) = (id(from), id(to));
+    set_slots(&cluster.nodes()[to], slots, "IMPORTING", &from_id);
+    set_slots(&cluster.nodes()[from], slots, "MIGRATING", &to_id);
+    let others = cluster.primaries().unwrap().into_iter().filter(|at| *at != to);
+    for at in std::iter::once(to).chain(others) {
+        set_slots(&cluster.nodes()[at], slots, "NODE", &to_id);
+    }
+}
+
+fn set_slots(server: &RedisServer, slots: &[u16], what: &str, id: &str) {
+    let mut connection = server.connection().unwrap();
+    for slot in slots {
+        connection.send(&["CLUSTER", "SETSLOT", &slot.to_string(), what, id]).unwrap();
+    }
+    for slot in slots {
+        let reply = connection.read().unwrap();
+        assert_eq!(reply.text().as_deref(), Some("OK"), "slot {slot}: {reply:?}");
+    }
 }
 
 /// The slots of a server that have keys.
