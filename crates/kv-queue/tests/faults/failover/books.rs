@@ -14,12 +14,11 @@ use super::plan::Fault;
 
 /// What is declared of a job when its enqueue is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
+pub(super) enum Declared {
     /// A replica has it: whatever happens to one server, it is there.
-    #[expect(dead_code, reason = "no enqueue waits for replicas yet")]
     Replicated,
     /// The primary has it.
-    Primary,
+    OnPrimary,
 }
 
 /// A fault: when it began, when the servers were ok again, and whether it may lose what was
@@ -40,7 +39,7 @@ pub(super) struct Books {
 
 #[derive(Default)]
 struct Pages {
-    acknowledged: HashMap<u64, (Durability, Instant)>,
+    acknowledged: HashMap<u64, (Declared, Instant)>,
     runs: HashMap<u64, Vec<Run>>,
     /// When something last went well in each partition.
     enqueued: HashMap<u32, Instant>,
@@ -64,10 +63,10 @@ impl Books {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn acknowledged(&self, payload: u64, enqueue: Enqueue, durability: Durability) {
+    pub(super) fn acknowledged(&self, payload: u64, enqueue: Enqueue, declared: Declared) {
         let (now, mut pages) = (Instant::now(), self.pages());
         pages.enqueued.insert(partition(enqueue.id()), now);
-        pages.acknowledged.insert(payload, (durability, now));
+        pages.acknowledged.insert(payload, (declared, now));
     }
 
     /// A handler begins.

@@ -9,7 +9,7 @@ use kv_queue::{CancellationToken, Delivery, Enqueue, Job, Queue, Worker, WorkerS
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::books::{Books, Durability};
+use super::books::{Books, Declared};
 use super::fleet::Fleet;
 use super::registers::Registers;
 
@@ -161,7 +161,7 @@ async fn insist(queue: &Queue<u64>, job: Job<u64>, payload: u64, books: &Books) 
             Ok((enqueue, _)) if is_first && enqueue.is_duplicate() => {
                 return books.wrong(format!("{payload} was there before it was enqueued"));
             }
-            Ok((enqueue, durability)) => return books.acknowledged(payload, enqueue, durability),
+            Ok((enqueue, declared)) => return books.acknowledged(payload, enqueue, declared),
             Err(error) => books.failed("enqueue", &error),
         }
         is_first = false;
@@ -170,8 +170,8 @@ async fn insist(queue: &Queue<u64>, job: Job<u64>, payload: u64, books: &Books) 
 }
 
 /// Enqueues as durably as a queue can, and tells how durable that is.
-async fn enqueue(queue: &Queue<u64>, job: Job<u64>) -> Result<(Enqueue, Durability)> {
-    Ok((queue.enqueue(job).await?, Durability::Primary))
+async fn enqueue(queue: &Queue<u64>, job: Job<u64>) -> Result<(Enqueue, Declared)> {
+    Ok((queue.enqueue(job).await?, Declared::OnPrimary))
 }
 
 /// Works for a moment, and settles every other job by itself; the worker settles the others.

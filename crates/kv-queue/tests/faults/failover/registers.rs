@@ -160,3 +160,19 @@ impl Registers {
         self.all.iter().map(|register| register.known().sent).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_went_back_or_holds_what_nobody_wrote_is_found() {
+        let mut known = Known { sent: 9, ..Known::default() };
+        let before = Some((7, Instant::now()));
+        [8, 7, 9].into_iter().for_each(|found| known.found(found, before));
+        assert!(known.gone.is_empty() && known.wrong.is_empty());
+        // Seen twice, it is gone once.
+        [6, 6, 10].into_iter().for_each(|found| known.found(found, before));
+        assert_eq!((known.gone.len(), known.wrong.len()), (1, 1));
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Books, Durability, Pages, Run, Window};
+use super::{Books, Declared, Pages, Run, Window};
 use crate::bench::SECOND;
 
 /// How long before a fault a write may have been acknowledged that no replica had, and how long
@@ -70,14 +70,14 @@ impl Audit {
     }
 
     fn find_lost(&mut self, pages: &Pages) {
-        for (payload, (durability, at)) in &pages.acknowledged {
+        for (payload, (declared, at)) in &pages.acknowledged {
             if pages.runs.contains_key(payload) {
                 continue;
             }
-            let may_be_lost = *durability == Durability::Primary;
+            let may_be_lost = *declared == Declared::OnPrimary;
             match self.toll(|window| may_be_lost && window.may_have_lost(*at)) {
                 Some(toll) => toll.lost += 1,
-                None => self.wrong.push(format!("{payload}, {durability:?}, never came")),
+                None => self.wrong.push(format!("{payload}, {declared:?}, never came")),
             }
         }
     }
@@ -101,5 +101,58 @@ impl Audit {
             }
             *self.errors.entry(format!("{verb}: {kind:?}")).or_default() += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Declared, Fault};
+    use super::*;
+
+    /// A minute after the beginning, a fault of a second.
+    fn window(start: Instant, may_lose: bool) -> Window {
+        let from = start + 60 * SECOND;
+        Window { fault: Fault::Kill, from, to: from + SECOND, may_lose }
+    }
+
+    /// How many things are wrong with books that are filled so.
+    fn wrong(window: Window, fill: impl FnOnce(&mut Pages)) -> usize {
+        let books = Books::default();
+        fill(&mut books.pages());
+        books.audit(&[window]).wrong.len()
+    }
+
+    #[test]
+    fn a_job_that_never_came_is_wrong_unless_a_fault_may_have_lost_it() {
+        let start = Instant::now();
+        let lost = |may_lose, declared, seconds| {
+            let at = start + seconds * SECOND;
+            wrong(window(start, may_lose), |pages| {
+                pages.acknowledged.insert(7, (declared, at));
+            })
+        };
+        assert_eq!(lost(true, Declared::OnPrimary, 60), 0);
+        assert_eq!(lost(true, Declared::Replicated, 60), 1);
+        assert_eq!(lost(false, Declared::OnPrimary, 60), 1);
+        assert_eq!(
+            (lost(true, Declared::OnPrimary, 50), lost(true, Declared::OnPrimary, 70)),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn a_job_that_came_again_is_wrong_unless_a_fault_lay_between_and_may_have_lost_its_end() {
+        let start = Instant::now();
+        let again = |may_lose, came, settled: Option<u32>, again| {
+            let run = |came, settled| Run { token: 1, came: start + came * SECOND, settled };
+            let settled = settled.map(|settled| start + settled * SECOND);
+            let runs = vec![run(came, settled), run(again, None)];
+            wrong(window(start, may_lose), |pages| drop(pages.runs.insert(7, runs)))
+        };
+        assert_eq!(again(false, 59, None, 65), 0);
+        assert_eq!(again(true, 59, Some(60), 65), 0);
+        assert_eq!(again(false, 59, Some(60), 65), 1);
+        assert_eq!(again(true, 40, Some(50), 65), 1);
+        assert_eq!((again(true, 40, None, 50), again(true, 70, None, 75)), (1, 1));
     }
 }
