@@ -17,7 +17,7 @@ use kv_testbed::{RedisCluster, RedisSentinels};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout};
 
-use self::books::{Audit, Window};
+use self::books::{Audit, Toll, Window};
 use self::fleet::Fleet;
 use self::load::Load;
 use self::plan::{Fault, Plan, Slots};
@@ -95,24 +95,23 @@ async fn strike(
 async fn check(plan: &Plan, fleet: &Fleet, load: &Load, table: &Table, audit: &Audit) {
     let idle = load.idle_books.audit(&table.windows());
     let (gone, wrong_keys) = load.registers.audit(&table.windows());
-    let wrong: Vec<_> = [&audit.wrong, &idle.wrong, &wrong_keys].into_iter().flatten().collect();
-    let sum =
-        |of: fn(&books::Toll) -> usize| audit.tolls.iter().map(|(_, it)| of(it)).sum::<usize>();
     let counts = load.queue.stats().await.unwrap();
+    let Toll { lost, repeated, errors } = audit.sum();
     println!(
-        "seed={} acknowledged={} lost={} repeated={} dead={} written={} of_them_lost={gone} \
-         errors={} recovered_after={:.3}",
+        "seed={} acknowledged={} lost={lost} repeated={repeated} dead={} written={} \
+         of_them_lost={gone} errors={errors} recovered_after={:.3}",
         plan.seed,
         audit.acknowledged,
-        sum(|toll| toll.lost),
-        sum(|toll| toll.repeated),
         counts.dead,
         load.registers.sent(),
-        sum(|toll| toll.errors) + audit.stray_errors,
         table.longest().as_secs_f64(),
     );
+    let wrong: Vec<_> = [&audit.wrong, &idle.wrong, &wrong_keys].into_iter().flatten().collect();
     let some = wrong.iter().take(5).collect::<Vec<_>>();
     assert!(wrong.is_empty(), "{} things are wrong, such as {some:#?}", wrong.len());
+    for (_, toll) in audit.tolls.iter().filter(|(it, _)| matches!(it.fault, Fault::Reshard(_))) {
+        assert_eq!((toll.repeated, toll.errors), (0, 0), "a reshard is not to be noticed");
+    }
     assert_eq!((counts.outstanding(), counts.dead), (0, 0), "{counts:?}");
     assert_adds_up(&counts);
     fleet.primaries().into_iter().for_each(assert_agrees);

@@ -64,6 +64,16 @@ impl Books {
 }
 
 impl Audit {
+    /// What all faults did together, and the errors beside them.
+    pub(in crate::failover) fn sum(&self) -> Toll {
+        let start = Toll { errors: self.stray_errors, ..Toll::default() };
+        self.tolls.iter().fold(start, |sum, (_, toll)| Toll {
+            lost: sum.lost + toll.lost,
+            repeated: sum.repeated + toll.repeated,
+            errors: sum.errors + toll.errors,
+        })
+    }
+
     /// The toll of the fault that is first to allow something.
     fn toll(&mut self, allows: impl Fn(&Window) -> bool) -> Option<&mut Toll> {
         self.tolls.iter_mut().find(|(window, _)| allows(window)).map(|(_, toll)| toll)
@@ -95,8 +105,9 @@ impl Audit {
 
     fn sort_errors(&mut self, pages: &Pages) {
         for (at, verb, kind) in &pages.errors {
-            match self.toll(|window| (window.from..=window.to + LAG).contains(at)) {
-                Some(toll) => toll.errors += 1,
+            let begun = self.tolls.iter_mut().rfind(|(window, _)| window.from <= *at);
+            match begun.filter(|(window, _)| *at <= window.to + LAG) {
+                Some((_, toll)) => toll.errors += 1,
                 None => self.stray_errors += 1,
             }
             *self.errors.entry(format!("{verb}: {kind:?}")).or_default() += 1;
