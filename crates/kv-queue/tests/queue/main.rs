@@ -129,6 +129,21 @@ async fn an_error_after_a_lost_reply_still_says_that_the_job_may_be_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_enqueue_rides_out_an_outage_of_seconds_and_tells_why_one_that_lasts_was_too_long() {
+    let faulty = Faulty::new(kv_memory::MemoryStore::new());
+    let store = kv_core::Store::new(bench::FiveMethods(faulty.clone()));
+    let queue = kv_queue::Queue::<u32>::open(&store, "outage").await.unwrap();
+    (1..=20).for_each(|nth| faulty.inject(Fault::nth(Method::Set, nth, ErrorKind::Connection)));
+    queue.enqueue(7).await.unwrap();
+    assert_eq!(queue.stats().await.unwrap().entered, 1);
+    faulty.inject(Fault::every(Method::Set, ErrorKind::Connection));
+    let begin = tokio::time::Instant::now();
+    let error = queue.enqueue(8).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Connection, Effect::NotApplied));
+    assert!((13..=15).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_whose_claims_fail_waits_between_them() {
     let faulty = Faulty::new(kv_memory::MemoryStore::new());
     let store = kv_core::Store::new(bench::FiveMethods(faulty.clone()));

@@ -138,6 +138,24 @@ async fn an_error_of_a_shared_exchange_reaches_each_item() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_settle_rides_out_an_outage_of_seconds_and_a_look_gives_up_sooner() {
+    let watched = Watched::new();
+    let queue = watched.queue(1).await;
+    let deliveries = deliveries(&queue, 1).await;
+    watched.fail(Some(ErrorKind::Connection));
+    let begin = Instant::now();
+    assert_eq!(queue.dequeue(1).await.unwrap_err().kind(), ErrorKind::Connection);
+    assert!(begin.elapsed() < MOMENT * 20, "{:?}", begin.elapsed());
+    let back = async {
+        sleep(MOMENT * 100).await;
+        watched.fail(None);
+    };
+    let (settled, ()) = tokio::join!(deliveries[0].ack(), back);
+    settled.unwrap();
+    assert!(queue.drained().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn large_states_share_no_more_than_a_mebibyte_and_one() {
     let watched = Watched::new();
     let queue = watched.queue(1).await;
