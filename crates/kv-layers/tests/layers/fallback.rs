@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::{ErrorKind, KeyValueStore};
-use kv_layers::{Fallback, FallbackStore};
+use kv_layers::{Fallback, FallbackStore, Layer};
 use kv_memory::MemoryStore;
-use kv_testkit::{Faulty, ManualClock};
+use kv_testkit::{Fault, Faulty, ManualClock, Method};
 
-use crate::support::{Bare, break_down, put};
+use crate::support::{Bare, Gate, break_down, poll, put};
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -81,4 +81,18 @@ async fn a_closed_store_does_not_begin_an_outage() {
     break_down(&rig.primary, ErrorKind::Connection);
     assert_eq!(rig.store.ping().await.unwrap_err().kind(), ErrorKind::Closed);
     assert!(!rig.store.is_on_fallback());
+}
+
+#[tokio::test]
+async fn a_call_under_way_when_the_store_is_closed_does_not_begin_an_outage_either() {
+    let gate = Gate::shut();
+    let primary = Faulty::new(gate.clone().on(MemoryStore::new()));
+    primary.inject(Fault::every(Method::Get, ErrorKind::Connection).reply_lost());
+    let store = Fallback::to(MemoryStore::new).failures(1).on(primary).unwrap();
+    let (mut under_way, mut closing) = (Box::pin(store.get("k")), Box::pin(store.close()));
+    assert!(poll(&mut under_way).is_pending() && poll(&mut closing).is_pending());
+    gate.open(2);
+    assert_eq!(under_way.await.unwrap_err().kind(), ErrorKind::Connection);
+    closing.await.unwrap();
+    assert!(!store.is_on_fallback());
 }
