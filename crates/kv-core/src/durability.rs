@@ -99,10 +99,7 @@ impl Durability {
 impl Achieved {
     /// What both have reached.
     pub fn least(self, other: Self) -> Self {
-        Self {
-            replicas: self.replicas.min(other.replicas),
-            on_disk: self.on_disk && other.on_disk,
-        }
+        Self { replicas: self.replicas.min(other.replicas), on_disk: self.on_disk && other.on_disk }
     }
 
     /// Whether it is all that was wanted.

@@ -24,8 +24,9 @@ pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
 use crate::{
-    Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore, Lifetime, Outcome,
-    RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved, validate_key,
+    Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
+    Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
+    validate_key,
 };
 
 /// Typed state on any backend: a serializer, a default time to live, and a namespace.

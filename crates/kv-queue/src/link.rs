@@ -9,9 +9,7 @@ use kv_core::queue::{
     Claim, Exchange, Exchanged, Handle, NewJob, Operation, Partition, Policy, QueueEngine, Submit,
     Submitted, Tend, Tended,
 };
-use kv_core::{
-    Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store,
-};
+use kv_core::{Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 

@@ -6,9 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{
-    Claim, Claimed, JobKey, MAX_BATCH, NewJob, Operation, Partition, Submitted,
-};
+use kv_core::queue::{Claim, Claimed, JobKey, MAX_BATCH, NewJob, Operation, Partition, Submitted};
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -122,7 +122,10 @@ impl Driver {
     }
 
     /// The same for a request that costs less to make anew, should it be sent again, than to copy.
-    pub(crate) async fn call_anew(&self, make: impl Fn() -> Request + Send + Sync) -> Result<Answer> {
+    pub(crate) async fn call_anew(
+        &self,
+        make: impl Fn() -> Request + Send + Sync,
+    ) -> Result<Answer> {
         self.first(make(), || Some(make())).await
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
-    Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
 };
 
 use crate::config::RedisConfig;

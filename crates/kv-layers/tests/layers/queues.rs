@@ -92,7 +92,8 @@ async fn every_verb_of_an_engine_arrives_as_itself() {
     engine.control(&partition, Control::Pause).await.unwrap();
     engine.inspect(&partition, Inspect::Counts).await.unwrap();
     engine.wait(&[partition], SECOND).await.unwrap();
-    let all = ["control", "exchange", "inspect", "open", "submit", "submit_durable", "tend", "wait"];
+    let all =
+        ["control", "exchange", "inspect", "open", "submit", "submit_durable", "tend", "wait"];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
 }
 

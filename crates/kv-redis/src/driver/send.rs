@@ -6,8 +6,8 @@ use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
 use fred::interfaces::{ClientLike, KeysInterface};
-use kv_core::Durability;
 use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
+use kv_core::Durability;
 
 use super::request::{Answer, Durable, Only, Request, SetExpiry};
 

@@ -2,8 +2,8 @@
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Command, Condition, Durability, ErrorKind, KeyValueStore, Lifetime, Pattern, Result, ScanRequest,
-    Write,
+    Bytes, Command, Condition, Durability, ErrorKind, KeyValueStore, Lifetime, Pattern, Result,
+    ScanRequest, Write,
 };
 
 use crate::Method;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use kv_core::Store;
+use kv_core::{Durability, Store};
 use kv_redis::{RedisConfig, RedisStore};
 use kv_testbed::{RedisCluster, RedisSentinels, RedisServer, Reply, SLOTS, slot_of};
 
@@ -45,6 +45,16 @@ impl Fleet {
             }
             Self::Sentinels(servers) => vec![&servers.nodes()[servers.primary().unwrap()]],
         }
+    }
+
+    /// What survives whatever is done to one server. Under Sentinels a replica that is not promoted
+    /// may follow the old primary for a while, and so acknowledge what is gone: all have to have it.
+    pub(super) const fn safe(&self) -> Durability {
+        let replicas = match self {
+            Self::Cluster(_) => 1,
+            Self::Sentinels(_) => 2,
+        };
+        Durability::replicas(replicas).within(Duration::from_millis(500))
     }
 
     /// Whether a write that was acknowledged may be gone after a fault.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{Result, Store};
+use kv_core::{Durability, Result, Store};
 use kv_queue::{CancellationToken, Delivery, Enqueue, Job, Queue, Worker, WorkerSummary};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -66,7 +66,9 @@ impl Load {
         for first in 0..PRODUCERS {
             let queue = open(&writes, "faults").await;
             let (books, enough) = (Arc::clone(&load.books), load.enough.clone());
-            load.producers.spawn(produce(queue, first, books, enough));
+            // Half of them wait for copies.
+            let durability = (first % 2 == 0).then(|| fleet.safe());
+            load.producers.spawn(produce(queue, first, durability, books, enough));
         }
         for _ in 0..WORKERS {
             let store = fleet.store().await;
@@ -97,7 +99,7 @@ impl Load {
             self.probes += 1;
             let (probe, queue) = (2 * PRODUCERS * self.probes, self.idle.clone());
             let books = Arc::clone(&self.idle_books);
-            probes.spawn(async move { insist(&queue, Job::new(probe), probe, &books).await });
+            probes.spawn(async move { insist(&queue, Job::new(probe), probe, None, &books).await });
         }
         while !(self.books.works_since(since, PARTITIONS)
             && self.idle_books.works_since(since, PARTITIONS)
@@ -143,21 +145,33 @@ impl Load {
 }
 
 /// Enqueues numbers that nobody else does, until it is stopped.
-async fn produce(queue: Queue<u64>, first: u64, books: Arc<Books>, enough: CancellationToken) {
+async fn produce(
+    queue: Queue<u64>,
+    first: u64,
+    durability: Option<Durability>,
+    books: Arc<Books>,
+    enough: CancellationToken,
+) {
     let mut payload = first;
     while !enough.is_cancelled() {
         let job = Job::new(payload).unique(payload.to_string());
-        insist(&queue, job, payload, &books).await;
+        insist(&queue, job, payload, durability, &books).await;
         payload += PRODUCERS;
         sleep(PACE).await;
     }
 }
 
 /// Enqueues until that is acknowledged.
-async fn insist(queue: &Queue<u64>, job: Job<u64>, payload: u64, books: &Books) {
+async fn insist(
+    queue: &Queue<u64>,
+    job: Job<u64>,
+    payload: u64,
+    durability: Option<Durability>,
+    books: &Books,
+) {
     let mut is_first = true;
     loop {
-        match enqueue(queue, job.clone()).await {
+        match enqueue(queue, job.clone(), durability).await {
             Ok((enqueue, _)) if is_first && enqueue.is_duplicate() => {
                 return books.wrong(format!("{payload} was there before it was enqueued"));
             }
@@ -169,9 +183,18 @@ async fn insist(queue: &Queue<u64>, job: Job<u64>, payload: u64, books: &Books) 
     }
 }
 
-/// Enqueues as durably as a queue can, and tells how durable that is.
-async fn enqueue(queue: &Queue<u64>, job: Job<u64>) -> Result<(Enqueue, Declared)> {
-    Ok((queue.enqueue(job).await?, Declared::OnPrimary))
+/// Enqueues, waits for copies if that is wanted, and tells how durable that is.
+async fn enqueue(
+    queue: &Queue<u64>,
+    job: Job<u64>,
+    durability: Option<Durability>,
+) -> Result<(Enqueue, Declared)> {
+    let Some(durability) = durability else {
+        return Ok((queue.enqueue(job).await?, Declared::OnPrimary));
+    };
+    let (enqueue, achieved) = queue.enqueue_durable(job, durability).await?;
+    let is_safe = achieved.meets(durability);
+    Ok((enqueue, if is_safe { Declared::Replicated } else { Declared::OnPrimary }))
 }
 
 /// Works for a moment, and settles every other job by itself; the worker settles the others.
