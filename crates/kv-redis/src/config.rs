@@ -15,6 +15,7 @@ use kv_core::{Error, ErrorKind, RESERVED, Result};
 pub(crate) use self::address::Address;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::servers::{Sentinels, Servers};
+pub(crate) use self::tls::ClientCertificate;
 pub use self::tls::Tls;
 
 const DEFAULT_HOST: &str = "localhost";

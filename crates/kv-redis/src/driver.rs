@@ -10,6 +10,7 @@ mod dial;
 mod error;
 mod health;
 mod node;
+mod probe;
 mod redirect;
 mod request;
 mod run;

@@ -54,14 +54,35 @@ use crate::{batch, scan, stats};
 /// A process that waits for jobs has a connection of its own; on a Cluster one for each partition
 /// that it waits for, since no command can block on several slots.
 ///
-/// A user of Redis's access control needs all of these commands for queues, since scripts call
-/// them, and the keys of the prefix:
+/// # Access control
+/// A user of Redis's access control needs the keys of the prefix and these commands, some of them
+/// since scripts call them:
 ///
 /// ```text
-/// ACL SETUSER worker on >PASSWORD resetchannels -@all ~data_fetcher:* +blpop +client|id +eval
-///   +evalsha +hdel +hexists +hget +hincrby +hmget +hset +info +llen +pexpire +ping +rpush +select
-///   +time +unlink +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem +zremrangebyrank
-///   +zscore
+/// ACL SETUSER worker on >PASSWORD resetchannels -@all ~data_fetcher:* +client|id +del +eval
+///   +evalsha +exists +get +getdel +incrby +info +mget +mset +persist +pexpire +ping +pttl +scan
+///   +select +set +time
+/// ```
+///
+/// And for queues:
+///
+/// ```text
+/// ACL SETUSER worker +blpop +hdel +hexists +hget +hincrby +hmget +hset +llen +rpush +unlink
+///   +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem +zremrangebyrank +zscore
+/// ```
+///
+/// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server that sentinels may name:
+///
+/// ```text
+/// ACL SETUSER worker +asking +cluster|nodes +cluster|slots
+/// ACL SETUSER worker +role
+/// ```
+///
+/// And a user of the sentinels themselves:
+///
+/// ```text
+/// ACL SETUSER finder on >PASSWORD resetchannels -@all +client|id +info +ping
+///   +sentinel|get-master-addr-by-name
 /// ```
 ///
 /// # Cancel safety

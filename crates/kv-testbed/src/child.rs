@@ -1,6 +1,7 @@
 //! A test of the running binary, once more, in a process that can be stopped and killed.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -12,6 +13,13 @@ use crate::signal;
 const LIMIT: Duration = Duration::from_secs(60);
 /// Lines that a child may be ahead; then its output waits.
 const LINES_AHEAD: usize = 64;
+
+/// Becomes the program, with a file of its own in place of `/etc/hosts`. Not every root may have a
+/// namespace of users.
+const OWN_HOSTS: &str = r#"
+unshare --mount true 2>/dev/null || user=--map-root-user
+exec unshare $user --mount sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' sh "$@"
+"#;
 
 /// One test of the running test binary, started again in a process of its own.
 ///
@@ -33,8 +41,25 @@ impl ChildTest {
     /// # Errors
     /// When the process cannot be started.
     pub fn start(test: &str, variables: &[(&str, &str)]) -> Result<Self> {
-        let program = std::env::current_exe().map_err(Error::context("cannot find the test"))?;
-        let mut child = Command::new(program)
+        Self::spawn(Command::new(this_program()?), test, variables)
+    }
+
+    /// [`start`](Self::start) with this file in place of `/etc/hosts`: what is written into it
+    /// later tells where names lead from then on.
+    ///
+    /// This is Linux's alone, and takes root, or a system that lets every user have namespaces.
+    ///
+    /// # Errors
+    /// When the process cannot be started. One that cannot have its own `/etc/hosts` ends at once,
+    /// and says why on its standard error.
+    pub fn start_with_hosts(test: &str, variables: &[(&str, &str)], hosts: &Path) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", OWN_HOSTS, "own-hosts"]).arg(hosts).arg(this_program()?);
+        Self::spawn(command, test, variables)
+    }
+
+    fn spawn(mut command: Command, test: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        let mut child = command
             .args(["--exact", test, "--nocapture"])
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
@@ -117,6 +142,10 @@ impl ChildTest {
         let status = status.ok_or_else(|| Error::new("the child does not end"))?;
         Ok(status.map_err(Error::context("cannot wait for the child"))?.success())
     }
+}
+
+fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(Error::context("cannot find the test"))
 }
 
 impl Drop for ChildTest {

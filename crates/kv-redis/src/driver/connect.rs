@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::dial::Dial;
 use super::error;
 use super::health::Health;
+use super::probe::answers_in_plain_text;
 use super::request::{Access, Answer, Request};
 use super::send::{ask, send};
 use crate::config::Address;
@@ -47,9 +48,17 @@ impl Link {
         let server: Arc<str> = address.to_string().into();
         let client = dial.client(address);
         let router = AbortOnDrop(client.connect());
-        let router = wait_until_connected(&client, router)
-            .await
-            .map_err(|fault| error::convert(&fault, Access::Read, &server))?;
+        let router = if dial.is_encrypted() {
+            tokio::select! {
+                router = wait_until_connected(&client, router) => {
+                    router.map_err(|fault| error::convert(&fault, Access::Read, &server))?
+                }
+                () = answers_in_plain_text(dial, address) => return Err(error::plain_text(&server)),
+            }
+        } else {
+            let router = wait_until_connected(&client, router).await;
+            router.map_err(|fault| error::unwelcome(&fault, &server))?
+        };
         let health = Arc::new(Health::new(client.error_rx()));
         // Listened to from here on: the task may start after the first break.
         let events = Events { breaks: client.error_rx(), connections: client.reconnect_rx() };

@@ -14,6 +14,9 @@ const NOT_ROUTED: &str = "Failed to route command.";
 /// A script that came to an end of its own kind, after it may have written something.
 const SCRIPT_FAILED: &str = "a script failed on what it found stored";
 
+/// A script that came to a command that its user may not run, after others.
+const SCRIPT_DENIED: &str = "the server denies a command of the script, or its key, to this user";
+
 /// What the server calls an error: the first word of its reply, which is in capitals. The
 /// library's own texts begin otherwise.
 pub(super) fn code(error: &FredError) -> Option<&str> {
@@ -119,8 +122,8 @@ fn untrusted(error: &FredError, server: &str) -> Option<Error> {
         return None;
     }
     let details = error.details();
-    let (kind, what) = if details.contains("InvalidCertificate(") {
-        (ErrorKind::Config, "the certificate that it shows is not to be trusted")
+    let (kind, what) = if let Some((_, why)) = details.split_once("InvalidCertificate(") {
+        (ErrorKind::Config, distrust(why))
     } else if details.contains("AlertReceived(") {
         (
             ErrorKind::Auth,
@@ -132,6 +135,34 @@ fn untrusted(error: &FredError, server: &str) -> Option<Error> {
         return None;
     };
     Some(Error::new(kind, format!("no encrypted connection to {server}: {what}")).because(details))
+}
+
+/// What is wrong with a certificate, by the library's name of it.
+fn distrust(why: &str) -> &'static str {
+    let known = [
+        ("UnknownIssuer", "no authority that is trusted has signed the certificate that it shows"),
+        ("NotValidForName", "the certificate that it shows is for another name"),
+        ("Expired", "the certificate that it shows has expired"),
+        ("NotValidYet", "the certificate that it shows is not valid yet"),
+    ];
+    let found = known.into_iter().find(|(name, _)| why.starts_with(name));
+    found.map_or("the certificate that it shows is not to be trusted", |(_, what)| what)
+}
+
+/// It answers in plain text where TLS was begun.
+pub(super) fn plain_text(server: &str) -> Error {
+    let what = "it does not speak TLS there";
+    Error::new(ErrorKind::Config, format!("no encrypted connection to {server}: {what}"))
+}
+
+/// A connection without TLS that came to nothing, as it does where TLS is expected.
+pub(super) fn unwelcome(fault: &FredError, server: &str) -> Error {
+    let error = convert(fault, Access::Read, server);
+    if !fault.details().contains("reset by peer") {
+        return error;
+    }
+    let message = format!("{server} broke the connection at once, as it does if it speaks TLS");
+    Error::new(ErrorKind::Connection, message).because(fault.details())
 }
 
 fn broken(error: &FredError, server: &str) -> Error {
@@ -183,6 +214,7 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
         "NOREPLICAS" => (ErrorKind::ReadOnly, "the server has too few replicas to write"),
         "MISCONF" => (ErrorKind::ReadOnly, "the server cannot save to disk and takes no writes"),
         "OOM" => (ErrorKind::OutOfMemory, "the server has reached its maxmemory"),
+        "UNBLOCKED" => (ErrorKind::Connection, "the server has become a replica"),
         "LOADING" => (ErrorKind::Connection, "the server is still loading its data"),
         "MASTERDOWN" => (ErrorKind::Connection, "the server has lost its primary"),
         "CLUSTERDOWN" => (ErrorKind::Connection, "the cluster is down"),
@@ -201,7 +233,8 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
         _ => (ErrorKind::Backend, "the server refuses the command"),
     };
     let error = Error::new(kind, format!("{what} ({code} from {server})"));
-    if what == SCRIPT_FAILED { error.maybe_applied() } else { error }
+    let is_on_the_way = what == SCRIPT_FAILED || what == SCRIPT_DENIED;
+    if is_on_the_way { error.maybe_applied() } else { error }
 }
 
 /// The format comes from the server's data; it is shown if it looks like one.
@@ -229,6 +262,12 @@ fn plain(text: &str) -> (ErrorKind, &'static str) {
         ("ERR invalid DB index", ErrorKind::Config, "db does not exist on the server"),
         ("ERR max number of clients", ErrorKind::Backpressure, "the server has too many clients"),
         ("ERR unknown command", ErrorKind::Unsupported, "the server does not know the command"),
+        (
+            "ERR This instance has cluster support disabled",
+            ErrorKind::Config,
+            "the server is none of a Redis Cluster; name it as a single one",
+        ),
+        ("ERR The user executing the script", ErrorKind::Auth, SCRIPT_DENIED),
         ("ERR invalid cursor", ErrorKind::InvalidKey, "the cursor is not one of this server's"),
         ("ERR AUTH", ErrorKind::Auth, "the server refuses the credentials"),
         ("ERR invalid password", ErrorKind::Auth, "the server refuses the password"),
@@ -265,6 +304,8 @@ mod tests {
             ("LOADING Redis is loading the dataset", ErrorKind::Connection),
             ("BUSY Redis is busy running a script", ErrorKind::Backpressure),
             ("TRYAGAIN Multiple keys request", ErrorKind::Backpressure),
+            ("UNBLOCKED force unblock from blocking operation", ErrorKind::Connection),
+            ("ERR This instance has cluster support disabled", ErrorKind::Config),
             ("ERR value is not an integer or out of range", ErrorKind::WrongType),
             ("ERR max number of clients reached", ErrorKind::Backpressure),
             ("ERR syntax error", ErrorKind::Backend),

@@ -44,9 +44,11 @@ pub(super) async fn ask(client: &Client, request: Request) -> Result<Answer, Fre
     let () = custom(&both, "ASKING", Vec::new()).await.map(drop)?;
     // The pipeline keeps it, and answers that it does.
     let _queued = reply(&both, request, true).await?;
-    let replies = both.try_all::<Value>().await;
-    let reply = replies.into_iter().nth(1).unwrap_or_else(|| Err(FredError::new_canceled()))?;
-    Ok(answer(reply).truncated(wanted))
+    let mut replies = both.try_all::<Value>().await.into_iter();
+    let mut next = || replies.next().unwrap_or_else(|| Err(FredError::new_canceled()));
+    // Where the first is refused, the second is sent back to where it came from.
+    let _asking = next()?;
+    Ok(answer(next()?).truncated(wanted))
 }
 
 /// A write, a mark, and the wait for what was written, with nothing between them.

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::config::Tls;
+use crate::config::{ClientCertificate, Tls};
 
 /// Reads the files.
 ///
@@ -31,13 +31,21 @@ pub(super) fn load(tls: &Tls) -> Result<TlsConfig> {
             let chain = certificates("tls_cert_file", &client.certificate)?;
             let key = PrivateKeyDer::from_pem_file(&client.key)
                 .map_err(|why| unreadable("tls_key_file", &client.key, "private key", why))?;
-            config.with_client_auth_cert(chain, key).map_err(|why| {
-                let problem = format!("{} does not go with the certificate", client.key.display());
-                wrong("tls_key_file", problem).because(why)
-            })?
+            config.with_client_auth_cert(chain, key).map_err(|why| misfit(client, why))?
         }
     };
     Ok(TlsConfig::from(TlsConnector::from(config)))
+}
+
+/// What is wrong with a certificate and its key, each of which is PEM.
+fn misfit(client: &ClientCertificate, why: rustls::Error) -> Error {
+    let (field, path, problem) = match why {
+        rustls::Error::InvalidCertificate(_) => {
+            ("tls_cert_file", &client.certificate, "holds a certificate that cannot be used")
+        }
+        _ => ("tls_key_file", &client.key, "does not go with the certificate"),
+    };
+    wrong(field, format!("{} {problem}", path.display())).because(why)
 }
 
 fn named_roots(path: &Path) -> Result<RootCertStore> {

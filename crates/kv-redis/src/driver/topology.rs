@@ -1,6 +1,7 @@
 //! Which server a request goes to.
 
 mod cluster;
+mod first;
 mod map;
 mod sentinel;
 

@@ -47,11 +47,11 @@ async fn an_idle_store_finds_the_new_primary_and_one_that_stands_still_costs_bou
     fill(&store, &names).await;
     let killed = cluster.kill_primary(slot_of("k")).unwrap();
     cluster.wait_until_ok().unwrap();
+    cluster.nodes_mut()[killed].restart().unwrap();
+    cluster.wait_until_ok().unwrap();
     let new = cluster.primary_of(slot_of("k")).unwrap();
     until_connected(&cluster.nodes()[new]);
     expect_all(&store, &names).await;
-    cluster.nodes_mut()[killed].restart().unwrap();
-    cluster.wait_until_ok().unwrap();
     let paused = cluster.primary_of(slot_of("l")).unwrap();
     cluster.nodes()[paused].pause().unwrap();
     let calls =

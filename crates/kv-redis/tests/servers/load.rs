@@ -112,7 +112,8 @@ pub(crate) async fn pings_again(store: &RedisStore) {
     again(async || store.ping().await).await;
 }
 
-async fn again(call: impl AsyncFn() -> Result<()>) {
+/// A call is answered soon.
+pub(crate) async fn again(call: impl AsyncFn() -> Result<()>) {
     let mut pace = interval(PACE);
     let mut last = None;
     let again = async {

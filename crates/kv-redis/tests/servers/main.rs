@@ -2,10 +2,17 @@
 
 #![cfg(test)]
 
+mod access;
 #[path = "../common/calls.rs"]
 mod calls;
 mod failover;
+mod handles;
 mod load;
+mod names;
 mod redirects;
 mod reshard;
+mod sentinel;
 mod support;
+mod tls;
+mod unix;
+mod waits;

@@ -1,11 +1,15 @@
 //! A Redis Cluster: each node knows who has which slots.
 
+use std::sync::Arc;
+
 use kv_core::{Error, ErrorKind, Result};
 
 use super::super::dial::Dial;
+use super::super::node::Node;
 use super::super::redirect::announced;
 use super::super::request::{Answer, Request};
 use super::super::slot::SLOTS;
+use super::first::first_of;
 use super::map::{Map, Range};
 use super::{ask, asked, worst};
 use crate::config::Address;
@@ -17,25 +21,29 @@ pub(super) async fn find(
     known: &Map,
     turn: usize,
 ) -> Result<Vec<Range>> {
-    let mut errors = Vec::new();
     let (mut nodes, _) = known.nodes();
     nodes.retain(|node| node.is_ready());
     let first = turn % nodes.len().max(1);
     nodes.rotate_left(first);
-    for node in nodes {
-        match ask(&node, Request::ClusterSlots).await.and_then(|it| ranges(it, &node.address)) {
-            Ok(ranges) => return Ok(ranges),
-            Err(error) => errors.push(error),
-        }
+    let mut seeds: Vec<_> = seeds.iter().collect();
+    let first = turn % seeds.len().max(1);
+    seeds.rotate_left(first);
+    let nodes = nodes.into_iter().map(|node| told(dial, Told::By(node)));
+    let seeds = seeds.into_iter().map(|seed| told(dial, Told::ByStranger(seed)));
+    let found = first_of(nodes.chain(seeds)).await;
+    found.map_err(|errors| worst(errors, || nothing("no node")))
+}
+
+enum Told<'a> {
+    By(Arc<Node>),
+    ByStranger(&'a Address),
+}
+
+async fn told(dial: &Dial, told: Told<'_>) -> Result<Vec<Range>> {
+    match told {
+        Told::By(node) => ranges(ask(&node, Request::ClusterSlots).await?, &node.address),
+        Told::ByStranger(seed) => ranges(asked(dial, seed, Request::ClusterSlots).await?, seed),
     }
-    for at in 0..seeds.len() {
-        let Some(seed) = seeds.get((turn + at) % seeds.len()) else { continue };
-        match asked(dial, seed, Request::ClusterSlots).await.and_then(|it| ranges(it, seed)) {
-            Ok(ranges) => return Ok(ranges),
-            Err(error) => errors.push(error),
-        }
-    }
-    Err(worst(errors, || nothing("no node")))
 }
 
 /// Reads CLUSTER SLOTS: for each range its first and last slot, its primary, its replicas.

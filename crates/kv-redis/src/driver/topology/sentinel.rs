@@ -4,6 +4,7 @@ use kv_core::{Error, ErrorKind, Result};
 
 use super::super::dial::Dial;
 use super::super::request::{Answer, Request};
+use super::first::first_of;
 use super::map::{Layout, Map};
 use super::{LOOK, ask, asked, open, worst};
 use crate::config::{Address, Sentinels};
@@ -15,21 +16,31 @@ pub(super) async fn find(
     known: &Map,
     turn: usize,
 ) -> Result<Layout> {
-    let mut errors = Vec::new();
+    let mut nodes: Vec<_> = sentinels.nodes.iter().collect();
+    let first = turn % nodes.len().max(1);
+    nodes.rotate_left(first);
     let to_sentinels = dial.to_sentinels(sentinels, LOOK);
-    for at in 0..sentinels.nodes.len() {
-        let Some(node) = sentinels.nodes.get((turn + at) % sentinels.nodes.len()) else { continue };
-        let named = asked(&to_sentinels, node, Request::PrimaryOf(sentinels.master.clone())).await;
-        let found = match named.and_then(|answer| primary(answer, &sentinels.master, node)) {
-            Ok(address) => check(dial, known, &address).await.map(|()| Layout::one(address)),
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(layout) => return Ok(layout),
-            Err(error) => errors.push(error),
+    let look = async |node: &Address| {
+        let request = Request::PrimaryOf(sentinels.master.clone());
+        let named = asked(&to_sentinels, node, request).await.map_err(|it| strange(it, node))?;
+        let address = primary(named, &sentinels.master, node)?;
+        check(dial, known, &address).await?;
+        Ok(Layout::one(address))
+    };
+    let found = first_of(nodes.into_iter().map(look)).await;
+    found.map_err(|errors| {
+        worst(errors, || Error::new(ErrorKind::Connection, "no sentinel was asked"))
+    })
+}
+
+/// A server that does not know the question is none of those who can be asked.
+fn strange(error: Error, server: &Address) -> Error {
+    match error.kind() {
+        ErrorKind::Unsupported => {
+            Error::new(ErrorKind::Config, format!("{server} is no sentinel")).because(error)
         }
+        _ => error,
     }
-    Err(worst(errors, || Error::new(ErrorKind::Connection, "no sentinel was asked")))
 }
 
 /// Reads an address; nil is for a name that the sentinel does not watch.
