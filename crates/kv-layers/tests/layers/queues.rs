@@ -75,9 +75,9 @@ async fn a_wait_takes_the_time_that_its_caller_names_and_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_verb_of_an_engine_arrives_as_itself() {
-    let noted = Noted::default();
-    let store = Observe::to(Metrics::new()).on(Retry::new().on(noted.store()));
+async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
+    let (noted, metrics) = (Noted::default(), Metrics::new());
+    let store = Observe::to(metrics.clone()).on(Retry::new().on(noted.store()));
     let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
     let partition = Partition { queue: "q".into(), number: 0 };
     let lane = Lane { name: "l".into(), request: 1 };
@@ -95,6 +95,8 @@ async fn every_verb_of_an_engine_arrives_as_itself() {
     let all =
         ["control", "exchange", "inspect", "open", "submit", "submit_durable", "tend", "wait"];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
+    let seen = |verb: &Operation| metrics.snapshot(*verb).done == 1;
+    assert_eq!(Operation::ALL.iter().filter(|verb| seen(verb)).count(), all.len());
 }
 
 /// Memory with another engine.
