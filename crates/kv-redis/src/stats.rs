@@ -30,7 +30,7 @@ pub(crate) fn read(answer: Answer, db: u8) -> Result<Stats> {
 }
 
 /// The figures of several servers together. One that tells none of a kind leaves it untold.
-pub(crate) fn sum(servers: Vec<Stats>) -> Stats {
+pub(crate) fn sum(servers: &[Stats]) -> Stats {
     let all = |figure: fn(&Stats) -> Option<u64>| servers.iter().map(figure).sum();
     let mut stats = Stats::default();
     stats.keys = all(|one| one.keys);
@@ -71,7 +71,7 @@ mod tests {
     fn a_figure_of_several_servers_is_their_sum_if_all_tell_it() {
         let (mut one, mut other) = (Stats::default(), Stats::default());
         (one.keys, other.keys, one.hits) = (Some(2), Some(3), Some(4));
-        let sum = sum(vec![one, other]);
+        let sum = sum(&[one, other]);
         assert_eq!((sum.keys, sum.hits), (Some(5), None));
     }
 }

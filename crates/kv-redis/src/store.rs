@@ -306,7 +306,7 @@ impl KeyValueStore for RedisStore {
         let figures = async {
             let answers = self.driver.call_each(Request::Info).await?;
             let answers = answers.into_iter().map(|answer| stats::read(answer?, self.db));
-            Ok(stats::sum(answers.collect::<Result<Vec<_>>>()?))
+            Ok(stats::sum(&answers.collect::<Result<Vec<_>>>()?))
         };
         figures.await.map_err(|error: Error| error.operation("stats"))
     }

@@ -1,4 +1,5 @@
-//! Queues run through transparent layers, and are refused by a fallback.
+//! A native queue engine has transparent layers around it, and a fallback refuses queues. That the
+//! queue's guarantees hold through layers, the tests of `kv-queue` show.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,53 +10,26 @@ use kv_core::queue::{
     QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{
-    Achieved, Bytes, Capabilities, Condition, Durability, Entry, ErrorKind, KeyValueStore, Outcome,
-    Remaining, Result, ScanPage, ScanRequest, Store, Write, async_trait,
+    Achieved, Bytes, Capabilities, Condition, Durability, Entry, KeyValueStore, Outcome, Remaining,
+    Result, ScanPage, ScanRequest, Write, async_trait,
 };
 use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, Operation, Retry, Timeout};
 use kv_memory::MemoryStore;
-use kv_queue::{Job, Queue};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn layers(metrics: &Metrics) -> Layers {
-    let layers = Layers::new().observe(Observe::to(metrics.clone())).limit(Limit::to(8));
-    layers.retry(Retry::new()).timeout(Timeout::after(60 * SECOND))
+#[test]
+fn what_is_no_native_engine_stays_what_it_is() {
+    let around = |support| Retry::new().on(With(support, MemoryStore::new())).queue_engine();
+    assert!(matches!(around(QueueSupport::Generic), QueueSupport::Generic));
+    assert!(matches!(around(QueueSupport::Refused("why")), QueueSupport::Refused("why")));
 }
 
-#[tokio::test]
-async fn a_queue_runs_through_the_layers_and_is_seen_by_them() {
-    let metrics = Metrics::new();
-    let store = Store::from(layers(&metrics).on(MemoryStore::new()).unwrap());
-    let queue = Queue::<String>::open(&store, "q").await.unwrap();
-    queue.enqueue(Job::new("one".to_owned())).await.unwrap();
-    for delivery in queue.dequeue(10).await.unwrap() {
-        delivery.ack().await.unwrap();
-    }
-    assert!(queue.drained().await.unwrap());
-    for operation in [Operation::QueueOpen, Operation::QueueSubmit, Operation::QueueExchange] {
-        assert!(metrics.snapshot(operation).done > 0, "{operation:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_generic_engine_runs_through_the_layers_too() {
-    let metrics = Metrics::new();
-    let store = layers(&metrics).on(With(QueueSupport::Generic, MemoryStore::new())).unwrap();
-    let queue = Queue::<u32>::open(&Store::from(store), "q").await.unwrap();
-    queue.enqueue(1).await.unwrap();
-    let deliveries = queue.dequeue(10).await.unwrap();
-    assert_eq!(*deliveries[0].payload(), 1);
-    assert!(metrics.snapshot(Operation::Set).done > 0);
-}
-
-#[tokio::test]
-async fn a_queue_on_a_fallback_is_refused_with_the_reason() {
-    let fallback = Fallback::to(MemoryStore::new);
-    let store = Layers::new().fallback(fallback).on(MemoryStore::new()).unwrap();
-    let error = Queue::<u32>::open(&Store::from(store), "q").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("cannot move between two stores"), "{error}");
+#[test]
+fn a_queue_on_a_fallback_is_refused_with_the_reason() {
+    let store = Fallback::to(MemoryStore::new).on(MemoryStore::new()).unwrap();
+    let QueueSupport::Refused(why) = store.queue_engine() else { panic!("it is not refused") };
+    assert!(why.contains("cannot move between two stores"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

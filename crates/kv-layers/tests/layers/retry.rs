@@ -122,7 +122,7 @@ async fn a_batch_is_repeated_with_all_its_commands() {
 async fn no_attempt_begins_after_the_time() {
     let faulty = Faulty::new(MemoryStore::new());
     faulty.inject(Fault::every(Method::Ping, ErrorKind::Connection));
-    let store = retry(u32::MAX).within(10 * SECOND).on(faulty.clone());
+    let store = retry(1_000).within(10 * SECOND).on(faulty.clone());
     let begun = Instant::now();
     assert!(store.ping().await.is_err());
     assert!(begun.elapsed() <= 10 * SECOND);

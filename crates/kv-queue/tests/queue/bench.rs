@@ -9,6 +9,7 @@ use kv_core::{
     Capabilities, Condition, Entry, KeyValueStore, Outcome, Remaining, Result, ScanPage,
     ScanRequest, Store, Write,
 };
+use kv_layers::{Layers, Limit, Metrics, Observe, Retry, Timeout};
 use kv_memory::MemoryStore;
 use kv_queue::{Queue, QueueBuilder};
 use kv_redis::{RedisConfig, RedisStore};
@@ -22,7 +23,7 @@ pub(crate) struct Bench {
 
 enum Time {
     Manual(ManualClock),
-    Server { clock: SteppedClock, _server: RedisServer },
+    Server { clock: SteppedClock, _server: Box<RedisServer> },
 }
 
 impl Bench {
@@ -36,6 +37,15 @@ impl Bench {
         let clock = ManualClock::new();
         let store = MemoryStore::builder().clock(clock.clone()).build();
         Self { store: Store::new(FiveMethods(store)), time: Time::Manual(clock) }
+    }
+
+    /// The native engine, with every layer around it that allows a queue.
+    pub(crate) fn layered() -> Self {
+        let clock = ManualClock::new();
+        let store = MemoryStore::builder().clock(clock.clone()).build();
+        let layers = Layers::new().observe(Observe::to(Metrics::new())).limit(Limit::to(64));
+        let layers = layers.retry(Retry::new()).timeout(Timeout::after(Duration::from_secs(60)));
+        Self { store: Store::from(layers.on(store).unwrap()), time: Time::Manual(clock) }
     }
 
     pub(crate) async fn redis() -> Self {
@@ -52,7 +62,7 @@ impl Bench {
         let clock = server.clock().unwrap().clone();
         let config = RedisConfig::from_url(&server.url()).unwrap();
         let store = store(RedisStore::connect(config).await.unwrap());
-        Self { store, time: Time::Server { clock, _server: server } }
+        Self { store, time: Time::Server { clock, _server: Box::new(server) } }
     }
 
     pub(crate) fn advance(&self, time: Duration) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv_redis::{Protocol, RedisConfig, RedisConfigBuilder, Tls};
-use kv_testbed::{RedisCluster, RedisSentinels, RedisServer, slot_of};
+use kv_testbed::{RedisCluster, RedisSentinels, RedisServer};
 
 /// Longer than all steps of a test together: no node takes another for failed.
 const NO_TIMEOUT: Duration = Duration::from_secs(1_000_000_000);
@@ -78,16 +78,6 @@ impl Fleet {
             Self::Sentinels(sentinels) => sentinels.nodes(),
             Self::Tls(servers) | Self::Unix(servers) => servers,
         }
-    }
-
-    /// The server that has a key.
-    pub(crate) fn owner(&self, key: &str) -> &RedisServer {
-        let at = match self {
-            Self::Cluster(cluster) => cluster.primary_of(slot_of(key)).unwrap(),
-            Self::Sentinels(sentinels) => sentinels.primary().unwrap(),
-            Self::Tls(_) | Self::Unix(_) => 0,
-        };
-        &self.servers()[at]
     }
 
     /// Those that take writes.

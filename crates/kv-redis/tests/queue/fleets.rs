@@ -7,6 +7,7 @@ use kv_core::async_trait;
 use kv_core::queue::{Partition, QueueEngine};
 use kv_queue_machine::testing::{Coverage, Subject, check};
 use kv_redis::RedisStore;
+use kv_testbed::{RedisServer, slot_of};
 
 use crate::fleet::Fleet;
 use crate::support::{PATIENCE, engine_of};
@@ -32,9 +33,19 @@ impl Subject for Placed<'_> {
     }
 
     async fn check(&self, partition: &Partition) -> Result<(), String> {
-        let owner = self.fleet.owner(&stored::key(partition, "jobs"));
+        let owner = owner(self.fleet, &stored::key(partition, "jobs"));
         stored::check(&mut owner.connection().unwrap(), partition)
     }
+}
+
+/// The server that has a key.
+fn owner<'a>(fleet: &'a Fleet, key: &str) -> &'a RedisServer {
+    let at = match fleet {
+        Fleet::Cluster(cluster) => cluster.primary_of(slot_of(key)).unwrap(),
+        Fleet::Sentinels(sentinels) => sentinels.primary().unwrap(),
+        Fleet::Tls(_) | Fleet::Unix(_) => 0,
+    };
+    &fleet.servers()[at]
 }
 
 async fn agrees(fleet: Fleet, first: u64) -> Coverage {
