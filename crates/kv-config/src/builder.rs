@@ -111,8 +111,6 @@ impl Builder {
         redis_port("REDIS_PORT", u16) => integer;
         /// A socket in the file system, in place of host and port.
         redis_unix_socket("REDIS_UNIX_SOCKET", impl Into<PathBuf>) => Setting::Path;
-        /// The version of the protocol, `2` or `3`.
-        redis_protocol("REDIS_PROTOCOL", impl Into<String>) => Setting::Text;
         /// The number of the database.
         redis_db("REDIS_DB", u64) => integer;
         /// The user; needs a password.
@@ -129,6 +127,8 @@ impl Builder {
         redis_timeout("REDIS_TIMEOUT", Duration) => Setting::Duration;
         /// Whether a read that got no reply is repeated.
         redis_retry_on_timeout("REDIS_RETRY_ON_TIMEOUT", bool) => flag;
+        /// The version of the protocol, `2` or `3`.
+        redis_protocol("REDIS_PROTOCOL", impl Into<String>) => Setting::Text;
         /// Whether connections are encrypted.
         redis_tls("REDIS_TLS", bool) => flag;
         /// The certificates to trust; only with TLS.
@@ -211,11 +211,14 @@ mod tests {
         let builder = Config::builder().store_type("").serializer("").default_ttl(second).url("");
         let builder = builder.layers([""; 0]);
         let builder = builder.memory_max_entries(1).memory_cleanup_interval(second);
-        let builder = builder.redis_host("").redis_port(1).redis_db(1).redis_username("");
+        let builder = builder.redis_host("").redis_port(1).redis_unix_socket("");
+        let builder = builder.redis_db(1).redis_username("");
         let builder = builder.redis_password("").redis_password_file("").redis_key_prefix("");
         let builder = builder.redis_max_connections(1).redis_timeout(second);
-        let builder = builder.redis_retry_on_timeout(true).redis_tls(true).redis_tls_ca_file("");
+        let builder = builder.redis_retry_on_timeout(true).redis_protocol("").redis_tls(true);
+        let builder = builder.redis_tls_ca_file("").redis_tls_cert_file("").redis_tls_key_file("");
         let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
+        let builder = builder.redis_sentinel_username("").redis_sentinel_password("");
         let builder = builder.redb_path("").fallback_type("").fallback_failures(1);
         let builder = builder.fallback_pause(second).fallback_max_entries(1);
         let builder = builder.limit_concurrency(1).limit_queue(1).retry_attempts(1);

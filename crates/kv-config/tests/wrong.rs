@@ -118,12 +118,6 @@ const BACKENDS: &[Case] = &[
         "is set together with OC_KV_STORE_URL",
         "only one of the two",
     ),
-    (
-        &[("TYPE", "redis"), ("REDIS_MODE", "cluster"), ("REDIS_DB", "1")],
-        "the backend `redis`",
-        "db is 1; expected 0",
-        "values that the backend accepts",
-    ),
     (&[("REDIS_PROTOCOL", "4")], "REDIS_PROTOCOL", "is unknown", "expected 2 or 3"),
     (&[("REDB_PTAH", "a")], "REDB_PTAH", "is unknown", "did you mean `OC_KV_STORE_REDB_PATH`?"),
     (

@@ -41,7 +41,8 @@ use crate::{batch, scan, stats};
 ///
 /// When a connection is lost, and when a server takes no writes since it is a replica now, the
 /// nodes or the sentinels are asked anew, within about half a second and as long as one is away.
-/// Until a failover is over, calls for the lost server fail at once with an error that passes.
+/// A call for a lost server waits for one such look; until a failover is over, it fails then with
+/// an error that passes.
 /// What was acknowledged and not yet copied is lost in a failover, unless it was written with
 /// [`set_durable`](KeyValueStore::set_durable) and reached a replica.
 ///

@@ -29,8 +29,10 @@ fn all_sentinels_name_the_primary_when_start_returns() -> Result<()> {
 #[test]
 fn a_killed_primary_is_replaced_and_comes_back_as_a_replica() -> Result<()> {
     let mut servers = RedisSentinels::start()?;
-    servers.nodes()[0].cli(&["SET", "k", "v"])?;
-    assert_eq!(servers.nodes()[0].cli(&["WAIT", "2", "5000"])?, Reply::Integer(2));
+    // On one connection: WAIT counts what its own has written.
+    let mut connection = servers.nodes()[0].connection()?;
+    connection.command(&["SET", "k", "v"])?;
+    assert_eq!(connection.command(&["WAIT", "2", "5000"])?, Reply::Integer(2));
     assert_eq!(servers.kill_primary()?, 0);
     let new = servers.wait_until_failed_over(0)?;
     assert_ne!(new, 0);

@@ -10,12 +10,17 @@ mod side;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kv_core::Capabilities;
 use tokio::task::JoinSet;
 
 use self::sequence::Sequence;
 use self::shrink::{Item, Shrinker};
 use self::side::Side;
 use crate::{Backend, Failure, Trial};
+
+/// What the operations need that are compared.
+const USED: [Capabilities; 3] =
+    [Capabilities::TTL, Capabilities::CONDITIONS, Capabilities::COUNTERS];
 
 /// The longest step between two operations, in milliseconds.
 ///
@@ -89,8 +94,9 @@ pub async fn compare<A: Backend, B: Backend>(
     comparison: Comparison,
 ) -> Result<Report, Failure> {
     let (left, right) = (Trial::new(left).await?, Trial::new(right).await?);
-    if left.capabilities() != right.capabilities() {
-        let (left, right) = (left.capabilities(), right.capabilities());
+    let (has, other_has) = (left.capabilities(), right.capabilities());
+    if USED.iter().any(|used| has.contains(*used) != other_has.contains(*used)) {
+        let (left, right) = (has, other_has);
         return Err(Failure::new(format!("the backends declare {left:?} and {right:?}")));
     }
     let mut report = Report::default();

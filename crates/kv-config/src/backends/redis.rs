@@ -142,7 +142,7 @@ fn arranged(builder: RedisConfigBuilder, settings: &Settings) -> Result<RedisCon
     let mode = settings.get::<Option<String>>("MODE")?;
     let nodes = match settings.get::<Option<Vec<String>>>("NODES")? {
         Some(nodes) => nodes,
-        None => vec![node(settings)?],
+        None => vec![node(settings)],
     };
     let text = |name| settings.get::<Option<String>>(name);
     Ok(match mode.as_deref() {
@@ -161,11 +161,11 @@ fn arranged(builder: RedisConfigBuilder, settings: &Settings) -> Result<RedisCon
     })
 }
 
-/// The host and the port as one, with their defaults.
-fn node(settings: &Settings) -> Result<String> {
-    let host = settings.get::<String>("HOST")?;
-    let port = settings.get::<u16>("PORT")?;
-    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+/// The host and the port as one; the defaults in place of those that were refused and told.
+fn node(settings: &Settings) -> String {
+    let host = settings.get::<String>("HOST").unwrap_or_else(|_| "localhost".to_owned());
+    let port = settings.get::<u16>("PORT").unwrap_or(6_379);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn encrypted(builder: RedisConfigBuilder, settings: &Settings) -> Result<RedisConfigBuilder> {

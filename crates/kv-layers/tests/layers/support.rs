@@ -87,9 +87,12 @@ pub(crate) async fn call(store: &dyn KeyValueStore, operation: Operation) -> Res
     }
 }
 
-/// The operations of a store, without those of its queue engine.
+/// The operations of a store that memory has, without those of its queue engine: it makes no
+/// copies, so nothing is durable there.
 pub(crate) fn operations() -> impl Iterator<Item = Operation> {
-    Operation::ALL.iter().copied().filter(|operation| !operation.name().starts_with("queue_"))
+    let of_store = |operation: &Operation| !operation.name().starts_with("queue_");
+    let all = Operation::ALL.iter().copied().filter(of_store);
+    all.filter(|operation| *operation != Operation::SetDurable)
 }
 
 pub(crate) fn set(key: &str, value: &str) -> Command {

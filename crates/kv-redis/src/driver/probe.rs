@@ -17,7 +17,7 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(super) async fn answers_in_plain_text(dial: &Dial, address: &Address) {
     sleep(SLOW.min(dial.timeout / 4)).await;
     if !answers(address).await.unwrap_or(false) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -237,8 +237,15 @@ impl<'a> Run<'a> {
             }
             Err(refusal) => {
                 self.driver.topology.look_soon();
+                // Whoever is known to have the key may have been replaced: one look tells.
+                let is_looked_up = self.rounds == 1
+                    && refusal.kind() == ErrorKind::Connection
+                    && matches!(self.driver.topology, Topology::Found(_));
                 for pending in pending {
                     self.answer(pending.at, Err(refusal.clone()));
+                    if is_looked_up && matches!(pending.target, Target::Owner) {
+                        self.pending.push(Pending { target: Target::NewOwner, ..pending });
+                    }
                 }
             }
         }

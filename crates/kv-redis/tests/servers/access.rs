@@ -60,7 +60,7 @@ async fn all_allowed(store: &RedisStore, servers: &[RedisServer]) {
     for (name, result) in everything(store).await {
         result.expect(name);
     }
-    Waiting::on(opened(store).await).await.is_woken().await;
+    Waiting::on(opened(store).await).await.wakes().await;
     for server in servers {
         assert_eq!(denied(server), Vec::<String>::new());
     }

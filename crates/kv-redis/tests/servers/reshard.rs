@@ -39,7 +39,7 @@ async fn a_node_that_joins_and_one_that_leaves_are_not_noticed() {
     }
     assert!(refusals(cluster.nodes(), "ASK") >= 6);
     migration.finish().unwrap();
-    let slots: BTreeSet<u16> = names[1..].iter().map(|name| slot_of(name)).collect();
+    let slots: BTreeSet<u16> = names[1..].iter().map(slot_of).collect();
     cluster.reshard(slots.iter().copied(), added).unwrap();
     expect_all(&store, &names).await;
     cluster.reshard(slots.iter().copied().chain([slot_of(first)]), 1).unwrap();
@@ -105,7 +105,7 @@ async fn a_walk_sees_the_keys_of_a_slot_that_is_on_its_way_and_of_nodes_that_com
     assert_eq!(seen.await, names.iter().cloned().collect());
     migration.finish().unwrap();
     let added = cluster.add_primary().unwrap();
-    let slots: BTreeSet<u16> = names.iter().map(|name| slot_of(name)).collect();
+    let slots: BTreeSet<u16> = names.iter().map(slot_of).collect();
     let seen = walked(&store, |page| match page {
         0 => drop(cluster.reshard(slots.iter().copied(), added).unwrap()),
         1 => drop(cluster.reshard(slots.iter().copied(), 1).unwrap()),

@@ -56,7 +56,7 @@ async fn a_primary_that_dies_is_replaced_though_two_of_five_sentinels_are_gone_a
     let old = servers.kill_primary().unwrap();
     let new = servers.wait_until_failed_over(old).unwrap();
     works_again(&store).await;
-    waiting.is_woken().await;
+    waiting.wakes().await;
     servers.nodes_mut()[old].restart().unwrap();
     servers.wait_until_ok().unwrap();
     let told = load.stop().await;

@@ -48,7 +48,7 @@ impl Waiting {
     }
 
     /// A job that is submitted wakes the one who waits, soon.
-    pub(crate) async fn is_woken(self) {
+    pub(crate) async fn wakes(self) {
         assert!(!self.waiter.is_finished(), "there is nothing to do yet");
         timeout(SOON, self.engine.submit(&partition(), jobs(1))).await.unwrap().unwrap();
         timeout(SOON, self.waiter).await.expect("the wait goes on").unwrap();
@@ -74,12 +74,12 @@ async fn a_wait_goes_on_after_its_primary_handed_over_and_after_it_died() {
     cluster.failover(partition_slot()).unwrap();
     until_blocked(&cluster.nodes()[owner(&cluster)]);
     let engine = Arc::clone(&waiting.engine);
-    waiting.is_woken().await;
+    waiting.wakes().await;
     let waiting = Waiting::on(engine).await;
     cluster.kill_primary(partition_slot()).unwrap();
     cluster.wait_until_ok().unwrap();
     until_blocked(&cluster.nodes()[owner(&cluster)]);
-    waiting.is_woken().await;
+    waiting.wakes().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,5 +93,5 @@ async fn a_wait_asks_at_leisure_while_its_slot_is_on_its_way_and_goes_on_afterwa
     eventually(PATIENCE, asked).expect("the wait is sent on");
     migration.finish().unwrap();
     until_blocked(&cluster.nodes()[target]);
-    waiting.is_woken().await;
+    waiting.wakes().await;
 }
