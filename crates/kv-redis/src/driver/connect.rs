@@ -47,16 +47,17 @@ impl Link {
     pub(super) async fn open(dial: &Dial, address: &Address) -> kv_core::Result<Self> {
         let server: Arc<str> = address.to_string().into();
         let client = dial.client(address);
+        let breaks = client.error_rx();
         let router = AbortOnDrop(client.connect());
         let router = if dial.is_encrypted() {
             tokio::select! {
-                router = wait_until_connected(&client, router) => {
+                router = wait_until_connected(&client, router, breaks) => {
                     router.map_err(|fault| error::convert(&fault, Access::Read, &server))?
                 }
                 () = answers_in_plain_text(dial, address) => return Err(error::plain_text(&server)),
             }
         } else {
-            let router = wait_until_connected(&client, router).await;
+            let router = wait_until_connected(&client, router, breaks).await;
             router.map_err(|fault| error::unwelcome(&fault, &server))?
         };
         let health = Arc::new(Health::new(client.error_rx()));
@@ -163,10 +164,13 @@ impl Link {
     }
 }
 
+/// A connection that breaks at once is an error, too: the library would try for ever again.
 async fn wait_until_connected(
     client: &Client,
     mut router: AbortOnDrop<Ended>,
+    mut breaks: Receiver<(FredError, Option<Server>)>,
 ) -> Result<AbortOnDrop<Ended>, FredError> {
+    let mut broke = None;
     loop {
         tokio::select! {
             biased;
@@ -174,9 +178,15 @@ async fn wait_until_connected(
                 return Err(ended.map_err(FredError::from).and_then(|end| end).err()
                     .unwrap_or_else(FredError::new_canceled));
             }
-            () = sleep(LOOK) => {}
+            Ok((fault, _)) = breaks.recv(), if broke.is_none() => broke = Some(fault),
+            () = sleep(LOOK) => {
+                // The task has had the time to end by itself, which tells more.
+                if let Some(fault) = broke {
+                    return Err(fault);
+                }
+            }
         }
-        if client.is_connected() {
+        if client.is_connected() && broke.is_none() {
             return Ok(router);
         }
     }
