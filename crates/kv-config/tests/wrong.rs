@@ -231,13 +231,13 @@ fn all_problems_are_told_together_each_in_its_line() {
     let text = error(&[
         ("TPYE", "redis"),
         ("DEFAULT_TTL", "soon"),
-        ("REDIS_PORT", "0"),
+        ("REDIS_DB", "300"),
         ("REDIS_MODE", "clutser"),
         ("REDIS_NODES", "a:1"),
     ]);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.first(), Some(&"4 problems in the configuration"));
-    for name in ["DEFAULT_TTL: ", "REDIS_MODE: ", "REDIS_PORT: ", "TPYE: "] {
+    for name in ["DEFAULT_TTL: ", "REDIS_DB: ", "REDIS_MODE: ", "TPYE: "] {
         assert!(
             lines.iter().any(|line| line.starts_with(&format!("OC_KV_STORE_{name}"))),
             "{text}"
