@@ -6,7 +6,6 @@ use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, ServerConfig, TcpConfig,
-    UnresponsiveConfig,
 };
 use socket2::TcpKeepalive;
 
@@ -30,7 +29,6 @@ pub(crate) async fn connect(port: u16) -> Result<Client> {
         max_command_attempts: 1,
         reconnect_on_auth_error: true,
         max_command_buffer_len: 0,
-        unresponsive: UnresponsiveConfig { max_timeout: Some(TIMEOUT), interval: TIMEOUT / 4 },
         tcp: TcpConfig {
             nodelay: Some(true),
             keepalive: Some(TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3)),

@@ -250,7 +250,7 @@ macro_rules! forward {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl $($bounds)* KeyValueStore for $target {
-            // Written out, so that the verb whose cost matters most is boxed once and not twice.
+            // Written out, so that the verbs whose cost matters most are boxed once and not twice.
             fn get<'s, 'k, 'async_trait>(
                 &'s self,
                 key: &'k str,
@@ -262,8 +262,18 @@ macro_rules! forward {
             {
                 (**self).get(key)
             }
-            async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
-                (**self).set(key, value, write).await
+            fn set<'s, 'k, 'async_trait>(
+                &'s self,
+                key: &'k str,
+                value: Bytes,
+                write: Write,
+            ) -> Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'async_trait>>
+            where
+                Self: 'async_trait,
+                's: 'async_trait,
+                'k: 'async_trait,
+            {
+                (**self).set(key, value, write)
             }
             async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
                 (**self).delete(key, condition).await

@@ -4,6 +4,7 @@
 //! in time and number: the library's own bounds do not hold for all of its calls.
 
 mod aside;
+mod calls;
 mod cluster;
 mod connect;
 mod dial;
@@ -29,11 +30,13 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::aside::Aside;
+pub(crate) use self::calls::Calls;
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
 use self::redirect::Redirect;
 pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
 use self::run::Run;
+use self::send::Manner;
 pub(crate) use self::send::decimal;
 use self::topology::Topology;
 use crate::config::{Address, RedisConfig};
@@ -116,25 +119,6 @@ impl Driver {
     ///
     /// It does what [`run`](Self::run) does, and has a shorter way to a connection that is ready.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
-        let is_sent_on = matches!(self.topology, Topology::Found(_));
-        let may_be_sent_again = request.access() == Access::Read || is_sent_on;
-        let again = may_be_sent_again.then(|| request.clone());
-        self.first(request, || again).await
-    }
-
-    /// The same for a request that costs less to make anew, should it be sent again, than to copy.
-    pub(crate) async fn call_anew(
-        &self,
-        make: impl Fn() -> Request + Send + Sync,
-    ) -> Result<Answer> {
-        self.first(make(), || Some(make())).await
-    }
-
-    async fn first(
-        &self,
-        request: Request,
-        again: impl FnOnce() -> Option<Request> + Send,
-    ) -> Result<Answer> {
         self.check_open()?;
         let access = request.access();
         let node = self.topology.node_for(&request)?;
@@ -142,22 +126,29 @@ impl Driver {
         if !link.is_ready() || access == Access::Read && self.retry_on_timeout {
             return self.one(Run::new(self, vec![request]), self.timeout).await;
         }
-        let (before, begin) = (link.replies(), Instant::now());
+        let may_be_sent_again = access == Access::Read || self.is_sent_on();
+        let again = may_be_sent_again.then(|| (request.clone(), Instant::now()));
+        let before = link.replies();
         // The library bounds it in time.
-        let answer = match link.send(request, false).await {
+        let answer = match link.send(request, Manner::Plain).await {
             Ok(answer) => Ok(answer),
             Err(fault) => {
                 if error::is_timeout(&fault) && link.replies() == before {
                     link.report_stall();
                 }
-                if let Some(again) = again() {
-                    let run = Run::after(self, again, &fault, &node);
+                if let Some((request, begin)) = again {
+                    let run = Run::after(self, request, &fault, &node);
                     return self.one(run, self.timeout.saturating_sub(begin.elapsed())).await;
                 }
                 Err(error::convert(&fault, access, &node.server))
             }
         };
         if self.check_open().is_ok() { answer } else { answer.map_err(closed) }
+    }
+
+    /// Whether a server may say that another one has a key.
+    fn is_sent_on(&self) -> bool {
+        matches!(self.topology, Topology::Found(_))
     }
 
     /// Sends one request to each server that has keys; an answer of each.

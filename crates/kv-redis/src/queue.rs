@@ -28,7 +28,7 @@ use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use tokio::sync::OnceCell;
 
 use crate::config::RedisConfig;
-use crate::driver::{Access, Answer, Driver, Durable, Request, decimal};
+use crate::driver::{Access, Answer, Calls, Driver, Durable, Request, decimal};
 use crate::scripts::Script;
 use crate::verbs::{number, unexpected};
 use keys::Keys;
@@ -48,6 +48,7 @@ const FORMAT: &str = "1";
 /// back. Its repeat on the same lane gets its answer.
 pub(crate) struct RedisQueues {
     driver: Arc<Driver>,
+    calls: Calls,
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
@@ -68,7 +69,8 @@ impl RedisQueues {
         let waits = Waits::new(config, Arc::clone(&driver), scripts, random());
         let key_prefix = config.key_prefix.as_str().into();
         let (opened, checked) = (RwLock::default(), OnceCell::new());
-        Self { driver, key_prefix, scripts, opened, checked, waits }
+        let calls = Calls::new(Arc::clone(&driver));
+        Self { driver, calls, key_prefix, scripts, opened, checked, waits }
     }
 
     /// Ends the waits; later ones are errors of kind `Closed`, as the driver's are.
@@ -95,7 +97,7 @@ impl RedisQueues {
         decode: impl FnOnce(Answer) -> Result<R>,
     ) -> Result<R> {
         let keys = self.keys(partition)?.to_vec();
-        let answer = self.driver.call(Request::Script { script, keys, args }).await?;
+        let answer = self.calls.call(Request::Script { script, keys, args }).await?;
         decode(answer).map_err(|error| match script.access {
             Access::Read => error,
             Access::Write => error.maybe_applied(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime,
@@ -13,7 +14,7 @@ use kv_core::{
 };
 
 use crate::config::RedisConfig;
-use crate::driver::{Answer, Driver, Durable, Request};
+use crate::driver::{Answer, Calls, Driver, Durable, Request};
 use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
@@ -92,6 +93,7 @@ use crate::{batch, scan, stats};
 #[derive(Clone)]
 pub struct RedisStore {
     driver: Arc<Driver>,
+    calls: Arc<Calls>,
     key_prefix: Arc<str>,
     db: u8,
     queues: Arc<RedisQueues>,
@@ -114,26 +116,41 @@ impl RedisStore {
         let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
             Box::pin(Driver::connect(config.clone()));
         let driver = Arc::new(connecting.await?);
+        let calls = Arc::new(Calls::new(Arc::clone(&driver)));
         let queues = Arc::new(RedisQueues::new(Arc::clone(&driver), &config));
-        Ok(Self { driver, key_prefix: config.key_prefix.into(), db: config.db, queues })
+        Ok(Self { driver, calls, key_prefix: config.key_prefix.into(), db: config.db, queues })
     }
 
     /// The reply to a command, which is about this key.
-    async fn one(&self, key: &str, command: Command) -> Result<Reply> {
+    fn one<'a>(
+        &'a self,
+        key: &'a str,
+        command: Command,
+    ) -> impl Future<Output = Result<Reply>> + Send + 'a {
         let name = command.name();
-        let reply = async {
-            self.driver.check_open()?;
-            match plan(command)? {
-                Plan::Known(reply) => Ok(reply),
-                Plan::Ask(request, decode) => decode.reply(self.driver.call(request).await?),
+        let told = move |error: Error| error.operation(name).key(key);
+        match self.driver.check_open().and_then(|()| plan(command)) {
+            Ok(Plan::Known(reply)) => Either::Left(ready(Ok(reply))),
+            Ok(Plan::Ask(request, decode)) => {
+                let answer = self.calls.call(request);
+                let reply = answer.map(move |answer| answer.and_then(|it| decode.reply(it)));
+                Either::Right(reply.map_err(told))
             }
-        };
-        reply.await.map_err(|error: Error| error.operation(name).key(key))
+            Err(error) => Either::Left(ready(Err(told(error)))),
+        }
+    }
+
+    /// An answer for each request; most calls have one.
+    async fn answers(&self, mut requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
+        match (requests.pop(), requests.is_empty()) {
+            (Some(request), true) => Ok(vec![self.calls.call(request).await]),
+            (last, _) => self.driver.run(requests.into_iter().chain(last).collect()).await,
+        }
     }
 
     /// Writes that belong to one call; once a part is done, an error is no longer "not applied".
     async fn write_all(&self, requests: Vec<Request>) -> Result<Vec<Answer>> {
-        let outcomes = self.driver.run(requests).await?;
+        let outcomes = self.answers(requests).await?;
         let is_partly_done = outcomes.iter().any(Result::is_ok);
         let answers: Result<Vec<_>> = outcomes.into_iter().collect();
         answers.map_err(|error| if is_partly_done { error.maybe_applied() } else { error })
@@ -152,8 +169,7 @@ impl fmt::Debug for RedisStore {
 #[async_trait]
 impl KeyValueStore for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        let get = || Request::Get(Bytes::copy_from_slice(key.as_bytes()));
-        let answer = self.driver.call_anew(get).await;
+        let answer = self.calls.call(Request::Get(Bytes::copy_from_slice(key.as_bytes()))).await;
         answer.and_then(verbs::entry).map_err(|error| error.operation("get").key(key))
     }
 
@@ -209,7 +225,7 @@ impl KeyValueStore for RedisStore {
         let entries = async {
             let together = self.driver.together(&keys, KEYS_AT_ONCE);
             let requests = together.iter().map(|places| verbs::get_many(chosen(&keys, places)));
-            let answers = self.driver.run(requests.collect()).await?;
+            let answers = self.answers(requests.collect()).await?;
             let mut entries = vec![None; keys.len()];
             for (places, answer) in together.iter().zip(answers) {
                 let found = verbs::entries(answer, places.len())?;
@@ -336,6 +352,8 @@ fn chosen(keys: &[Bytes], places: &[usize]) -> Vec<Bytes> {
     places.iter().filter_map(|place| keys.get(*place)).cloned().collect()
 }
 
+/// All keys, as parts of one piece of memory.
 fn bytes(keys: &[&str]) -> Vec<Bytes> {
-    keys.iter().map(|key| Bytes::copy_from_slice(key.as_bytes())).collect()
+    let mut rest = Bytes::from(keys.concat());
+    keys.iter().map(|key| rest.split_to(key.len())).collect()
 }

@@ -7,6 +7,7 @@ use kv_core::Result;
 use tokio::time::timeout as within;
 
 use super::node::Node;
+use super::send::Manner;
 use super::{Answer, Driver, Request, error};
 
 /// A connection to the server that has a key, as far as is known. After an error it may be another
@@ -35,7 +36,7 @@ impl Driver {
         let (access, server) = (request.access(), &aside.node.server);
         let link = aside.node.link(1)?;
         link.ready().await?;
-        match within(aside.timeout, link.send(request, false)).await {
+        match within(aside.timeout, link.send(request, Manner::Plain)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => {
                 self.topology.look_soon();

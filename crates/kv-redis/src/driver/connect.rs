@@ -19,7 +19,7 @@ use super::error;
 use super::health::Health;
 use super::probe::answers_in_plain_text;
 use super::request::{Access, Answer, Request};
-use super::send::{ask, send};
+use super::send::{Manner, send};
 use crate::config::Address;
 
 /// How often a waiting call looks at the state of its connection: the library's own notice can
@@ -76,24 +76,8 @@ impl Link {
     }
 
     /// Sends one request and waits for its reply; the first poll hands it over.
-    ///
-    /// A script that the server does not know is sent once more, `whole`: it was not executed.
-    pub(super) async fn send(&self, request: Request, whole: bool) -> Result<Answer, FredError> {
-        let script = request.script().map(|_| request.clone());
-        let mut result = send(&self.client, request, whole).await;
-        if let (Err(fault), Some(script)) = (&result, script)
-            && error::is_unknown_script(fault)
-        {
-            tracing::info!(server = %self.server, "redis forgot a script; sending it again");
-            result = send(&self.client, script, true).await;
-        }
-        self.heed(&result);
-        result
-    }
-
-    /// Sends one request that another server sent here for this once; see [`send`](Self::send).
-    pub(super) async fn ask(&self, request: Request) -> Result<Answer, FredError> {
-        let result = ask(&self.client, request).await;
+    pub(super) async fn send(&self, request: Request, manner: Manner) -> Result<Answer, FredError> {
+        let result = send(&self.client, request, manner, &self.server).await;
         self.heed(&result);
         result
     }

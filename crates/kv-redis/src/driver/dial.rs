@@ -8,7 +8,7 @@ use fred::clients::Client;
 use fred::types::RespVersion;
 use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, Server, ServerConfig, TcpConfig,
-    TlsConfig, UnresponsiveConfig,
+    TlsConfig,
 };
 use kv_core::Result;
 use socket2::TcpKeepalive;
@@ -140,10 +140,6 @@ impl Dial {
             // Unbounded, since the library's task ends when its own order to reconnect finds no
             // room, and flushes no more once a command found none. `Node` bounds what waits.
             max_command_buffer_len: 0,
-            unresponsive: UnresponsiveConfig {
-                max_timeout: Some(self.timeout),
-                interval: (self.timeout / 4).max(Duration::from_millis(1)),
-            },
             tcp: TcpConfig {
                 nodelay: Some(true),
                 keepalive: Some(

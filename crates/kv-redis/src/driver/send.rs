@@ -1,7 +1,5 @@
 //! One request through the driver's library.
 
-use std::pin::Pin;
-
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
@@ -9,6 +7,7 @@ use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
 use kv_core::Durability;
 
+use super::error;
 use super::request::{Answer, Durable, Only, Request, SetExpiry};
 
 /// The library takes an array of three to five that begins with a word such as `message` or
@@ -19,47 +18,67 @@ const SAFE_ARRAY: usize = 6;
 /// How long a mark lives that was made only to be waited for.
 const MARK_MILLIS: u64 = 60_000;
 
+/// How a request is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// A script by its digest; once more, whole, where the server does not know it: it was not
+    /// executed.
+    Plain,
+    /// A script with its source.
+    Whole,
+    /// After ASKING, with nothing between the two, since another server sent it here for this
+    /// once; whole.
+    Asking,
+}
+
 /// Sends one request and waits for the reply. The first poll hands it over.
-///
-/// `whole` sends a script's source in place of its digest.
 pub(super) async fn send(
     client: &Client,
     request: Request,
-    whole: bool,
+    manner: Manner,
+    server: &str,
 ) -> Result<Answer, FredError> {
-    if let Request::Durable(durable) = request {
-        return durably(client, *durable, whole, false).await;
+    let script = match manner {
+        Manner::Plain => request.script().map(|_| request.clone()),
+        Manner::Whole | Manner::Asking => None,
+    };
+    let result = once(client, request, manner).await;
+    match (&result, script) {
+        (Err(fault), Some(script)) if error::is_unknown_script(fault) => {
+            tracing::info!(server, "redis forgot a script; sending it again");
+            Box::pin(once(client, script, Manner::Whole)).await
+        }
+        _ => result,
     }
-    let wanted = request.values();
-    Ok(answer(reply(client, request, whole).await?).truncated(wanted))
 }
 
-/// The same after ASKING, with nothing between the two.
-pub(super) async fn ask(client: &Client, request: Request) -> Result<Answer, FredError> {
-    if let Request::Durable(durable) = request {
-        return durably(client, *durable, true, true).await;
-    }
+async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answer, FredError> {
     let wanted = request.values();
+    let value = match request {
+        Request::Durable(durable) => return Box::pin(durably(client, *durable, manner)).await,
+        request if manner == Manner::Asking => Box::pin(ask(client, request)).await,
+        request => reply(client, request, manner == Manner::Whole).await,
+    };
+    Ok(answer(value?).truncated(wanted))
+}
+
+async fn ask(client: &Client, request: Request) -> Result<Value, FredError> {
     let both = client.pipeline();
-    let () = custom(&both, "ASKING", Vec::new()).await.map(drop)?;
+    let _queued = custom(&both, "ASKING", Vec::new()).await?;
     // The pipeline keeps it, and answers that it does.
     let _queued = reply(&both, request, true).await?;
     let mut replies = both.try_all::<Value>().await.into_iter();
     let mut next = || replies.next().unwrap_or_else(|| Err(FredError::new_canceled()));
     // Where the first is refused, the second is sent back to where it came from.
     let _asking = next()?;
-    Ok(answer(next()?).truncated(wanted))
+    next()
 }
 
 /// A write, a mark, and the wait for what was written, with nothing between them.
 ///
 /// WAIT keeps the connection from all else, which is why these have one of their own.
-async fn durably(
-    client: &Client,
-    durable: Durable,
-    whole: bool,
-    is_asking: bool,
-) -> Result<Answer, FredError> {
+async fn durably(client: &Client, durable: Durable, manner: Manner) -> Result<Answer, FredError> {
+    let (whole, is_asking) = (manner != Manner::Plain, manner == Manner::Asking);
     let Durable { write, marker, durability } = durable;
     let all = client.pipeline();
     let mut writes = vec![write];
@@ -89,77 +108,69 @@ fn mark(marker: Bytes) -> Request {
     }
 }
 
-fn wait<C>(client: &C, durability: Durability) -> Reply<'_>
+async fn wait<C>(client: &C, durability: Durability) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
 {
     let limit = durability.limit().as_millis().max(1);
     let (replicas, limit) = (decimal(durability.wanted_replicas()), decimal(limit));
     if durability.wants_disk() {
-        return custom(client, "WAITAOF", vec![decimal(1), replicas, limit]);
+        return custom(client, "WAITAOF", vec![decimal(1), replicas, limit]).await;
     }
-    custom(client, "WAIT", vec![replicas, limit])
+    custom(client, "WAIT", vec![replicas, limit]).await
 }
 
-// Each behind a pointer: the library's futures are of a kilobyte and more, and one that could be
-// any of them is moved whole several times on its way to the caller.
-type Reply<'a> = Pin<Box<dyn Future<Output = Result<Value, FredError>> + Send + 'a>>;
-
-fn reply<C>(client: &C, request: Request, whole: bool) -> Reply<'_>
+async fn reply<C>(client: &C, request: Request, whole: bool) -> Result<Value, FredError>
 where
     C: KeysInterface + Sync,
 {
-    match request {
-        Request::Mget(keys) => Box::pin(client.mget(to_keys(padded(keys)))),
-        Request::Get(key) => Box::pin(client.get(key)),
-        Request::GetDel(key) => Box::pin(client.getdel(key)),
+    let (command, args) = match request {
+        Request::Mget(keys) => return client.mget(to_keys(padded(keys))).await,
+        Request::Get(key) => return client.get(key).await,
+        Request::GetDel(key) => return client.getdel(key).await,
         Request::Set { key, value, expiry, only } => {
-            Box::pin(client.set(key, value, expiration(expiry), option(only), false))
+            return client.set(key, value, expiration(expiry), option(only), false).await;
         }
-        Request::IncrBy(key, by) => Box::pin(client.incr_by(key, by)),
-        Request::Exists(key) => Box::pin(client.exists(key)),
-        Request::Pttl(key) => Box::pin(client.pttl(key)),
-        Request::Pexpire(key, millis) => custom(client, "PEXPIRE", vec![key, decimal(millis)]),
-        Request::Del(keys) => Box::pin(client.del(to_keys(keys))),
+        Request::IncrBy(key, by) => return client.incr_by(key, by).await,
+        Request::Exists(key) => return client.exists(key).await,
+        Request::Pttl(key) => return client.pttl(key).await,
+        Request::Del(keys) => return client.del(to_keys(keys)).await,
+        // It is several commands: see `durably`.
+        Request::Durable(durable) => return Box::pin(reply(client, durable.write, whole)).await,
+        Request::Pexpire(key, millis) => ("PEXPIRE", vec![key, decimal(millis)]),
         Request::Mset(pairs) => {
-            let args = pairs.into_iter().flat_map(|(key, value)| [key, value]).collect();
-            custom(client, "MSET", args)
+            ("MSET", pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
         }
         Request::Scan { cursor, pattern, count } => {
-            let args = [&cursor, "MATCH", &pattern, "COUNT", &count.to_string()];
-            custom(client, "SCAN", to_args(&args))
+            ("SCAN", to_args(&[&cursor, "MATCH", &pattern, "COUNT", &count.to_string()]))
         }
         Request::Blpop { mut keys, wait } => {
             keys.push(decimal(wait.as_secs_f64()));
-            custom(client, "BLPOP", keys)
+            ("BLPOP", keys)
         }
         Request::Script { script, keys, args } => {
             let (command, text) =
                 if whole { ("EVAL", script.source) } else { ("EVALSHA", script.sha1) };
             let head = [Bytes::from_static(text.as_bytes()), decimal(keys.len())];
-            custom(client, command, head.into_iter().chain(keys).chain(args).collect())
+            (command, head.into_iter().chain(keys).chain(args).collect())
         }
-        // It is several commands: see `durably`.
-        Request::Durable(durable) => reply(client, durable.write, whole),
-        Request::Time => custom(client, "TIME", Vec::new()),
-        Request::Ping => custom(client, "PING", Vec::new()),
-        Request::Info => custom(client, "INFO", Vec::new()),
-        Request::Role => custom(client, "ROLE", Vec::new()),
-        Request::ClusterSlots => custom(client, "CLUSTER", to_args(&["SLOTS"])),
-        Request::ClusterNodes => custom(client, "CLUSTER", to_args(&["NODES"])),
-        Request::PrimaryOf(master) => {
-            let args = to_args(&["GET-MASTER-ADDR-BY-NAME", &master]);
-            custom(client, "SENTINEL", args)
-        }
-    }
+        Request::Time => ("TIME", Vec::new()),
+        Request::Ping => ("PING", Vec::new()),
+        Request::Info => ("INFO", Vec::new()),
+        Request::Role => ("ROLE", Vec::new()),
+        Request::ClusterSlots => ("CLUSTER", to_args(&["SLOTS"])),
+        Request::ClusterNodes => ("CLUSTER", to_args(&["NODES"])),
+        Request::PrimaryOf(master) => ("SENTINEL", to_args(&["GET-MASTER-ADDR-BY-NAME", &master])),
+    };
+    custom(client, command, args).await
 }
 
 /// A command that the library has no name for, or a worse one.
-fn custom<'a, C>(client: &'a C, name: &'static str, args: Vec<Bytes>) -> Reply<'a>
+async fn custom<C>(client: &C, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
 {
-    Box::pin(client.custom(CustomCommand::new_static(name, None::<u16>, false), args))
+    client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
 }
 
 fn padded(mut keys: Vec<Bytes>) -> Vec<Bytes> {

@@ -20,6 +20,7 @@ use super::dial::Dial;
 use super::error;
 use super::node::Node;
 use super::request::Request;
+use super::send::Manner;
 use crate::config::{Address, RedisConfig, Sentinels, Servers};
 
 /// The least time between two looks at who is where.
@@ -264,7 +265,7 @@ async fn asked(dial: &Dial, address: &Address, request: Request) -> Result<super
 /// One answer of a server that is connected.
 async fn ask(node: &Node, request: Request) -> Result<super::Answer> {
     let access = request.access();
-    let sent = timeout(LOOK, node.link(1)?.send(request, false)).await;
+    let sent = timeout(LOOK, node.link(1)?.send(request, Manner::Plain)).await;
     let answer = sent.map_err(|_| error::timed_out(&node.server))?;
     answer.map_err(|fault| error::convert(&fault, access, &node.server))
 }

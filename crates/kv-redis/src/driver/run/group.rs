@@ -14,6 +14,7 @@ use super::super::CHUNK;
 use super::super::connect::Link;
 use super::super::node::Node;
 use super::super::request::{Answer, Request};
+use super::super::send::Manner;
 use super::{Pending, Track};
 
 /// What came back for one request, in the library's terms.
@@ -66,10 +67,8 @@ impl Group {
         // One by one, also the others, which may be on the same keys and come after these.
         let mut outcomes = Vec::with_capacity(requests.len());
         for (request, pending) in requests.into_iter().zip(&self.pending) {
-            outcomes.push(match pending.is_asking() {
-                true => self.link.ask(request).await,
-                false => self.link.send(request, false).await,
-            });
+            let manner = if pending.is_asking() { Manner::Asking } else { Manner::Plain };
+            outcomes.push(self.link.send(request, manner).await);
         }
         outcomes
     }
@@ -85,7 +84,7 @@ async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
     let mut rest = requests.into_iter();
     if rest.len() == 1 {
         for request in rest {
-            outcomes.push(link.send(request, false).await);
+            outcomes.push(link.send(request, Manner::Plain).await);
         }
         return outcomes;
     }
@@ -96,7 +95,8 @@ async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
             // Sent whole once, a script is known to all that follows, in its place.
             let script = request.script().filter(|script| !known.contains(script));
             known.extend(script);
-            let mut reply = Box::pin(maybe_done(link.send(request, script.is_some())));
+            let manner = if script.is_some() { Manner::Whole } else { Manner::Plain };
+            let mut reply = Box::pin(maybe_done(link.send(request, manner)));
             let _ = reply.as_mut().now_or_never();
             under_way.push(reply);
         }
