@@ -15,8 +15,8 @@ use async_trait::async_trait;
 
 pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope};
 pub use limits::{
-    MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES, check_batch,
-    check_exchange, check_partitions, check_submit, cut_reason,
+    MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES, check_control,
+    check_exchange, check_inspect, check_partitions, check_submit, check_tend, cut_reason,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,

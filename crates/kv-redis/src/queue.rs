@@ -16,16 +16,17 @@ mod waits;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kv_core::queue::{
     Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended, check_batch, check_exchange, check_partitions, check_submit,
+    Submitted, Tend, Tended, check_control, check_exchange, check_inspect, check_partitions,
+    check_submit, check_tend,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
-use tokio::sync::OnceCell;
 
 use crate::config::RedisConfig;
 use crate::driver::{Access, Answer, Calls, Driver, Durable, Request, decimal};
@@ -52,8 +53,8 @@ pub(crate) struct RedisQueues {
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
-    /// Whether the server was found fit.
-    checked: OnceCell<()>,
+    /// Whether all servers were found fit.
+    checked: AtomicBool,
     waits: Waits,
 }
 
@@ -68,7 +69,7 @@ impl RedisQueues {
         let scripts = Scripts::new();
         let waits = Waits::new(config, Arc::clone(&driver), scripts, random());
         let key_prefix = config.key_prefix.as_str().into();
-        let (opened, checked) = (RwLock::default(), OnceCell::new());
+        let (opened, checked) = (RwLock::default(), AtomicBool::new(false));
         let calls = Calls::new(Arc::clone(&driver));
         Self { driver, calls, key_prefix, scripts, opened, checked, waits }
     }
@@ -110,7 +111,9 @@ impl QueueEngine for RedisQueues {
     async fn open(&self, queue: &str, partitions: u32) -> Result<()> {
         check_partitions(queue, partitions)?;
         let described = async {
-            self.checked.get_or_try_init(|| check::check(&self.driver)).await?;
+            if !self.checked.load(Ordering::Relaxed) && check::check(&self.driver).await? {
+                self.checked.store(true, Ordering::Relaxed);
+            }
             let keys = vec![keys::of_queue(&self.key_prefix, queue)];
             let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
             let request = Request::Script { script: self.scripts.open, keys, args };
@@ -155,29 +158,19 @@ impl QueueEngine for RedisQueues {
     }
 
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        check_batch("items to tend", request.limit)?;
+        check_tend(&request)?;
         let args = encode::tend(&request);
         self.run(partition, self.scripts.tend, args, decode::tended).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
-        match &request {
-            Control::Pause | Control::Resume => {}
-            Control::Cancel { keys } => check_batch("keys", keys.len())?,
-            Control::Redrive { keys, limit } => {
-                check_batch("keys", keys.len())?;
-                check_batch("dead letters", *limit)?;
-            }
-            Control::Purge { limit } => check_batch("jobs", *limit)?,
-        }
+        check_control(&request)?;
         let args = encode::control(&request);
         self.run(partition, self.scripts.control, args, decode::controlled).await
     }
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
-        if let Inspect::Peek { limit } | Inspect::Dead { limit, .. } = request {
-            check_batch("jobs", limit)?;
-        }
+        check_inspect(&request)?;
         let args = encode::inspect(request);
         let decode = |answer| decode::inspected(request, answer);
         self.run(partition, self.scripts.inspect, args, decode).await

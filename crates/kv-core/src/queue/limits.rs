@@ -1,6 +1,6 @@
 //! What every engine refuses before it writes anything.
 
-use super::{Exchange, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit};
+use super::{Control, Exchange, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend};
 use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
@@ -52,11 +52,44 @@ pub fn check_exchange(request: &Exchange) -> Result<()> {
     check_batch("claims", request.claim.map_or(0, |claim| claim.limit))
 }
 
-/// Checks a number of items, or a limit to it.
+/// Checks the limit of a tend.
 ///
 /// # Errors
-/// `TooLarge` for more than [`MAX_BATCH`].
-pub fn check_batch(what: &str, items: usize) -> Result<()> {
+/// `TooLarge`, with what is beyond which limit.
+pub fn check_tend(request: &Tend) -> Result<()> {
+    check_batch("items to tend", request.limit)
+}
+
+/// Checks the limits of an operator's action.
+///
+/// # Errors
+/// `TooLarge`, with what is beyond which limit.
+pub fn check_control(request: &Control) -> Result<()> {
+    match request {
+        Control::Pause | Control::Resume => Ok(()),
+        Control::Cancel { keys } => check_batch("keys", keys.len()),
+        Control::Redrive { keys, limit } => {
+            check_batch("keys", keys.len())?;
+            check_batch("dead letters", *limit)
+        }
+        Control::Purge { limit } => check_batch("jobs", *limit),
+    }
+}
+
+/// Checks the limit of a look.
+///
+/// # Errors
+/// `TooLarge`, with what is beyond which limit.
+pub fn check_inspect(request: &Inspect) -> Result<()> {
+    match request {
+        Inspect::Counts => Ok(()),
+        Inspect::Peek { limit } => check_batch("jobs", *limit),
+        Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
+    }
+}
+
+/// Checks a number of items, or a limit to it.
+fn check_batch(what: &str, items: usize) -> Result<()> {
     if items <= MAX_BATCH {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! Control: an operator's actions.
 
 use kv_core::Result;
-use kv_core::queue::{Control, Controlled, JobKey, check_batch};
+use kv_core::queue::{Control, Controlled, JobKey, check_control};
 
 use super::Machine;
 use crate::member;
@@ -27,6 +27,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `TooLarge` for more than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) keys or a limit above
     /// it, and those of the tables.
     pub fn control(&mut self, request: &Control) -> Result<Controlled> {
+        check_control(request)?;
         match request {
             Control::Pause => self.set_paused(true),
             Control::Resume => self.set_paused(false),
@@ -45,7 +46,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn cancel(&mut self, keys: &[JobKey]) -> Result<Controlled> {
-        check_batch("keys", keys.len())?;
         let mut affected = 0;
         for key in keys {
             affected += usize::from(self.cancel_one(*key)?);
@@ -73,8 +73,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn redrive(&mut self, keys: &[JobKey], limit: usize) -> Result<Controlled> {
-        check_batch("keys", keys.len())?;
-        check_batch("dead letters", limit)?;
         if keys.is_empty() {
             let oldest = self.tables.first(Set::Dead, limit)?;
             for dead in &oldest {
@@ -106,7 +104,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn purge(&mut self, limit: usize) -> Result<Controlled> {
-        check_batch("jobs", limit)?;
         let mut affected = 0;
         for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
             for member in self.tables.first(set, limit - affected)? {

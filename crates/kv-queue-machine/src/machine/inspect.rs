@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_core::queue::{Counts, DeadLetter, Inspect, Inspected, JobKey, Peeked, check_batch};
+use kv_core::queue::{Counts, DeadLetter, Inspect, Inspected, JobKey, Peeked, check_inspect};
 
 use super::Machine;
 use crate::member;
@@ -20,6 +20,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
     /// tables.
     pub fn inspect(&self, request: &Inspect) -> Result<Inspected> {
+        check_inspect(request)?;
         match request {
             Inspect::Counts => self.counts().map(Inspected::Counts),
             Inspect::Peek { limit } => self.peek(*limit).map(Inspected::Jobs),
@@ -42,7 +43,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn peek(&self, limit: usize) -> Result<Vec<Peeked>> {
-        check_batch("jobs", limit)?;
         let peeked = |member: &Member| {
             let key = member::parse_key(&member.name)?;
             Ok(Peeked { key, body: self.body(key)? })
@@ -51,7 +51,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn dead(&self, after: Option<JobKey>, limit: usize) -> Result<Vec<DeadLetter>> {
-        check_batch("dead letters", limit)?;
         let letters = match after {
             Some(after) => self.tables.first_after(Set::Dead, &after.to_string(), limit)?,
             None => self.tables.first(Set::Dead, limit)?,

@@ -1,7 +1,7 @@
 //! Tend: what time has changed.
 
 use kv_core::Result;
-use kv_core::queue::{Policy, Tend, Tended, check_batch};
+use kv_core::queue::{Policy, Tend, Tended, check_tend};
 
 use super::{Machine, reason};
 use crate::member;
@@ -19,7 +19,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
     /// tables.
     pub fn tend(&mut self, request: &Tend) -> Result<Tended> {
-        check_batch("items to tend", request.limit)?;
+        check_tend(request)?;
         let mut tended = Tended::default();
         self.promote(request, &mut tended)?;
         self.recover(request, &mut tended)?;

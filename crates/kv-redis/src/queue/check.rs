@@ -12,14 +12,16 @@ use crate::info::Info;
 /// full.
 const OLDEST: u64 = 7;
 
-/// Looks at each server once, and warns of what puts jobs at risk.
+/// Looks at each server once, and warns of what puts jobs at risk; whether all were there.
 ///
 /// # Errors
 /// Where queues cannot be kept: `Config` for a server that evicts any key, `Unsupported` for one
-/// that is too old, `ReadOnly` for a replica; and those of the connection.
-pub(super) async fn check(driver: &Driver) -> Result<()> {
-    let mut warnings = Vec::new();
-    for answer in driver.call_each(Request::Info).await? {
+/// that is too old, `ReadOnly` for a replica; and those of the connection where no server is there.
+pub(super) async fn check(driver: &Driver) -> Result<bool> {
+    let (mut warnings, mut away) = (Vec::new(), Vec::new());
+    let answers = driver.call_each(Request::Info).await?;
+    let servers = answers.len();
+    for answer in answers {
         warnings.extend(match answer {
             Ok(Answer::Data(info)) => judge(&String::from_utf8_lossy(&info))?,
             Ok(_) => {
@@ -28,16 +30,25 @@ pub(super) async fn check(driver: &Driver) -> Result<()> {
             Err(error) if is_refusal(error.kind()) => {
                 vec![format!("INFO is refused, so nothing can be checked: {error}")]
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                away.push(error);
+                Vec::new()
+            }
         });
     }
+    if away.len() == servers {
+        return away.pop().map_or(Ok(true), Err);
+    }
+    // A queue can be used as far as its servers are there.
+    let unseen = |error: &Error| format!("a server is away, so it cannot be checked: {error}");
+    warnings.extend(away.iter().map(unseen));
     // The servers of a cluster are mostly alike.
     warnings.sort_unstable();
     warnings.dedup();
     for warning in warnings {
         tracing::warn!(server = %driver.server(), "{warning}");
     }
-    Ok(())
+    Ok(away.is_empty())
 }
 
 /// Whether the server answered, if only to refuse.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kv_core::queue::QueueSupport;
 use kv_core::{Effect, ErrorKind, KeyValueStore, Lifetime};
 use kv_redis::RedisStore;
 use kv_testbed::{RedisCluster, RedisServer, eventually, slot_of};
@@ -94,6 +95,19 @@ async fn until(store: &RedisStore, key: &str, wanted: impl Fn(&kv_core::Result<i
     timeout(PATIENCE, until).await.expect("what is waited for");
 }
 
+/// Of twenty queues; the others fail by a kind that passes.
+async fn queues_opened(store: &RedisStore) -> usize {
+    let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
+    let mut opened = 0;
+    for number in 0..20 {
+        match engine.open(&format!("q{number}"), 1).await {
+            Ok(()) => opened += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Connection, "{error:?}"),
+        }
+    }
+    opened
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn other_shards_go_on_while_one_is_away() {
     let builder = RedisCluster::builder().replicas(0).full_coverage(false);
@@ -110,6 +124,8 @@ async fn other_shards_go_on_while_one_is_away() {
         let error = store.get("k").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connection, "{error:?}");
     }
+    let opened = queues_opened(&connect(config(&cluster)).await).await;
+    assert!((1..20).contains(&opened), "{opened} of 20 queues, some are on the missing node");
     assert_eq!(store.ping().await.unwrap_err().kind(), ErrorKind::Connection);
     cluster.nodes_mut()[killed].restart().unwrap();
     cluster.wait_until_ok().unwrap();
