@@ -64,7 +64,7 @@ const fn tool(name: &'static str, about: &'static str, run: fn() -> Outcome) -> 
 /// Every verb. The checks stand in the order in which `ci` runs them: cheap ones first.
 const VERBS: &[Verb] = &[
     tool("help", "list the verbs", help::run),
-    tool("test", "provide a server and a Python, then run every test and doctest", test::run),
+    tool("test", "provide servers and a Python, then run every test and doctest", test::run),
     tool("ci", "run every check below, then print a table of them", ci::run),
     tool("generate", "write the generated documents", generated::generate),
     Verb {

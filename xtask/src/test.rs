@@ -1,9 +1,12 @@
-//! `test`: a real redis-server and a Python first, then every test and doctest.
+//! `test`: real servers and a Python first, then every test and doctest.
+
+use kv_testbed::ServerBinary;
 
 use crate::{Outcome, shell};
 
 pub(crate) fn run() -> Outcome {
-    provide_redis()?;
+    provide("redis-server", kv_testbed::redis_binary())?;
+    provide("valkey-server", kv_testbed::valkey_binary())?;
     provide_python()?;
     if !shell::has_cargo("nextest") {
         println!("runner: cargo test, since cargo-nextest is not installed");
@@ -16,12 +19,12 @@ pub(crate) fn run() -> Outcome {
     tests.and(doctests)
 }
 
-/// Finds or fetches the server that the tests start, and starts it once to see its version.
-fn provide_redis() -> Outcome {
-    let redis = kv_testbed::redis_binary().map_err(|why| why.to_string())?;
-    let server = redis.server().display();
-    let output = redis
-        .command("redis-server")
+/// Finds or fetches a server that the tests start, and starts it once to see its version.
+fn provide(program: &str, found: kv_testbed::Result<ServerBinary>) -> Outcome {
+    let binary = found.map_err(|why| why.to_string())?;
+    let server = binary.server().display();
+    let output = binary
+        .command(program)
         .arg("--version")
         .output()
         .map_err(|why| format!("{server} does not start: {why}"))?;
@@ -29,7 +32,7 @@ fn provide_redis() -> Outcome {
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{server} does not start ({}): {}", output.status, errors.trim_end()));
     }
-    println!("redis: {server}: {}", String::from_utf8_lossy(&output.stdout).trim_end());
+    println!("{program}: {server}: {}", String::from_utf8_lossy(&output.stdout).trim_end());
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// How many copies of a write are waited for, and how long.
 ///
-/// On Redis this is `WAIT`, or `WAITAOF` where the disk counts (Redis 7.2 or later): on the
-/// connection that wrote, right after the write. The write is done in any case: what was reached
-/// when the time was over is told by [`Achieved`], and is no error.
+/// On Redis this is `WAIT`, or `WAITAOF` where the disk counts (Redis 7.2 or later, or Valkey, with
+/// an append-only file): on the connection that wrote, right after the write. The write is done in
+/// any case: what was reached when the time was over is told by [`Achieved`], and is no error.
 ///
 /// A copy on a replica survives the loss of the primary if that replica, or one that is further,
 /// takes its place; Redis's own failovers prefer it, and promise nothing.

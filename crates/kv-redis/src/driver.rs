@@ -54,8 +54,8 @@ pub(crate) struct Driver {
     server: String,
     timeout: Duration,
     retry_on_timeout: bool,
-    /// Whether the servers can wait for their disks.
-    waits_for_disks: OnceCell<bool>,
+    /// The servers were found to be able to wait for their disks.
+    waits_for_disks: OnceCell<()>,
 }
 
 impl Driver {
@@ -143,7 +143,7 @@ impl Driver {
                 Err(error::convert(&fault, access, &node.server))
             }
         };
-        if self.check_open().is_ok() { answer } else { answer.map_err(closed) }
+        self.unless_closed(answer)
     }
 
     /// Whether a server may say that another one has a key.
@@ -155,9 +155,8 @@ impl Driver {
     pub(crate) async fn call_each(&self, request: Request) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         let (nodes, missing) = self.topology.nodes();
-        let calls = nodes
-            .into_iter()
-            .map(|node| self.one(Run::to(self, request.clone(), node), self.timeout));
+        let calls =
+            nodes.iter().map(|node| self.one(Run::to(self, request.clone(), node), self.timeout));
         let mut answers = join_all(calls).await;
         let missing = missing.iter().map(ToString::to_string);
         answers.extend(missing.map(|server| Err(error::unreachable(&server))));
@@ -183,21 +182,18 @@ impl Driver {
         Ok((written, achieved(&reached).ok_or_else(unconfirmed)?))
     }
 
-    /// A server that does not know WAITAOF would write first and refuse then.
+    /// A server that does not know WAITAOF, or keeps no file, would write first and refuse then.
     async fn check_disks(&self) -> Result<()> {
         let asked = async || {
-            let answers = self.call_each(Request::Info).await?;
-            let knows = |answer: &Result<Answer>| match answer {
-                Ok(Answer::Data(info)) => Info(&String::from_utf8_lossy(info)).waits_for_disks(),
-                // It may well know it; if not, the error says that the write may be done.
-                _ => true,
-            };
-            Ok(answers.iter().all(knows))
+            for answer in self.call_each(Request::Info).await? {
+                // Who does not tell may well be fit; if not, the error says that the write is done.
+                if let Ok(Answer::Data(info)) = answer {
+                    Info(&String::from_utf8_lossy(&info)).check_disk()?;
+                }
+            }
+            Ok(())
         };
-        if *self.waits_for_disks.get_or_try_init(asked).await? {
-            return Ok(());
-        }
-        Err(Error::unsupported("waiting for the disk: WAITAOF needs Redis 7.2 or later"))
+        self.waits_for_disks.get_or_try_init(asked).await.copied()
     }
 
     /// The Cluster, if there is one.
@@ -210,17 +206,19 @@ impl Driver {
 
     async fn one(&self, run: Run<'_>, time: Duration) -> Result<Answer> {
         let answer = Box::pin(run.finish(time)).await.pop().unwrap_or(Ok(Answer::Other));
-        if self.check_open().is_ok() { answer } else { answer.map_err(closed) }
+        self.unless_closed(answer)
     }
 
     /// Sends many requests in order, all under way at once; an answer for each, in order.
     pub(crate) async fn run(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         let answers = Run::new(self, requests).finish(self.timeout).await;
-        if self.check_open().is_ok() {
-            return Ok(answers);
-        }
-        Ok(answers.into_iter().map(|answer| answer.map_err(closed)).collect())
+        Ok(answers.into_iter().map(|answer| self.unless_closed(answer)).collect())
+    }
+
+    /// What a broken connection means depends on whether the store was closed meanwhile.
+    fn unless_closed(&self, answer: Result<Answer>) -> Result<Answer> {
+        answer.map_err(|error| if self.dial.is_closed() { closed(error) } else { error })
     }
 
     /// Lets the commands that are under way finish, and ends all connections.

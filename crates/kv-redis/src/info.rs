@@ -1,5 +1,7 @@
 //! What the server tells of itself.
 
+use kv_core::{Error, ErrorKind, Result};
+
 /// The text that INFO answers: lines of `name:value`.
 pub(crate) struct Info<'a>(pub(crate) &'a str);
 
@@ -14,12 +16,25 @@ impl<'a> Info<'a> {
         self.field(name) == Some(value)
     }
 
-    /// Whether it knows WAITAOF, which came with Redis 7.2; every Valkey does.
-    pub(crate) fn waits_for_disks(&self) -> bool {
+    /// Whether a write can be waited for until it is on the disk.
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no WAITAOF, which came with Redis 7.2, and every Valkey has;
+    /// `Config` where there is no append-only file.
+    pub(crate) fn check_disk(&self) -> Result<()> {
         let mut parts = self.field("redis_version").unwrap_or_default().split('.');
         let mut part = || parts.next()?.parse::<u32>().ok();
         let version = part().zip(part());
-        self.field("valkey_version").is_some() || version.is_none_or(|it| it >= (7, 2))
+        if self.field("valkey_version").is_none() && version.is_some_and(|it| it < (7, 2)) {
+            let what = "waiting for the disk: WAITAOF needs Redis 7.2 or later, or Valkey";
+            return Err(Error::unsupported(what));
+        }
+        if self.is("aof_enabled", "0") {
+            let message = "waiting for the disk: the server keeps no append-only file; expected \
+                           appendonly yes";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(())
     }
 }
 
@@ -29,10 +44,18 @@ mod tests {
 
     #[test]
     fn waiting_for_disks_came_with_a_version() {
-        let knows = |info: &str| Info(info).waits_for_disks();
+        let knows = |info: &str| Info(info).check_disk().is_ok();
         assert!(!knows("redis_version:7.0.15") && !knows("redis_version:6.2.14"));
         assert!(knows("redis_version:7.2.0") && knows("redis_version:8.0.1"));
         assert!(knows("redis_version:7.0.0\nvalkey_version:8.0.0"));
         assert!(knows("redis_version:unstable"), "it is tried where it is not known");
+    }
+
+    #[test]
+    fn without_a_file_there_is_nothing_to_wait_for() {
+        let check = |info: &str| Info(info).check_disk().map_err(|error| error.kind());
+        assert_eq!(check("redis_version:7.2.0\naof_enabled:0"), Err(ErrorKind::Config));
+        assert_eq!(check("redis_version:7.0.0\naof_enabled:0"), Err(ErrorKind::Unsupported));
+        assert_eq!(check("redis_version:7.2.0\naof_enabled:1"), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Finds a real `redis-server`, or fetches one without touching the system.
+//! Finds a real server, or fetches one without touching the system.
 
 mod debian;
 
@@ -10,16 +10,57 @@ use crate::error::{Error, Result};
 
 /// Names the `redis-server` to test against; it wins over everything else.
 pub const SERVER_VARIABLE: &str = "OC_KV_TEST_REDIS_SERVER";
+/// Names the `valkey-server` to test against; it wins over everything else.
+pub const VALKEY_VARIABLE: &str = "OC_KV_TEST_VALKEY_SERVER";
 
-/// A `redis-server` that can be started, with its sister programs and shared libraries.
+/// Who made the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Maker {
+    #[default]
+    Redis,
+    Valkey,
+}
+
+impl Maker {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Valkey => "valkey-server",
+        }
+    }
+
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Redis => SERVER_VARIABLE,
+            Self::Valkey => VALKEY_VARIABLE,
+        }
+    }
+
+    pub(crate) fn binary(self) -> Result<ServerBinary> {
+        let (program, variable) = (self.program(), self.variable());
+        let named = std::env::var_os(variable).map(|path| (variable, path));
+        if let Some(found) = installed(program, named, std::env::var_os("PATH")) {
+            return found;
+        }
+        debian::unpacked(self).map_err(|error| {
+            Error::new(format!(
+                "no {program}: {variable} is not set, PATH has none, and Debian's packages could \
+                 not be unpacked in target/redis ({error}); install {program}, or set {variable} \
+                 to the path of one"
+            ))
+        })
+    }
+}
+
+/// A server that can be started, with its sister programs and shared libraries.
 #[derive(Debug, Clone)]
-pub struct RedisBinary {
+pub struct ServerBinary {
     server: PathBuf,
     libraries: Vec<PathBuf>,
 }
 
-impl RedisBinary {
-    /// The path of `redis-server`.
+impl ServerBinary {
+    /// The path of the server.
     pub fn server(&self) -> &Path {
         &self.server
     }
@@ -53,28 +94,32 @@ impl RedisBinary {
 ///
 /// # Errors
 /// Says what was tried and what to install.
-pub fn redis_binary() -> Result<RedisBinary> {
-    if let Some(found) = installed(std::env::var_os(SERVER_VARIABLE), std::env::var_os("PATH")) {
-        return found;
-    }
-    debian::unpacked().map_err(|error| {
-        Error::new(format!(
-            "no redis-server: {SERVER_VARIABLE} is not set, PATH has none, and Debian's packages \
-             could not be unpacked in target/redis ({error}); install redis-server, or set \
-             {SERVER_VARIABLE} to the path of one"
-        ))
-    })
+pub fn redis_binary() -> Result<ServerBinary> {
+    Maker::Redis.binary()
 }
 
-/// What the two variables lead to; an empty one counts as unset.
-fn installed(named: Option<OsString>, path: Option<OsString>) -> Option<Result<RedisBinary>> {
-    let binary = |server| RedisBinary { server, libraries: Vec::new() };
-    if let Some(server) = named.filter(|value| !value.is_empty()).map(PathBuf::from) {
-        let missing = format!("{SERVER_VARIABLE} is {}, which is not a file", server.display());
+/// The same for a `valkey-server` and [`VALKEY_VARIABLE`]; Debian 12 has it among its backports.
+///
+/// # Errors
+/// Says what was tried and what to install.
+pub fn valkey_binary() -> Result<ServerBinary> {
+    Maker::Valkey.binary()
+}
+
+/// What a variable, with its name, and `PATH` lead to; an empty variable counts as unset.
+fn installed(
+    program: &str,
+    named: Option<(&str, OsString)>,
+    path: Option<OsString>,
+) -> Option<Result<ServerBinary>> {
+    let binary = |server| ServerBinary { server, libraries: Vec::new() };
+    if let Some((variable, value)) = named.filter(|(_, value)| !value.is_empty()) {
+        let server = PathBuf::from(value);
+        let missing = format!("{variable} is {}, which is not a file", server.display());
         return Some(if server.is_file() { Ok(binary(server)) } else { Err(Error::new(missing)) });
     }
     std::env::split_paths(&path?)
-        .map(|dir| dir.join("redis-server"))
+        .map(|dir| dir.join(program))
         .find(|file| file.is_file())
         .map(|server| Ok(binary(server)))
 }
@@ -84,7 +129,7 @@ mod tests {
     use std::ffi::OsString;
     use std::fs;
 
-    use super::installed;
+    use super::{SERVER_VARIABLE, installed};
 
     #[test]
     fn the_variable_wins_over_path_and_path_is_searched_in_order() {
@@ -94,7 +139,10 @@ mod tests {
         }
         let path = Some(std::env::join_paths(dirs.iter().map(|dir| dir.path())).unwrap());
         let server = |at: usize| dirs[at].path().join("redis-server");
-        let found = |named: Option<OsString>| installed(named, path.clone()).unwrap().unwrap();
+        let found = |named: Option<OsString>| {
+            let named = named.map(|value| (SERVER_VARIABLE, value));
+            installed("redis-server", named, path.clone()).unwrap().unwrap()
+        };
         assert_eq!(found(None).server(), server(1));
         assert_eq!(found(Some("".into())).server(), server(1));
         assert_eq!(found(Some(server(2).into())).server(), server(2));
@@ -102,8 +150,9 @@ mod tests {
 
     #[test]
     fn a_variable_that_names_no_file_is_an_error_that_names_it() {
-        let error = installed(Some("/nowhere/redis".into()), None).unwrap().unwrap_err();
+        let named = Some((SERVER_VARIABLE, "/nowhere/redis".into()));
+        let error = installed("redis-server", named, None).unwrap().unwrap_err();
         assert!(error.to_string().contains("OC_KV_TEST_REDIS_SERVER is /nowhere/redis"), "{error}");
-        assert!(installed(None, Some("/nowhere".into())).is_none());
+        assert!(installed("redis-server", None, Some("/nowhere".into())).is_none());
     }
 }

@@ -15,6 +15,7 @@ pub(crate) enum Fleet {
     Tls(Vec<RedisServer>),
     /// Over a Unix socket, in RESP3.
     Unix(Vec<RedisServer>),
+    Valkey(Vec<RedisServer>),
 }
 
 impl Fleet {
@@ -43,6 +44,10 @@ impl Fleet {
         Self::Unix(vec![builder.start().unwrap()])
     }
 
+    pub(crate) fn valkey() -> Self {
+        Self::Valkey(vec![RedisServer::builder().valkey().clock().start().unwrap()])
+    }
+
     /// How to reach it.
     pub(crate) fn config(&self) -> RedisConfigBuilder {
         let builder = RedisConfig::builder();
@@ -68,6 +73,7 @@ impl Fleet {
                 let path = servers[0].unix_path().unwrap();
                 builder.unix_socket(path).protocol(Protocol::Resp3)
             }
+            Self::Valkey(servers) => builder.host("127.0.0.1").port(servers[0].port()),
         }
     }
 
@@ -76,7 +82,7 @@ impl Fleet {
         match self {
             Self::Cluster(cluster) => cluster.nodes(),
             Self::Sentinels(sentinels) => sentinels.nodes(),
-            Self::Tls(servers) | Self::Unix(servers) => servers,
+            Self::Tls(servers) | Self::Unix(servers) | Self::Valkey(servers) => servers,
         }
     }
 
@@ -85,7 +91,7 @@ impl Fleet {
         let at = match self {
             Self::Cluster(cluster) => cluster.primaries().unwrap(),
             Self::Sentinels(sentinels) => vec![sentinels.primary().unwrap()],
-            Self::Tls(_) | Self::Unix(_) => vec![0],
+            Self::Tls(_) | Self::Unix(_) | Self::Valkey(_) => vec![0],
         };
         at.into_iter().map(|at| &self.servers()[at]).collect()
     }

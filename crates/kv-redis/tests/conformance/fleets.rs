@@ -70,3 +70,8 @@ fn a_server_behind_tls_conforms() {
 fn a_server_on_a_unix_socket_in_resp3_conforms() {
     conforms(Fleet::unix());
 }
+
+#[test]
+fn a_valkey_server_conforms() {
+    conforms(Fleet::valkey());
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kv_core::queue::QueueSupport;
 use kv_core::{Achieved, Bytes, Condition, Durability, ErrorKind, KeyValueStore, Outcome, Write};
 use kv_redis::RedisStore;
-use kv_testbed::{RedisServer, eventually};
+use kv_testbed::{RedisServer, RedisServerBuilder, eventually};
 
 use crate::support::{PATIENCE, ask, config, connect};
 
@@ -14,9 +14,16 @@ const NONE: Achieved = Achieved { replicas: 0, on_disk: false };
 
 /// A primary, its replica, and a store on the primary.
 async fn copied() -> (RedisServer, RedisServer, RedisStore) {
-    let primary = RedisServer::start().unwrap();
+    copied_by(RedisServer::builder).await
+}
+
+async fn copied_by(
+    builder: impl Fn() -> RedisServerBuilder,
+) -> (RedisServer, RedisServer, RedisStore) {
+    let at_once = builder().config("repl-diskless-sync-delay", "0");
+    let primary = at_once.start().unwrap();
     let of = format!("127.0.0.1 {}", primary.port());
-    let replica = RedisServer::builder().config("replicaof", of).start().unwrap();
+    let replica = builder().config("replicaof", of).start().unwrap();
     let is_online = || {
         let info = ask(&primary, &["INFO", "replication"])?;
         info.contains("state=online").then_some(())
@@ -111,4 +118,50 @@ async fn a_repeated_submit_that_adds_nothing_claims_no_copies_that_are_not_there
         answers.push(submitted);
     }
     assert_eq!(answers.first(), answers.last(), "the second is a repeat of the first");
+}
+
+/// A server that knows WAITAOF, and keeps a file.
+fn with_a_file() -> RedisServerBuilder {
+    RedisServer::builder().valkey().config("appendonly", "yes").config("appendfsync", "always")
+}
+
+#[tokio::test]
+async fn what_is_on_the_disk_when_it_returns_is_there_after_a_kill() {
+    let mut server = with_a_file().start().unwrap();
+    let store = connect(config(server.port())).await;
+    let (outcome, achieved) = set(&store, Durability::disk()).await.unwrap();
+    assert!(outcome.is_written());
+    assert_eq!(achieved, Achieved { replicas: 0, on_disk: true });
+    server.restart().unwrap();
+    assert_eq!(ask(&server, &["GET", "k"]).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_disk_and_a_replica_can_be_waited_for_together() {
+    let (primary, replica, store) = copied_by(with_a_file).await;
+    let both = Durability::replicas(1).and_disk();
+    let (outcome, achieved) = set(&store, both.within(PATIENCE / 2)).await.unwrap();
+    assert!(outcome.is_written());
+    assert_eq!(achieved, Achieved { replicas: 1, on_disk: true });
+    replica.pause().unwrap();
+    let (_, achieved) = set(&store, both.within(ONE.limit())).await.unwrap();
+    assert_eq!(achieved, Achieved { replicas: 0, on_disk: true });
+    assert_eq!(ask(&primary, &["GET", "k"]).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_server_without_a_file_is_told_before_it_writes_and_may_get_one() {
+    let server = RedisServer::builder().valkey().start().unwrap();
+    let store = connect(config(server.port())).await;
+    let error = set(&store, Durability::disk()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("appendonly yes"), "{error}");
+    assert_eq!(ask(&server, &["EXISTS", "k"]).as_deref(), Some("0"));
+    ask(&server, &["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    let is_rewritten = || {
+        let info = ask(&server, &["INFO", "persistence"])?;
+        info.contains("aof_rewrite_in_progress:0").then_some(())
+    };
+    eventually(PATIENCE, is_rewritten).expect("the file is written");
+    assert!(set(&store, Durability::disk().within(PATIENCE / 2)).await.unwrap().1.on_disk);
 }

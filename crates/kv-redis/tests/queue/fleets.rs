@@ -43,7 +43,7 @@ fn owner<'a>(fleet: &'a Fleet, key: &str) -> &'a RedisServer {
     let at = match fleet {
         Fleet::Cluster(cluster) => cluster.primary_of(slot_of(key)).unwrap(),
         Fleet::Sentinels(sentinels) => sentinels.primary().unwrap(),
-        Fleet::Tls(_) | Fleet::Unix(_) => 0,
+        Fleet::Tls(_) | Fleet::Unix(_) | Fleet::Valkey(_) => 0,
     };
     &fleet.servers()[at]
 }
@@ -77,4 +77,9 @@ async fn a_server_behind_tls_answers_as_the_machine_does() {
 #[tokio::test]
 async fn a_server_on_a_unix_socket_in_resp3_answers_as_the_machine_does() {
     agrees(Fleet::unix(), 14_000).await;
+}
+
+#[tokio::test]
+async fn a_valkey_server_answers_as_the_machine_does() {
+    agrees(Fleet::valkey(), 15_000).await;
 }

@@ -1,25 +1,30 @@
-//! Debian's own packages, downloaded and unpacked into `target/redis/debian`.
+//! Debian's own packages, downloaded and unpacked into `target/redis`.
 //!
-//! `apt-get` runs with state, lists and archives of its own, so that it needs no privilege and
-//! leaves the system as it was.
+//! `apt-get` runs with sources, state, lists and archives of its own, so that it needs no privilege
+//! and leaves the system as it was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::RedisBinary;
+use super::{Maker, ServerBinary};
 use crate::error::{Error, Result};
 use crate::workdir;
 
-const NAME: &str = "debian";
+const SOURCES: &str = "/etc/apt/sources.list";
+const PARTS: &str = "/etc/apt/sources.list.d";
 
 /// The unpacked server, fetched first when it is not there yet.
-pub(super) fn unpacked() -> Result<RedisBinary> {
-    let root = workdir::once(NAME, fetch)?;
-    Ok(binary_in(&root))
+pub(super) fn unpacked(maker: Maker) -> Result<ServerBinary> {
+    let folder = match maker {
+        Maker::Redis => "debian",
+        Maker::Valkey => "valkey",
+    };
+    let root = workdir::once(folder, |staging| fetch(maker, staging))?;
+    Ok(binary_in(maker, &root))
 }
 
-fn binary_in(root: &Path) -> RedisBinary {
+fn binary_in(maker: Maker, root: &Path) -> ServerBinary {
     let libraries = fs::read_dir(root.join("usr/lib"))
         .into_iter()
         .flatten()
@@ -27,34 +32,86 @@ fn binary_in(root: &Path) -> RedisBinary {
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .collect();
-    RedisBinary { server: root.join("usr/bin/redis-server"), libraries }
+    ServerBinary { server: root.join("usr/bin").join(maker.program()), libraries }
 }
 
-fn fetch(staging: &Path) -> Result<PathBuf> {
-    eprintln!("kv-testbed: no redis-server here; fetching Debian's packages into target/redis");
+fn fetch(maker: Maker, staging: &Path) -> Result<PathBuf> {
+    let program = maker.program();
+    eprintln!("kv-testbed: no {program} here; fetching Debian's packages into target/redis");
     let config = write_config(staging)?;
+    let packages = match maker {
+        Maker::Redis => ["redis-server", "redis-tools"],
+        Maker::Valkey => {
+            add_backports(staging)?;
+            ["valkey-server", "valkey-tools"]
+        }
+    };
     apt(&config, &["update"])?;
-    apt(&config, &["install", "redis-server", "redis-tools"])?;
+    apt(&config, &[&["install"][..], &packages].concat())?;
     let root = staging.join("root");
     make_dir(&root)?;
-    for package in packages(&staging.join("cache/archives"))? {
+    for package in downloads(&staging.join("cache/archives"))? {
         eprintln!("kv-testbed: unpacking {}", package.display());
         run(Command::new("dpkg").arg("-x").arg(&package).arg(&root))?;
     }
-    let version = run(binary_in(&root).command("redis-server").arg("--version"))?;
+    let version = run(binary_in(maker, &root).command(program).arg("--version"))?;
     eprintln!("kv-testbed: {}", version.trim());
     Ok(root)
+}
+
+/// Adds the backports of the system's release, from where it has its packages.
+fn add_backports(staging: &Path) -> Result<()> {
+    let os = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let release = os.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let release = release.ok_or_else(|| Error::new("/etc/os-release names no release"))?;
+    let parts = fs::read_dir(PARTS).into_iter().flatten().flatten().map(|entry| entry.path());
+    for (number, path) in [PathBuf::from(SOURCES)].into_iter().chain(parts).enumerate() {
+        let Some(kind) = path.extension().filter(|kind| *kind == "list" || *kind == "sources")
+        else {
+            continue;
+        };
+        let sources = fs::read_to_string(&path).unwrap_or_default();
+        let copy = staging.join(format!("sources/backports-{number}")).with_extension(kind);
+        fs::write(copy, backports(&sources, release.trim_matches('"')))
+            .map_err(Error::context("cannot write a list of sources"))?;
+    }
+    Ok(())
+}
+
+/// The same sources for the backports of a release; what is not of the release is left out.
+fn backports(sources: &str, release: &str) -> String {
+    let of_release = |line: &str| line.split_whitespace().any(|word| word == release);
+    let stanzas = sources.split("\n\n").filter(|stanza| stanza.lines().any(of_release));
+    let line = |line: &str| match line.split_once(char::is_whitespace) {
+        Some(("Suites:", suites)) if of_release(suites) => {
+            Some(format!("Suites: {release}-backports"))
+        }
+        Some(("deb", _)) if of_release(line) => {
+            Some(line.replace(&format!(" {release} "), &format!(" {release}-backports ")))
+        }
+        Some(("deb" | "deb-src", _)) => None,
+        _ => Some(line.to_owned()),
+    };
+    let stanza = |stanza: &str| stanza.lines().filter_map(line).collect::<Vec<_>>().join("\n");
+    stanzas.map(stanza).collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
 /// Writes the settings that keep `apt-get` inside the staging directory.
 fn write_config(staging: &Path) -> Result<PathBuf> {
     make_dir(&staging.join("state/lists/partial"))?;
     make_dir(&staging.join("cache/archives/partial"))?;
+    let sources = staging.join("sources");
+    make_dir(&sources)?;
+    for entry in fs::read_dir(PARTS).into_iter().flatten().flatten() {
+        fs::copy(entry.path(), sources.join(entry.file_name()))
+            .map_err(Error::context(format!("cannot copy {}", entry.path().display())))?;
+    }
     let dir = staging.display();
     let text = format!(
         "Dir::State \"{dir}/state\";\n\
          Dir::State::status \"/var/lib/dpkg/status\";\n\
          Dir::Cache \"{dir}/cache\";\n\
+         Dir::Etc::sourceparts \"{dir}/sources\";\n\
          Debug::NoLocking \"true\";\n\
          APT::Sandbox::User \"root\";\n\
          APT::Keep-Downloaded-Packages \"true\";\n\
@@ -80,7 +137,7 @@ fn apt(config: &Path, arguments: &[&str]) -> Result<String> {
 }
 
 /// The server, its tools, and those shared libraries that the system lacks.
-fn packages(archives: &Path) -> Result<Vec<PathBuf>> {
+fn downloads(archives: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(archives).map_err(Error::context("cannot list the downloads"))?;
     let packages: Vec<PathBuf> = entries
         .flatten()
@@ -105,4 +162,24 @@ fn run(command: &mut Command) -> Result<String> {
     }
     let errors = String::from_utf8_lossy(&output.stderr);
     Err(Error::new(format!("{command:?} ended with {}: {}", output.status, errors.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backports;
+
+    #[test]
+    fn backports_come_from_where_the_release_comes_from() {
+        let stanzas = "Types: deb\n# a mirror\nURIs: http://mirror/debian\nSuites: one one-updates\n\
+                       Components: main\nSigned-By: /a.gpg\n\n\
+                       Types: deb\nURIs: http://mirror/security\nSuites: one-security\n";
+        let expected = "Types: deb\n# a mirror\nURIs: http://mirror/debian\nSuites: one-backports\n\
+                        Components: main\nSigned-By: /a.gpg\n";
+        assert_eq!(backports(stanzas, "one"), expected);
+        let lines = "# all\ndeb [signed-by=/a.gpg] http://mirror/debian one main\n\
+                     deb-src http://mirror/debian one main\n\
+                     deb http://mirror/security one-security main\n";
+        let expected = "# all\ndeb [signed-by=/a.gpg] http://mirror/debian one-backports main\n";
+        assert_eq!(backports(lines, "one"), expected);
+    }
 }

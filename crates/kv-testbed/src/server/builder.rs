@@ -10,7 +10,7 @@ use super::listening::{Doors, Listening};
 use super::process::{CONFIG_FILE, Launch, PID_FILE, Process, port_was_taken};
 use crate::clock::SteppedClock;
 use crate::error::{Error, Result};
-use crate::provision::redis_binary;
+use crate::provision::Maker;
 use crate::tls::{Tls, TlsFiles};
 
 /// How often another port is tried when a program outside this testbed takes the chosen one.
@@ -29,6 +29,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Default)]
 pub struct RedisServerBuilder {
     config: Vec<(String, String)>,
+    maker: Maker,
     kind: Kind,
     tls: Option<Tls>,
     unix_socket: bool,
@@ -79,6 +80,13 @@ impl RedisServerBuilder {
         self
     }
 
+    /// Starts a `valkey-server` in place of a `redis-server`.
+    #[must_use]
+    pub fn valkey(mut self) -> Self {
+        self.maker = Maker::Valkey;
+        self
+    }
+
     pub(crate) fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
@@ -87,9 +95,9 @@ impl RedisServerBuilder {
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// When no `redis-server` is found, or it does not start; the end of its log is included.
+    /// When no server is found, or it does not start; the end of its log is included.
     pub fn start(self) -> Result<RedisServer> {
-        let binary = redis_binary()?;
+        let binary = self.maker.binary()?;
         let mut tries = 1;
         loop {
             let dir = tempfile::Builder::new()

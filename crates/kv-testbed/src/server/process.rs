@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::listening::Listening;
 use crate::clock::{self, SteppedClock};
 use crate::error::{Error, Result};
-use crate::provision::RedisBinary;
+use crate::provision::ServerBinary;
 use crate::resp::Reply;
 use crate::wait::eventually;
 
@@ -43,7 +43,7 @@ exit "$status"
 /// What it takes to start a server, again and again.
 #[derive(Debug)]
 pub(super) struct Launch {
-    pub(super) binary: RedisBinary,
+    pub(super) binary: ServerBinary,
     pub(super) clock: Option<SteppedClock>,
     pub(super) sentinel: bool,
 }
@@ -116,7 +116,7 @@ pub(super) fn port_was_taken(dir: &Path) -> bool {
 }
 
 /// Assignments for `env`, so that they reach the server and not its shell.
-fn environment(binary: &RedisBinary, clock: Option<&SteppedClock>) -> Result<Vec<String>> {
+fn environment(binary: &ServerBinary, clock: Option<&SteppedClock>) -> Result<Vec<String>> {
     let mut variables = Vec::new();
     if let Some(path) = binary.library_path() {
         variables.push(format!("LD_LIBRARY_PATH={}", path.display()));
