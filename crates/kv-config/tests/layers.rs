@@ -112,6 +112,51 @@ async fn what_is_observed_can_be_read_from_the_configuration() {
     assert_eq!(config.metrics().snapshot(Operation::Increment).done, 2);
 }
 
+/// Every layer, by variables as an operator writes them, around a server that dies and comes back.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn all_layers_carry_a_service_through_an_outage_of_redis() {
+    let mut server = kv_testbed::RedisServer::start().unwrap();
+    let port = server.port().to_string();
+    let config = Config::from_vars([
+        ("OC_KV_STORE_TYPE", "redis"),
+        ("OC_KV_STORE_REDIS_PORT", &*port),
+        ("OC_KV_STORE_LAYERS", "observe,fallback,limit,retry,timeout"),
+        ("OC_KV_STORE_FALLBACK_FAILURES", "1"),
+        ("OC_KV_STORE_FALLBACK_PAUSE", "0.001"),
+        ("OC_KV_STORE_RETRY_ATTEMPTS", "2"),
+        ("OC_KV_STORE_RETRY_FIRST_PAUSE", "0.001"),
+    ]);
+    let config = config.unwrap();
+    let store = config.open().await.unwrap();
+    store.set("before", &1).await.unwrap();
+
+    server.kill();
+    // One failure opens the circuit, if the call that meets it may not be made again.
+    if let Err(error) = store.set("meanwhile", &2).await {
+        assert!(error.kind().is_passing(), "{error}");
+        store.set("meanwhile", &2).await.unwrap();
+    }
+    assert_eq!(store.get::<i32>("meanwhile").await.unwrap(), Some(2));
+    assert_eq!(store.get::<i32>("before").await.unwrap(), None, "the spare store begins empty");
+
+    server.restart().unwrap();
+    let served_again = async {
+        loop {
+            store.set("after", &3).await.unwrap();
+            let exists = server.cli(&["EXISTS", "data_fetcher:after"]).unwrap();
+            if exists == kv_testbed::Reply::Integer(1) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), served_again).await.expect("it is back");
+    assert_eq!(store.get::<i32>("after").await.unwrap(), Some(3));
+    assert_eq!(store.get::<i32>("meanwhile").await.unwrap(), None, "nothing is copied back");
+    let sets = config.metrics().snapshot(Operation::Set);
+    assert!(sets.done >= 3, "{sets:?}");
+}
+
 mod stuck {
     use std::future::pending;
 

@@ -22,6 +22,9 @@ use crate::{Access, Call, Layer};
 /// back together. No attempt begins later than the given time after the first one: with a
 /// [`Timeout`](crate::Timeout) inside, a call ends within the sum of the two.
 ///
+/// A queue by itself repeats what it hands in and settles, for as long as its own timeout allows;
+/// each of those attempts is then repeated here, too. It gains nothing from this layer.
+///
 /// Arguments that are lists are cloned for each attempt but the last. A repeat needs a Tokio
 /// runtime with time.
 ///

@@ -98,10 +98,11 @@ async fn check(plan: &Plan, fleet: &Fleet, load: &Load, table: &Table, audit: &A
     let counts = load.queue.stats().await.unwrap();
     let Toll { lost, repeated, errors } = audit.sum();
     println!(
-        "seed={} acknowledged={} lost={lost} repeated={repeated} dead={} written={} \
-         of_them_lost={gone} errors={errors} recovered_after={:.3}",
+        "seed={} acknowledged={} replicated={} lost={lost} repeated={repeated} dead={} \
+         written={} of_them_lost={gone} errors={errors} recovered_after={:.3}",
         plan.seed,
         audit.acknowledged,
+        audit.replicated,
         counts.dead,
         load.registers.sent(),
         table.longest().as_secs_f64(),

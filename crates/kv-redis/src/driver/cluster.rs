@@ -32,7 +32,7 @@ impl Cluster<'_> {
             self.found.look_soon();
             error::unreachable(&server.to_string())
         })?;
-        self.driver.one(Run::to(self.driver, request, node), self.driver.timeout).await
+        self.driver.one(Run::to(self.driver, request, &node), self.driver.timeout).await
     }
 
     /// Whether a slot has, or may have, changed hands since the digest, or is about to.

@@ -73,7 +73,6 @@ impl Pending {
 }
 
 /// To whom.
-#[derive(Clone)]
 enum Target {
     /// Who has its key, as far as is known.
     Owner,
@@ -107,10 +106,11 @@ impl<'a> Run<'a> {
     }
 
     /// A request that this node is to answer.
-    pub(super) fn to(driver: &'a Driver, request: Request, node: Arc<Node>) -> Self {
+    pub(super) fn to(driver: &'a Driver, request: Request, node: &Arc<Node>) -> Self {
         let mut run = Self::new(driver, vec![request]);
-        let target = Target::This(node);
-        run.pending.iter_mut().for_each(|pending| pending.target = target.clone());
+        for pending in &mut run.pending {
+            pending.target = Target::This(Arc::clone(node));
+        }
         run
     }
 

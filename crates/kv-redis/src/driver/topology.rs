@@ -6,6 +6,7 @@ mod map;
 mod sentinel;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -58,11 +59,20 @@ struct Shared {
     dial: Dial,
     /// What the servers are as errors name them.
     name: String,
-    map: RwLock<Arc<Map>>,
+    known: RwLock<Known>,
+    /// Counts the looks that began.
+    begun: AtomicU64,
     /// Who has no slot and was heard of all the same, and for how many looks it is kept.
     guests: Mutex<BTreeMap<Address, u8>>,
     /// Counts the looks that came to an end, whatever they found.
     looks: watch::Sender<u64>,
+}
+
+/// What the look that began last has found.
+#[derive(Default)]
+struct Known {
+    look: u64,
+    map: Arc<Map>,
 }
 
 impl Topology {
@@ -79,7 +89,8 @@ impl Topology {
             source,
             dial: dial.clone(),
             name: config.servers.to_string(),
-            map: RwLock::default(),
+            known: RwLock::default(),
+            begun: AtomicU64::new(0),
             guests: Mutex::default(),
             looks: watch::Sender::default(),
         };
@@ -126,8 +137,8 @@ impl Found {
     }
 
     fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
-        let map = self.shared.map.read().unwrap_or_else(PoisonError::into_inner);
-        map.node_for(request.key()).ok_or_else(|| {
+        let known = self.shared.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.map.node_for(request.key()).ok_or_else(|| {
             self.look_soon();
             error::unreachable(&self.shared.name)
         })
@@ -184,7 +195,7 @@ impl Found {
 
 impl Shared {
     fn map(&self) -> Arc<Map> {
-        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).map)
     }
 
     async fn keep_looking(self: Arc<Self>) {
@@ -209,6 +220,7 @@ impl Shared {
 
     /// Asks who is where, another one first each time, and connects to who is new.
     async fn look(&self, turn: usize) -> Result<()> {
+        let look = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let known = self.map();
         let found = match &self.source {
             Source::Cluster(seeds) => {
@@ -222,7 +234,10 @@ impl Shared {
         let opened = found.places().map(|address| self.opened(&known, address));
         let opened = join_all(opened).await;
         let map = found.with_nodes(opened)?;
-        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.look < look {
+            *known = Known { look, map: Arc::new(map) };
+        }
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 
 use kv_core::{ErrorKind, KeyValueStore};
 use kv_redis::{RedisConfigBuilder, RedisStore};
-use kv_testbed::{Port, RedisServer};
+use kv_testbed::{Port, RedisServer, eventually};
+use tokio::time::timeout;
 
-use crate::support::config;
+use crate::support::{PATIENCE, ask, config};
 
 async fn failure(builder: RedisConfigBuilder) -> kv_core::Error {
     RedisStore::connect(builder.build().unwrap()).await.unwrap_err()
@@ -66,4 +67,34 @@ async fn a_denied_command_is_an_auth_error_and_the_connection_goes_on() {
     let error = store.set("k", "v".into(), kv_core::Write::ALWAYS).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Auth, kv_core::Effect::NotApplied));
     assert_eq!(store.increment("n", 1, kv_core::Lifetime::Never).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_connections_beyond_what_the_server_takes_is_refused_clearly_and_passes() {
+    let server = RedisServer::builder().config("maxclients", "20").start().unwrap();
+    let connecting = (0..100).map(|_| {
+        let config = config(server.port()).build().unwrap();
+        timeout(PATIENCE, RedisStore::connect(config))
+    });
+    let connected = futures_util::future::join_all(connecting).await;
+    let (mut stores, mut errors) = (Vec::new(), Vec::new());
+    for result in connected {
+        match result.expect("it ends in time") {
+            Ok(store) => stores.push(store),
+            Err(error) => errors.push(error),
+        }
+    }
+    assert!((1..=20).contains(&stores.len()), "{} of 100 were let in", stores.len());
+    for error in &errors {
+        assert_eq!(error.kind(), ErrorKind::Backpressure, "{error:?}");
+        assert!(error.to_string().contains("too many clients"), "{error}");
+    }
+    for store in &stores {
+        store.ping().await.unwrap();
+    }
+    drop(stores);
+    let last =
+        || ask(&server, &["INFO", "clients"])?.contains("connected_clients:1\r").then_some(());
+    eventually(PATIENCE, last).expect("the stores' connections end");
+    RedisStore::connect(config(server.port()).build().unwrap()).await.unwrap();
 }

@@ -67,6 +67,23 @@ async fn a_primary_that_dies_is_replaced_though_two_of_five_sentinels_are_gone_a
     assert_eq!(eventually(PATIENCE, passed_on).as_deref(), Some("1"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_stands_still_is_left_for_the_one_that_sentinels_name() {
+    let servers = start(3, 0);
+    let store = connect(config(&servers).timeout(Duration::from_secs(1))).await;
+    let old = servers.primary().unwrap();
+    servers.nodes()[old].pause().unwrap();
+    let call = timeout(SOON, store.increment("lost", 1, Lifetime::Never));
+    let error = call.await.expect("a call's own time ends").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Connection), "{error:?}");
+    let new = servers.wait_until_failed_over(old).unwrap();
+    works_again(&store).await;
+    servers.nodes()[old].resume().unwrap();
+    servers.wait_until_ok().unwrap();
+    assert_eq!(store.increment("after", 1, Lifetime::Never).await.unwrap(), 1);
+    assert_eq!(value(&servers.nodes()[new], "after").as_deref(), Some("1"));
+}
+
 async fn failure(builder: RedisConfigBuilder) -> Error {
     let connecting = RedisStore::connect(builder.build().unwrap());
     timeout(SOON, connecting).await.expect("it ends in time").unwrap_err()

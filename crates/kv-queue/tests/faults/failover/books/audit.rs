@@ -26,6 +26,8 @@ pub(in crate::failover) struct Toll {
 /// What all faults did.
 pub(in crate::failover) struct Audit {
     pub(in crate::failover) acknowledged: usize,
+    /// Those of them that replicas had.
+    pub(in crate::failover) replicated: usize,
     pub(in crate::failover) tolls: Vec<(Window, Toll)>,
     /// Which calls told which errors how often.
     pub(in crate::failover) errors: BTreeMap<String, usize>,
@@ -53,9 +55,16 @@ impl Books {
     pub(in crate::failover) fn audit(&self, windows: &[Window]) -> Audit {
         let pages = self.pages();
         let tolls = windows.iter().map(|window| (*window, Toll::default())).collect();
-        let (acknowledged, wrong) = (pages.acknowledged.len(), pages.wrong.clone());
-        let errors = BTreeMap::new();
-        let mut audit = Audit { acknowledged, tolls, errors, stray_errors: 0, wrong };
+        let is_replicated =
+            |(declared, _): &&(Declared, Instant)| *declared == Declared::Replicated;
+        let mut audit = Audit {
+            acknowledged: pages.acknowledged.len(),
+            replicated: pages.acknowledged.values().filter(is_replicated).count(),
+            tolls,
+            errors: BTreeMap::new(),
+            stray_errors: 0,
+            wrong: pages.wrong.clone(),
+        };
         audit.find_lost(&pages);
         audit.find_repeated(&pages);
         audit.sort_errors(&pages);
