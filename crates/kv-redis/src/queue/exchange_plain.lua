@@ -23,7 +23,9 @@ local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane
 local last, till = string.match(control[5] or '', '^(%d+) (%d+)')
 local plain = operations == 0 and limit > 0 and control[1] == FORMAT and control[2] ~= '1'
 if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= now + LANE_LIFETIME then
-  local keys = call('ZRANGE', READY, 0, limit - 1)
+  -- As text, here and below: a number is formatted anew in each call.
+  local top = limit == 1 and '0' or format('%.0f', limit - 1)
+  local keys = call('ZRANGE', READY, '0', top)
   local token = (control[3] or 0) + 1
   token = token > now and token or now
   local ends = now + ARGV[6]
@@ -56,7 +58,7 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
     if #ended > 0 then
       call('HDEL', JOBS, unpack(ended))
     end
-    call('ZREMRANGEBYRANK', READY, 0, limit - 1)
+    call('ZREMRANGEBYRANK', READY, '0', top)
     local reply = { -1, token, settled, '' }
     local leases = {}
     token, ends = format('%.0f', token), format('%.0f', ends)
@@ -70,7 +72,7 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
     call('HSET', CONTROL, 'token', token, 'done', format('%.0f', (control[4] or 0) + #ended), lane,
       request .. ' ' .. till .. ' E' .. settled .. '  ' .. token .. ' -1 ' .. table.concat(keys))
     if call('LLEN', WAKE) == 0 and call('ZCARD', READY) > 0 then
-      call('RPUSH', WAKE, 1)
+      call('RPUSH', WAKE, '1')
     end
     return reply
   end

@@ -42,7 +42,7 @@ end
 -- Wakes somebody who waits, unless a wake-up is on its way.
 local function wake()
   if call('LLEN', WAKE) == 0 then
-    call('RPUSH', WAKE, 1)
+    call('RPUSH', WAKE, '1')
   end
 end
 
@@ -185,7 +185,7 @@ end
 -- A job, taken from its set already, waits for its time.
 local function place(key, delay)
   if delay == 0 then
-    call('ZADD', READY, 0, key)
+    call('ZADD', READY, '0', key)
     wake()
   else
     call('ZADD', TIMED, number(after(delay)), key)

@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "a577349b71885c4ab80b93140633f44d93ab6e34",
+    "f1c22b40cc43abca63c1be79d484e48b4da9ee8b",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "982ad10241101fa24b8e732dbb2c01c18a116ec2",
+    "65dd538023b2d46082b92f2dffb83597b05d0a45",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +51,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "3ea5e09c146d3c78aea122201bd9e6c6e5bf3e4c",
+    "14b80da9d62dce8dd94bb5d5128faee5578fb113",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +61,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "9830fdf3fa03b8ce56d07889352a5c752dedc25e",
+    "9b667bfcc20356aaec077853d55169be8aee5f84",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +71,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "2edc208d3d428a525ee63f08141b64355d54c2fe",
+    "7f6ed44541d57b0d6e7e83da800d418a64617f82",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

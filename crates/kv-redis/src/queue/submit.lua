@@ -96,7 +96,7 @@ for i = 1, #jobs do
       hold(unique, key, job)
     end
     local place = job.delay == 0 and ready or timed
-    place[#place + 1] = job.delay == 0 and 0 or number(after(job.delay))
+    place[#place + 1] = job.delay == 0 and '0' or number(after(job.delay))
     place[#place + 1] = key
   end
 end

@@ -24,33 +24,37 @@ if plain and #ARGV == 5 then
   local sequence = (control[2] or 0) + 1
   local key = ARGV[4] .. format('%013x', sequence)
   call('HSET', JOBS, key, ARGV[5])
-  call('ZADD', READY, 0, key)
+  call('ZADD', READY, '0', key)
   call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
     request .. ' ' .. till .. ' Sa' .. key)
   if call('LLEN', WAKE) == 0 then
-    call('RPUSH', WAKE, 1)
+    call('RPUSH', WAKE, '1')
   end
   return 'a' .. key
 end
 if plain then
   local sequence = tonumber(control[2] or 0)
-  local ready, stored, replies = {}, {}, {}
+  local formats, pairs, replies = {}, {}, {}
   for i = 4, #ARGV, 2 do
     sequence = sequence + 1
-    local key = ARGV[i] .. format('%013x', sequence)
-    stored[i - 3] = key
-    stored[i - 2] = ARGV[i + 1]
-    ready[i - 3] = 0
-    ready[i - 2] = key
+    local head = ARGV[i]
+    formats[head] = formats[head] or head .. '%013x'
+    local key = format(formats[head], sequence)
+    pairs[i - 3] = key
+    pairs[i - 2] = ARGV[i + 1]
     replies[i / 2 - 1] = key
   end
+  call('HSET', JOBS, unpack(pairs))
+  -- The same table with scores in place of the bodies; as text, since a number is formatted anew.
+  for i = 2, #pairs, 2 do
+    pairs[i] = '0'
+  end
+  call('ZADD', READY, '0', unpack(pairs, 1, #pairs - 1))
   local reply = 'a' .. table.concat(replies, 'a')
-  call('HSET', JOBS, unpack(stored))
-  call('ZADD', READY, unpack(ready))
   call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
     request .. ' ' .. till .. ' S' .. reply)
   if call('LLEN', WAKE) == 0 then
-    call('RPUSH', WAKE, 1)
+    call('RPUSH', WAKE, '1')
   end
   return reply
 end

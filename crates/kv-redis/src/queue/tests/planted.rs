@@ -127,8 +127,8 @@ async fn a_claim_that_loses_its_leases_is_caught() {
 #[tokio::test]
 async fn a_claim_that_leaves_a_job_ready_is_caught() {
     is_caught_in(draw_plain, None, |scripts| {
-        let text = "call('ZREMRANGEBYRANK', READY, 0,";
-        scripts.exchange = planted(scripts.exchange, text, "call('ZREMRANGEBYRANK', READY, 1,");
+        let text = "call('ZREMRANGEBYRANK', READY, '0',";
+        scripts.exchange = planted(scripts.exchange, text, "call('ZREMRANGEBYRANK', READY, '1',");
     })
     .await;
 }
@@ -239,8 +239,8 @@ async fn a_counter_that_drifts_is_caught() {
 #[tokio::test]
 async fn jobs_out_of_their_order_are_caught() {
     is_caught(|scripts| {
-        let text = "call('ZADD', READY, 0, key)";
-        scripts.exchange = planted(scripts.exchange, text, "call('ZADD', READY, 1, key)");
+        let text = "call('ZADD', READY, '0', key)";
+        scripts.exchange = planted(scripts.exchange, text, "call('ZADD', READY, '1', key)");
     })
     .await;
 }
