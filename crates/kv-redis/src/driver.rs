@@ -4,13 +4,13 @@
 //! in time and number: the library's own bounds do not hold for all of its calls.
 
 mod aside;
-mod calls;
 mod cluster;
 mod connect;
 mod dial;
 mod error;
 mod health;
 mod node;
+mod pool;
 mod probe;
 mod redirect;
 mod request;
@@ -30,9 +30,9 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::aside::Aside;
-pub(crate) use self::calls::Calls;
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
+pub(crate) use self::pool::CallPool;
 use self::redirect::Redirect;
 pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
 use self::run::Run;

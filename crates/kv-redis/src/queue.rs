@@ -29,7 +29,7 @@ use kv_core::queue::{
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 
 use crate::config::RedisConfig;
-use crate::driver::{Access, Answer, Calls, Driver, Durable, Request, decimal};
+use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request, decimal};
 use crate::scripts::Script;
 use crate::verbs::{number, unexpected};
 use keys::Keys;
@@ -49,7 +49,7 @@ const FORMAT: &str = "1";
 /// back. Its repeat on the same lane gets its answer.
 pub(crate) struct RedisQueues {
     driver: Arc<Driver>,
-    calls: Calls,
+    calls: CallPool,
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
@@ -70,7 +70,7 @@ impl RedisQueues {
         let waits = Waits::new(config, Arc::clone(&driver), scripts, random());
         let key_prefix = config.key_prefix.as_str().into();
         let (opened, checked) = (RwLock::default(), AtomicBool::new(false));
-        let calls = Calls::new(Arc::clone(&driver));
+        let calls = CallPool::new(Arc::clone(&driver));
         Self { driver, calls, key_prefix, scripts, opened, checked, waits }
     }
 

@@ -14,7 +14,7 @@ use kv_core::{
 };
 
 use crate::config::RedisConfig;
-use crate::driver::{Answer, Calls, Driver, Durable, Request};
+use crate::driver::{Answer, CallPool, Driver, Durable, Request};
 use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, scan, stats};
@@ -93,7 +93,7 @@ use crate::{batch, scan, stats};
 #[derive(Clone)]
 pub struct RedisStore {
     driver: Arc<Driver>,
-    calls: Arc<Calls>,
+    calls: Arc<CallPool>,
     key_prefix: Arc<str>,
     db: u8,
     queues: Arc<RedisQueues>,
@@ -116,7 +116,7 @@ impl RedisStore {
         let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
             Box::pin(Driver::connect(config.clone()));
         let driver = Arc::new(connecting.await?);
-        let calls = Arc::new(Calls::new(Arc::clone(&driver)));
+        let calls = Arc::new(CallPool::new(Arc::clone(&driver)));
         let queues = Arc::new(RedisQueues::new(Arc::clone(&driver), &config));
         Ok(Self { driver, calls, key_prefix: config.key_prefix.into(), db: config.db, queues })
     }
