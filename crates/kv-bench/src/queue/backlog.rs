@@ -63,7 +63,7 @@ impl Contestant for Backlog {
     async fn turn(&mut self) -> Result<Sample> {
         self.bed.clear()?;
         let ours = Ours::open(&self.bed.url()).await?;
-        ours.fill(self.waiting, SMALL).await?;
+        ours.fill_in_order(self.waiting, SMALL).await?;
         let (engine, tally, clock) = (ours.engine()?, Tally::new(), SystemClock::new());
         let (mut took, mut server) = (Duration::ZERO, 0.0);
         for slice in 0..SLICES {

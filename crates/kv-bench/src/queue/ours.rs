@@ -51,6 +51,11 @@ impl Ours {
         at_once(deal(batches, 4), |share| add_all(self.queue.clone(), share)).await
     }
 
+    /// The same as [`fill`](Self::fill), one after the other, so that it is known who is oldest.
+    pub(crate) async fn fill_in_order(&self, jobs: u64, bytes: usize) -> Result<()> {
+        add_all(self.queue.clone(), batches(jobs, BATCH, |id| Kind::Plain.job(id, bytes))).await
+    }
+
     /// The engine, which the queue's API stands on.
     pub(crate) fn engine(&self) -> Result<Engine> {
         let QueueSupport::Native(engine) = self.store.inner().queue_engine() else {

@@ -23,7 +23,7 @@ local function tell(reply, key, job, body)
   reply[#reply + 1] = head
   reply[#reply + 1] = body
   if job.progress then
-    reply[#reply + 1] = call('HGET', JOBS, key .. 'c') or corrupt('a checkpoint')
+    reply[#reply + 1] = call('HGET', RECORDS, key .. 'c') or corrupt('a checkpoint')
   end
 end
 
@@ -86,7 +86,7 @@ local function operate(letter, lease, value, bytes)
     return 'a'
   end
   if letter == 'c' then
-    call('HSET', JOBS, key .. 'c', bytes)
+    call('HSET', RECORDS, key .. 'c', bytes)
     local progress = tonumber(value)
     if not job.progress or progress > job.progress then
       job.progress = progress

@@ -32,25 +32,25 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
   plain = #keys == limit and token <= LAST and ends <= LAST
   local fields = {}
   for i = 1, acks do
-    fields[i] = sub(ARGV[7 + i], 1, 14) .. 'm'
+    fields[i] = sub(ARGV[7 + i], 1, 14)
   end
   for i = 1, #keys do
-    fields[acks + i] = keys[i] .. 'm'
-    fields[acks + limit + i] = keys[i]
+    fields[acks + i] = keys[i]
   end
-  local found = plain and call('HMGET', JOBS, unpack(fields))
+  local records = plain and call('HMGET', RECORDS, unpack(fields))
   for i = 1, plain and acks + limit or 0 do
-    plain = plain and not found[i]
+    plain = plain and not records[i]
   end
+  local bodies = plain and call('HMGET', JOBS, unpack(keys))
   for i = 1, plain and limit or 0 do
-    plain = plain and found[acks + limit + i]
+    plain = plain and bodies[i]
   end
   if plain then
     local settled, ended = '', {}
     for i = 1, acks do
       if call('ZREM', LEASES, ARGV[7 + i]) == 1 then
         settled = settled .. 'a'
-        ended[#ended + 1] = sub(ARGV[7 + i], 1, 14)
+        ended[#ended + 1] = fields[i]
       else
         settled = settled .. 's'
       end
@@ -66,7 +66,7 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
       leases[2 * i - 1] = ends
       leases[2 * i] = keys[i] .. ':' .. token
       reply[2 * i + 3] = keys[i]
-      reply[2 * i + 4] = found[acks + limit + i]
+      reply[2 * i + 4] = bodies[i]
     end
     call('ZADD', LEASES, unpack(leases))
     call('HSET', CONTROL, 'token', token, 'done', format('%.0f', (control[4] or 0) + #ended), lane,

@@ -1,7 +1,9 @@
 -- The keys of a partition, in the order in which every script declares them:
 --   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, and the last request
 --                  of each lane as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY"
---   JOBS     HASH  of the job KEY: KEY its body, KEYm what differs from a fresh job, KEYc its checkpoint
+--   JOBS     HASH  KEY: the body of a job
+--   RECORDS  HASH  KEY: what differs from a fresh job, "KEYc": its checkpoint; and a field that is no
+--                  job's. Most jobs have neither, and looking for them in a large hash takes time.
 --   READY    ZSET  KEY at 0: the keys' own order is that of priority, then age
 --   TIMED    ZSET  KEY at the time when it is due
 --   LEASES   ZSET  "KEY:TOKEN" at the time when the lease ends, and at the end one that is no lease
@@ -12,7 +14,7 @@
 --   WAKE     LIST  one element at most: somebody should look here
 -- All times are whole microseconds since 1970 by the server's clock, below 2^53. A number is
 -- formatted by "%.0f": tostring and .. lose digits.
-local CONTROL, JOBS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
+local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
 local FORMAT = '1'
 local LAST = 9007199254740991
 local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2

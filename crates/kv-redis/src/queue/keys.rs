@@ -5,14 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 /// What a partition consists of, in the order in which the scripts name it.
-const PARTS: [&str; 10] =
-    ["control", "jobs", "ready", "timed", "leases", "dead", "unique", "windows", "lanes", "wake"];
+const PARTS: [&str; 11] = [
+    "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
+    "wake",
+];
 
 /// The keys of a partition.
 pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 
 /// Where, among a partition's keys, those are from which a glance tells whether to look.
-pub(super) const GLANCE: [usize; 4] = [0, 2, 3, 4];
+pub(super) const GLANCE: [usize; 4] = [0, 3, 4, 5];
 
 /// Where the list is among a partition's keys on which a waiting process blocks.
 pub(super) const WAKE: usize = PARTS.len() - 1;

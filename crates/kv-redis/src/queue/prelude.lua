@@ -127,11 +127,11 @@ local function fresh()
   return { failures = 0, failed = 0, crashes = 0, snoozes = 0, cancelled = false, reason = '' }
 end
 
--- What differs from a fresh job.
+-- What differs from a fresh job, and whether anything does.
 local function load(key)
-  local packed = call('HGET', JOBS, key .. 'm')
+  local packed = call('HGET', RECORDS, key)
   if not packed then
-    return fresh()
+    return fresh(), false
   end
   local known, fields = pcall(cmsgpack.unpack, packed)
   if not known or type(fields) ~= 'table' or #fields ~= 9 then
@@ -147,7 +147,7 @@ local function load(key)
     progress = fields[7] or nil,
     cancelled = fields[8],
     reason = fields[9],
-  }
+  }, true
 end
 
 local function pack(job)
@@ -167,9 +167,9 @@ end
 local function save(key, job)
   local differs = job.unique or job.deadline or job.progress or job.cancelled or job.reason ~= ''
   if differs or job.failures + job.failed + job.crashes + job.snoozes > 0 then
-    call('HSET', JOBS, key .. 'm', pack(job))
+    call('HSET', RECORDS, key, pack(job))
   else
-    call('HDEL', JOBS, key .. 'm')
+    call('HDEL', RECORDS, key)
   end
 end
 
@@ -194,11 +194,14 @@ end
 
 -- Ends a job, taken from its set already: all that is stored of it goes.
 local function forget(key)
-  local unique = load(key).unique
-  if unique and call('HGET', UNIQUE, unique) == key then
-    call('HDEL', UNIQUE, unique)
+  local job, differs = load(key)
+  if job.unique and call('HGET', UNIQUE, job.unique) == key then
+    call('HDEL', UNIQUE, job.unique)
   end
-  call('HDEL', JOBS, key, key .. 'm', key .. 'c')
+  call('HDEL', JOBS, key)
+  if differs then
+    call('HDEL', RECORDS, key, key .. 'c')
+  end
 end
 
 -- Drops the oldest dead letters beyond the cap, up to a limit.
@@ -257,7 +260,8 @@ local function check_format(stored)
     return
   end
   call('HSET', CONTROL, 'format', FORMAT)
-  -- A member of more than 64 bytes keeps the set out of the compact encoding, in which adding and
-  -- removing a lease among a hundred takes twice as long.
+  -- More than 64 bytes keep a set and a hash out of the compact encoding, in which each of a hundred
+  -- is looked at to find one.
   call('ZADD', LEASES, 'inf', string.rep('-', 65))
+  call('HSET', RECORDS, '-', string.rep('-', 65))
 end

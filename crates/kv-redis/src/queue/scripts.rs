@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "f1c22b40cc43abca63c1be79d484e48b4da9ee8b",
+    "6ca55411848cd4837c5655e043abd21b3239cd48",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "65dd538023b2d46082b92f2dffb83597b05d0a45",
+    "b8ea34e80d56bc9abdea3ae66535d6137dd4d7ab",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +51,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "14b80da9d62dce8dd94bb5d5128faee5578fb113",
+    "c7308931df9a2065561468fa4e78d5342a2b7b77",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +61,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "9b667bfcc20356aaec077853d55169be8aee5f84",
+    "fa17cef3dfd7c7c50afc4baa36e17695a9621609",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +71,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "7f6ed44541d57b0d6e7e83da800d418a64617f82",
+    "99c28065e1087849811f7e6dc5d347ca8ce39380",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

@@ -55,7 +55,7 @@ local function holder(unique)
   return holders[unique]
 end
 
-local ready, timed, stored, held, replies = {}, {}, {}, {}, {}
+local ready, timed, stored, records, held, replies = {}, {}, {}, {}, {}, {}
 
 -- Lets a new job hold a unique key.
 local function hold(unique, key, job)
@@ -89,8 +89,8 @@ for i = 1, #jobs do
       local record = fresh()
       record.unique = job.scope == 'l' and unique
       record.deadline = job.ttl and after(job.ttl)
-      stored[#stored + 1] = key .. 'm'
-      stored[#stored + 1] = pack(record)
+      records[#records + 1] = key
+      records[#records + 1] = pack(record)
     end
     if unique then
       hold(unique, key, job)
@@ -101,17 +101,18 @@ for i = 1, #jobs do
   end
 end
 
--- Calls a command with up to 1,000 pairs at a time.
-local function in_chunks(command, key, pairs)
-  for from = 1, #pairs, 2000 do
-    call(command, key, unpack(pairs, from, math.min(from + 1999, #pairs)))
+-- Calls a command with up to 1,000 pairs, if there are any.
+local function write(command, key, pairs)
+  if #pairs > 0 then
+    call(command, key, unpack(pairs))
   end
 end
 
-in_chunks('HSET', JOBS, stored)
-in_chunks('HSET', UNIQUE, held)
-in_chunks('ZADD', TIMED, timed)
-in_chunks('ZADD', READY, ready)
+write('HSET', JOBS, stored)
+write('HSET', RECORDS, records)
+write('HSET', UNIQUE, held)
+write('ZADD', TIMED, timed)
+write('ZADD', READY, ready)
 local reply = table.concat(replies)
 if lane ~= '' then
   remember(lane, request, kept, 'S', reply, { 'sequence', number(sequence) })

@@ -109,7 +109,7 @@ async fn records_that_nobody_wrote_are_an_error_and_never_a_panic_or_the_end_of_
         let peeked = engine.inspect(&at, Inspect::Peek { limit: 1 }).await;
         let Ok(kv_core::queue::Inspected::Jobs(ready)) = peeked else { panic!("{peeked:?}") };
         for key in handles.iter().map(|handle| handle.key).chain(ready.iter().map(|it| it.key)) {
-            put(&server, "jobs", &format!("{key}m"), &hostile(&mut rng));
+            put(&server, "records", &key.to_string(), &hostile(&mut rng));
         }
         let retry = Operation::Retry { after: Duration::ZERO, reason: "again".into() };
         let results = [
@@ -130,7 +130,7 @@ async fn a_corrupt_record_is_told_as_one() {
     let server = RedisServer::start().unwrap();
     let engine = opened(&server.url()).await;
     engine.submit(&partition(), jobs(1)).await.unwrap();
-    put(&server, "jobs", "80000000000001m", b"nonsense");
+    put(&server, "records", "80000000000001", b"nonsense");
     let error = engine.exchange(&partition(), claim(1, 1)).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Backend, Effect::MaybeApplied));
     assert!(error.to_string().contains("stored data"), "{error}");

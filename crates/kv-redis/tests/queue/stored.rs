@@ -11,8 +11,13 @@ use kv_testbed::{Connection, Reply};
 const PREFIX: &str = "data_fetcher:";
 
 /// What a partition consists of.
-pub(crate) const PARTS: [&str; 10] =
-    ["control", "jobs", "ready", "timed", "leases", "dead", "unique", "windows", "lanes", "wake"];
+pub(crate) const PARTS: [&str; 11] = [
+    "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
+    "wake",
+];
+
+/// The field of RECORDS that is no job's.
+const NO_JOB: &str = "-";
 
 /// The member that is no lease.
 const FILLER: &str = "-----------------------------------------------------------------";
@@ -24,11 +29,11 @@ const COUNTERS: [&str; 6] = ["paused", "token", "sequence", "done", "cancelled",
 /// its other numbers.
 const RECORDS: &str = "
     local found = {}
-    local jobs = redis.call('HGETALL', KEYS[1])
-    for i = 1, #jobs, 2 do
-      if string.sub(jobs[i], 15) == 'm' then
-        local fields = cmsgpack.unpack(jobs[i + 1])
-        found[#found + 1] = string.sub(jobs[i], 1, 14)
+    local records = redis.call('HGETALL', KEYS[1])
+    for i = 1, #records, 2 do
+      if #records[i] == 14 then
+        local fields = cmsgpack.unpack(records[i + 1])
+        found[#found + 1] = records[i]
         found[#found + 1] = #fields
         found[#found + 1] = fields[1] or ''
         found[#found + 1] = fields[7] and 1 or 0
@@ -92,6 +97,7 @@ struct Stored {
     control: BTreeMap<String, String>,
     jobs: BTreeSet<String>,
     records: BTreeMap<String, Record>,
+    checkpoints: BTreeSet<String>,
     ready: Members,
     timed: Members,
     leases: Members,
@@ -108,17 +114,36 @@ impl Stored {
         let mut members = |part| pairs(&["ZRANGE", &key(part), "0", "-1", "WITHSCORES"]);
         let (ready, timed, leases) = (members("ready")?, members("timed")?, members("leases")?);
         let (dead, windows, lanes) = (members("dead")?, members("windows")?, members("lanes")?);
-        let control = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
+        let control: BTreeMap<_, _> = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
         let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
         let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
-        let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("jobs")])?);
+        let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("records")])?);
+        let fields = texts(&ask(connection, &["HKEYS", &key("records")])?);
         let record = |found: &[String]| {
             let [job, fields, unique, progress] = found else { return None };
             let (fields, unique) = (fields.clone(), unique.clone());
             Some((job.clone(), Record { fields, unique, has_progress: progress == "1" }))
         };
-        let records = found.chunks(4).filter_map(record).collect();
-        Ok(Self { control, jobs, records, ready, timed, leases, dead, unique, windows, lanes })
+        let records: BTreeMap<_, _> = found.chunks(4).filter_map(record).collect();
+        let others = fields.into_iter().filter(|field| !records.contains_key(field));
+        let others: BTreeSet<_> = others.collect();
+        if !control.is_empty() && !others.contains(NO_JOB) {
+            return Err("RECORDS has lost the field that is no job's".into());
+        }
+        let checkpoints = others.into_iter().filter(|field| field != NO_JOB).collect();
+        Ok(Self {
+            control,
+            jobs,
+            records,
+            checkpoints,
+            ready,
+            timed,
+            leases,
+            dead,
+            unique,
+            windows,
+            lanes,
+        })
     }
 
     fn number(&self, counter: &str) -> Result<u64, String> {
@@ -180,29 +205,27 @@ impl Stored {
         if let Some((job, score)) = self.ready.iter().find(|(_, score)| score != "0") {
             return Err(format!("{job} is ready at {score}"));
         }
-        let bodies = self.jobs.iter().filter(|field| field.len() == 14).cloned().collect();
-        if placed != bodies {
-            let odd: Vec<_> = placed.symmetric_difference(&bodies).take(5).collect();
+        if placed != self.jobs {
+            let odd: Vec<_> = placed.symmetric_difference(&self.jobs).take(5).collect();
             return Err(format!("jobs in the sets and bodies do not fit: {odd:?}"));
         }
-        self.jobs.iter().try_for_each(|field| self.check_field(field))
+        self.check_records()
     }
 
-    fn check_field(&self, field: &str) -> Result<(), String> {
-        let job = field.get(..14).unwrap_or_default();
-        let record = self.records.get(job);
-        let fits = match field.get(14..) {
-            Some("") => true,
-            Some("m") => record.is_some_and(|record| record.fields == "9"),
-            Some("c") => record.is_some_and(|record| record.has_progress),
-            _ => false,
-        };
-        let lost = record.is_some_and(|record| record.has_progress)
-            && !self.jobs.contains(&format!("{job}c"));
-        if fits && self.jobs.contains(job) && !lost {
+    /// Each record and checkpoint is of a job, and who has progress has a checkpoint.
+    fn check_records(&self) -> Result<(), String> {
+        for (job, record) in &self.records {
+            if record.fields != "9" || !self.jobs.contains(job) {
+                return Err(format!("{job} has a record of {} fields", record.fields));
+            }
+        }
+        let with_progress = self.records.iter().filter(|(_, record)| record.has_progress);
+        let expected: BTreeSet<_> = with_progress.map(|(job, _)| format!("{job}c")).collect();
+        if expected == self.checkpoints {
             return Ok(());
         }
-        Err(format!("JOBS has {field:?} for nothing, or {job} lost its checkpoint"))
+        let odd: Vec<_> = expected.symmetric_difference(&self.checkpoints).take(5).collect();
+        Err(format!("RECORDS has checkpoints for nothing, or lost some: {odd:?}"))
     }
 
     /// Each lease is under a token that was given, and one long member keeps the set large.
