@@ -222,15 +222,20 @@ impl KeyValueStore for RedisStore {
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         let keys = bytes(keys);
+        let count = keys.len();
         let entries = async {
             let together = self.driver.together(&keys, KEYS_AT_ONCE);
+            if together.len() == 1 {
+                return verbs::entries(self.calls.call(verbs::get_many(keys)).await, count);
+            }
             let requests = together.iter().map(|places| verbs::get_many(chosen(&keys, places)));
-            let answers = self.answers(requests.collect()).await?;
-            let mut entries = vec![None; keys.len()];
+            let answers = self.driver.run(requests.collect()).await?;
+            let mut entries = vec![None; count];
             for (places, answer) in together.iter().zip(answers) {
-                let found = verbs::entries(answer, places.len())?;
-                for (place, entry) in places.iter().zip(found) {
-                    entries.get_mut(*place).into_iter().for_each(|it| it.clone_from(&entry));
+                for (place, found) in places.iter().zip(verbs::entries(answer, places.len())?) {
+                    if let Some(entry) = entries.get_mut(*place) {
+                        *entry = found;
+                    }
                 }
             }
             Ok(entries)

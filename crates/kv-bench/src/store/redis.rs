@@ -21,6 +21,7 @@ use crate::{Result, raw};
 
 pub(crate) const SCENARIO: &str = "redis";
 const FLOOR: &str = "the driver alone";
+const BOXED: &str = "the driver in a box";
 const OURS: &str = "kv-redis";
 const VALUE_BYTES: usize = 100;
 const KEYS: usize = 10_000;
@@ -53,16 +54,50 @@ fn plan(bed: &Arc<Bed>, verb: Verb, tasks: usize, times: u64, least: f64) -> Pla
     };
     let name = format!("{what}, {tasks} at a time");
     let about = format!("One connection, {KEYS} keys, {VALUE_BYTES} B a value. Tasks: {tasks}.");
-    Plan::new(SCENARIO, &name, &about, figure)
-        .enter(FLOOR, Tier::Plain, &format!("fred, {raw}"), turns(Through::Driver))
-        .enter(
-            OURS,
-            Tier::Plain,
-            &format!("`Box<dyn KeyValueStore>`, {ours}"),
-            turns(Through::Store),
-        )
+    let mut plan = Plan::new(SCENARIO, &name, &about, figure).enter(
+        FLOOR,
+        Tier::Plain,
+        &format!("fred, {raw}"),
+        turns(Through::Driver),
+    );
+    if !matches!(verb, Verb::GetMany) {
+        let about = format!("fred, {raw} as the trait wants it and no more: see `boxed`");
+        plan = plan.enter(BOXED, Tier::Plain, &about, turns(Through::Boxed));
+    }
+    let about = format!("`Box<dyn KeyValueStore>`, {ours}");
+    plan.enter(OURS, Tier::Plain, &about, turns(Through::Store))
         .floor(FLOOR)
         .target(Target::at_least(least, OURS, FLOOR, figure))
+}
+
+/// A future in a box, a key that is its own, and the value once more as its version: what a call
+/// through the trait costs around the driver, whatever is behind it.
+mod boxed {
+    use std::pin::Pin;
+
+    use bytes::Bytes;
+    use fred::clients::Client;
+    use fred::error::Error;
+    use fred::interfaces::KeysInterface;
+
+    type Reply<'a> =
+        Pin<Box<dyn Future<Output = Result<Option<(Bytes, Bytes)>, Error>> + Send + 'a>>;
+
+    pub(super) fn get<'a>(client: &'a Client, key: &'a str) -> Reply<'a> {
+        Box::pin(async move {
+            let key = Bytes::copy_from_slice(key.as_bytes());
+            let value: Option<Bytes> = client.get(key).await?;
+            Ok(value.map(|value| (value.clone(), value)))
+        })
+    }
+
+    pub(super) fn set<'a>(client: &'a Client, key: &'a str, value: Bytes) -> Reply<'a> {
+        Box::pin(async move {
+            let key = Bytes::copy_from_slice(key.as_bytes());
+            let done: Option<Bytes> = client.set(key, value.clone(), None, None, false).await?;
+            Ok(done.map(|done| (done, value)))
+        })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -75,6 +110,7 @@ enum Verb {
 #[derive(Clone, Copy)]
 enum Through {
     Driver,
+    Boxed,
     Store,
 }
 
@@ -167,12 +203,19 @@ impl Shared {
                     let () = self.client.set(key, value, None, None, false).await?;
                     true
                 }
+                (Verb::Set, Through::Boxed) => {
+                    boxed::set(&self.client, key, self.value.clone()).await?.is_some()
+                }
                 (Verb::Set, Through::Store) => {
                     self.store.set(key, self.value.clone(), Write::ALWAYS).await?.is_written()
                 }
                 (_, Through::Driver) => {
                     let value: Option<Bytes> = self.client.get(driver_key.clone()).await?;
                     value.is_some_and(|value| value.len() == VALUE_BYTES)
+                }
+                (_, Through::Boxed) => {
+                    let found = boxed::get(&self.client, key).await?;
+                    found.is_some_and(|(_, value)| value.len() == VALUE_BYTES)
                 }
                 (_, Through::Store) => {
                     let entry = self.store.get(key).await?;
@@ -197,7 +240,7 @@ impl Shared {
             let from = (call * step + task) * MANY % KEYS;
             let range = from..from + MANY;
             seen += match through {
-                Through::Driver => {
+                Through::Driver | Through::Boxed => {
                     let keys = self.driver_keys.get(range).unwrap_or_default().to_vec();
                     let values: Vec<Option<Bytes>> = self.client.mget(keys).await?;
                     values.iter().flatten().count() as u64
