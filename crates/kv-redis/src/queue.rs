@@ -97,7 +97,7 @@ impl RedisQueues {
         args: Vec<Bytes>,
         decode: impl FnOnce(Answer) -> Result<R>,
     ) -> Result<R> {
-        let keys = self.keys(partition)?.to_vec();
+        let keys = self.keys(partition)?;
         let answer = self.calls.call(Request::Script { script, keys, args }).await?;
         decode(answer).map_err(|error| match script.access {
             Access::Read => error,
@@ -114,7 +114,7 @@ impl QueueEngine for RedisQueues {
             if !self.checked.load(Ordering::Relaxed) && check::check(&self.driver).await? {
                 self.checked.store(true, Ordering::Relaxed);
             }
-            let keys = vec![keys::of_queue(&self.key_prefix, queue)];
+            let keys = [keys::of_queue(&self.key_prefix, queue)].into();
             let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
             let request = Request::Script { script: self.scripts.open, keys, args };
             check_stored(self.driver.call(request).await?, partitions)
@@ -142,7 +142,7 @@ impl QueueEngine for RedisQueues {
         let keys = self.keys(partition)?;
         let script = self.scripts.submit;
         let args = encode::submit(request);
-        let write = Request::Script { script, keys: keys.to_vec(), args };
+        let write = Request::Script { script, keys, args };
         // A repeat that only learns what the first one did writes nothing itself.
         let marker = Some(keys::marker(&self.key_prefix, &partition.queue, partition.number));
         let durable = Durable { write, marker, durability };

@@ -71,7 +71,7 @@ fn plan_set(key: Bytes, value: Bytes, write: Write) -> Result<Plan> {
                     args.extend([Bytes::from_static(b"PX"), decimal(millis)]);
                 }
             }
-            let request = Request::Script { script: &SET_IF_VALUE, keys: vec![key], args };
+            let request = Request::Script { script: &SET_IF_VALUE, keys: [key].into(), args };
             return Ok(Plan::Ask(request, Decode::Swapped(value)));
         }
     };
@@ -89,7 +89,7 @@ fn plan_delete(key: Bytes, condition: Condition) -> Plan {
             Some(value) => {
                 let args = vec![value.clone()];
                 Plan::Ask(
-                    Request::Script { script: &DELETE_IF_VALUE, keys: vec![key], args },
+                    Request::Script { script: &DELETE_IF_VALUE, keys: [key].into(), args },
                     Decode::Flag,
                 )
             }
@@ -99,7 +99,9 @@ fn plan_delete(key: Bytes, condition: Condition) -> Plan {
 
 fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
     let request = match expiry(lifetime)? {
-        SetExpiry::Never => Request::Script { script: &PERSIST, keys: vec![key], args: Vec::new() },
+        SetExpiry::Never => {
+            Request::Script { script: &PERSIST, keys: [key].into(), args: Vec::new() }
+        }
         SetExpiry::Keep => Request::Exists(key),
         SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
     };
@@ -111,7 +113,7 @@ fn plan_increment(key: Bytes, by: i64, lifetime: Lifetime) -> Result<Plan> {
         SetExpiry::Never | SetExpiry::Keep => Request::IncrBy(key, by),
         SetExpiry::Millis(millis) => Request::Script {
             script: &INCREMENT,
-            keys: vec![key],
+            keys: [key].into(),
             args: vec![decimal(by), decimal(millis)],
         },
     };

@@ -1,5 +1,6 @@
 //! What is asked of a server and what it answers, in terms of no library.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,7 +38,8 @@ pub(crate) enum Request {
     },
     Script {
         script: &'static Script,
-        keys: Vec<Bytes>,
+        /// Shared, since all calls on a partition have the same, and a request is copied.
+        keys: Arc<[Bytes]>,
         args: Vec<Bytes>,
     },
     /// Answered with the reply and with what was reached, or with something else than a number
@@ -103,7 +105,8 @@ impl Request {
             | Self::Pttl(key)
             | Self::Pexpire(key, _) => Some(key),
             Self::Del(keys) | Self::Mget(keys) => keys.first(),
-            Self::Blpop { keys, .. } | Self::Script { keys, .. } => keys.first(),
+            Self::Blpop { keys, .. } => keys.first(),
+            Self::Script { keys, .. } => keys.first(),
             Self::Mset(pairs) => pairs.first().map(|(key, _)| key),
             Self::Durable(durable) => durable.write.key(),
             Self::Scan { .. }

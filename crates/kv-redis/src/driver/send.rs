@@ -152,7 +152,7 @@ where
             let (command, text) =
                 if whole { ("EVAL", script.source) } else { ("EVALSHA", script.sha1) };
             let head = [Bytes::from_static(text.as_bytes()), decimal(keys.len())];
-            (command, head.into_iter().chain(keys).chain(args).collect())
+            (command, head.into_iter().chain(keys.iter().cloned()).chain(args).collect())
         }
         Request::Time => ("TIME", Vec::new()),
         Request::Ping => ("PING", Vec::new()),

@@ -222,7 +222,7 @@ impl Drop for Lane {
 /// Leaves a wake-up in a list, unless one is there.
 async fn mark(driver: &Driver, scripts: Scripts, list: Bytes, lifetime: Duration) -> Result<()> {
     let args = vec![decimal(lifetime.as_millis())];
-    let request = Request::Script { script: scripts.mark, keys: vec![list], args };
+    let request = Request::Script { script: scripts.mark, keys: [list].into(), args };
     driver.call(request).await.map(drop)
 }
 
