@@ -37,7 +37,7 @@ pub(crate) use scripts::Scripts;
 use waits::Waits;
 
 /// The format in which a queue is stored; a queue in another one is left alone.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// All queues of a store.
 ///

@@ -15,7 +15,7 @@
 -- All times are whole microseconds since 1970 by the server's clock, below 2^53. A number is
 -- formatted by "%.0f": tostring and .. lose digits.
 local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
-local FORMAT = '1'
+local FORMAT = '2'
 local LAST = 9007199254740991
 local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2
 local call = redis.call

@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "6ca55411848cd4837c5655e043abd21b3239cd48",
+    "2af60535820effb01daa02cd0a707bb11572470c",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "b8ea34e80d56bc9abdea3ae66535d6137dd4d7ab",
+    "f325d5be7754af91d19c6048ccdec8c2bdd91eb5",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +51,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "c7308931df9a2065561468fa4e78d5342a2b7b77",
+    "a30ec22e44dcf43ca9661148186a591e72ad326e",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +61,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "fa17cef3dfd7c7c50afc4baa36e17695a9621609",
+    "05430e9dce8cffc8917ebdd5d67d5d4279de24e8",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +71,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "99c28065e1087849811f7e6dc5d347ca8ce39380",
+    "18e803fc05971f0fa400483891bd465519b00196",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

@@ -29,7 +29,9 @@ async fn a_partition_in_an_unknown_format_is_refused_by_every_verb_and_left_as_i
     let engine = opened(&server.url()).await;
     engine.submit(&partition(), jobs(3)).await.unwrap();
     claimed(&*engine, 1, 1).await;
-    for (format, named) in [("2", "format 2"), ("", "another kind"), ("x y\r\nz", "format x")] {
+    for (format, named) in
+        [("1", "format 1"), ("3", "format 3"), ("", "another kind"), ("x y\r\nz", "format x")]
+    {
         put(&server, "control", "format", format.as_bytes());
         let before = contents(&server);
         for (verb, result) in every_verb(&*engine).await {
@@ -48,8 +50,8 @@ async fn a_queue_in_an_unknown_format_or_of_other_partitions_is_not_opened_and_l
     known.open(QUEUE, 4).await.unwrap();
     let description = stored::description(QUEUE);
     for (fields, named) in [
-        (["format", "1", "partitions", "4"], "the queue has 4"),
-        (["format", "2", "partitions", "3"], "format 2"),
+        (["format", "2", "partitions", "4"], "the queue has 4"),
+        (["format", "3", "partitions", "3"], "format 3"),
         (["format", "", "partitions", "3"], "format"),
     ] {
         let command = [&["HSET", description.as_str()], &fields[..]].concat();

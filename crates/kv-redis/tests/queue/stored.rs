@@ -157,7 +157,7 @@ impl Stored {
             return Ok(());
         }
         COUNTERS.iter().try_for_each(|counter| self.number(counter).map(drop))?;
-        if self.control.get("format").map(String::as_str) != Some("1") {
+        if self.control.get("format").map(String::as_str) != Some("2") {
             return Err("the partition has no format".into());
         }
         let known = |field: &str| {
