@@ -16,16 +16,22 @@ impl<'a> Info<'a> {
         self.field(name) == Some(value)
     }
 
+    /// The version, where it is known to be an older one. Every Valkey is newer than what is asked
+    /// for here, whatever it calls itself.
+    pub(crate) fn older_than(&self, wanted: (u32, u32)) -> Option<&'a str> {
+        let version = self.field("redis_version")?;
+        let mut parts = version.split('.').map(|part| part.parse().ok());
+        let known = (parts.next()??, parts.next()??);
+        (self.field("valkey_version").is_none() && known < wanted).then_some(version)
+    }
+
     /// Whether a write can be waited for until it is on the disk.
     ///
     /// # Errors
     /// `Unsupported` where there is no WAITAOF, which came with Redis 7.2, and every Valkey has;
     /// `Config` where there is no append-only file.
     pub(crate) fn check_disk(&self) -> Result<()> {
-        let mut parts = self.field("redis_version").unwrap_or_default().split('.');
-        let mut part = || parts.next()?.parse::<u32>().ok();
-        let version = part().zip(part());
-        if self.field("valkey_version").is_none() && version.is_some_and(|it| it < (7, 2)) {
+        if self.older_than((7, 2)).is_some() {
             let what = "waiting for the disk: WAITAOF needs Redis 7.2 or later, or Valkey";
             return Err(Error::unsupported(what));
         }

@@ -10,7 +10,7 @@ use crate::info::Info;
 
 /// The first version that knows flags of scripts, on which the queue relies when the server is
 /// full.
-const OLDEST: u64 = 7;
+const OLDEST: u32 = 7;
 
 /// Looks at each server once, and warns of what puts jobs at risk; whether all were there.
 ///
@@ -70,16 +70,8 @@ fn judge(info: &str) -> Result<Vec<String>> {
     Ok(warnings)
 }
 
-/// Forks may call themselves an older version, and know what is needed.
 fn check_version(info: &Info<'_>) -> Result<()> {
-    if info.field("valkey_version").is_some() {
-        return Ok(());
-    }
-    let Some(version) = info.field("redis_version") else { return Ok(()) };
-    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
-    if major.is_none_or(|major| major >= OLDEST) {
-        return Ok(());
-    }
+    let Some(version) = info.older_than((OLDEST, 0)) else { return Ok(()) };
     let message = format!("the server is Redis {version}; queues need {OLDEST}.0 or later");
     Err(Error::new(ErrorKind::Unsupported, message))
 }
