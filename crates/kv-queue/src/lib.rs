@@ -6,24 +6,14 @@
 //! natively; on any other that declares conditional writes it runs on the generic engine, which
 //! keeps a partition's index in one value and holds up to 10,000 jobs a partition.
 
-mod builder;
-mod delivery;
-mod exchanges;
 mod generic;
-mod job;
-mod lanes;
-mod link;
-mod operate;
 mod queue;
+mod requests;
 mod retry;
 mod worker;
 
-pub use builder::QueueBuilder;
-pub use delivery::Delivery;
-pub use job::{Enqueue, Enqueued, Job, JobId};
 pub use kv_core::queue::Counts as QueueStats;
-pub use operate::DeadJob;
-pub use queue::Queue;
+pub use queue::{DeadJob, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder};
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Worker, WorkerSummary};

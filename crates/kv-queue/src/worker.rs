@@ -12,10 +12,7 @@ use kv_core::Result;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::Delivery;
-use crate::queue::Queue;
-
-pub(crate) use board::{Board, Note, Ticket};
+use crate::queue::{Delivery, Queue};
 
 /// Runs a handler on the jobs of a queue, a bounded number at a time.
 ///

@@ -13,12 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::Worker;
 use super::slot::{End, Last};
 use super::state::{Look, State, by_partition, get};
-use crate::delivery::Lease;
-use crate::exchanges::{Item, Reply};
-use crate::link::Link;
+use crate::queue::Lease;
+use crate::requests::{Claimer, Claims, Item, PendingClaim, Reply, Requests};
 
 /// What a worker is told a verdict on.
-pub(crate) enum Note {
+enum Note {
     /// A settled delivery, and how its handler ended, where there was one.
     Settled(Arc<Lease>, Option<End>),
     Renewed(u32, Handle),
@@ -29,8 +28,8 @@ pub(crate) enum Note {
 ///
 /// Its lock is never held while one of the queue is taken: what follows from a change is done
 /// after it.
-pub(crate) struct Board {
-    link: Arc<Link>,
+pub(super) struct Board {
+    requests: Arc<Requests>,
     runtime: Runtime,
     stop: CancellationToken,
     /// One permit for each delivery that waits for a slot.
@@ -48,18 +47,20 @@ pub(super) struct Start {
 
 impl Board {
     pub(super) fn new<T>(worker: &Worker<T>) -> Arc<Self> {
-        let link = worker.queue.link();
+        let requests = worker.queue.requests();
         let room = (worker.concurrency, worker.prefetch);
-        let (partitions, lease) = (link.partitions.len(), link.settings.lease);
+        let (partitions, lease) =
+            (requests.connection.partitions.len(), requests.connection.settings.lease);
         let board = Arc::new(Self {
-            link: Arc::clone(link),
+            requests: Arc::clone(requests),
             runtime: Runtime::current(),
             stop: worker.stop.clone(),
             ready: Semaphore::new(0),
             poked: Notify::new(),
             state: Mutex::new(State::new(room, worker.until_drained, partitions, lease)),
         });
-        link.register(&board);
+        let claimer: Arc<dyn Claimer> = board.clone();
+        requests.register(Arc::downgrade(&claimer));
         board
     }
 
@@ -82,7 +83,7 @@ impl Board {
         drop(state);
         then(&mut changed);
         for number in looks {
-            self.link.depart(number);
+            self.requests.depart(number);
         }
         if poke {
             self.poke();
@@ -94,47 +95,18 @@ impl Board {
     pub(super) fn seek(&self) {
         let looks = self.state().next_looks();
         for number in looks {
-            self.link.depart(number);
+            self.requests.depart(number);
         }
     }
 
-    /// The runtime on which the worker runs.
-    pub(crate) const fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
     /// Makes the supervisor look again.
-    pub(crate) fn poke(&self) {
+    pub(super) fn poke(&self) {
         self.poked.notify_one();
     }
 
     /// Ends when there is something for the supervisor to do.
     pub(super) async fn poked(&self) {
         self.poked.notified().await;
-    }
-
-    /// A job was put into a partition that is due after this time.
-    pub(crate) fn due(&self, number: u32, after: Duration) {
-        self.change(|state| match after.is_zero() {
-            true => state.heat(number, false),
-            false => state.hear_of_due(number, after),
-        });
-    }
-
-    /// What to claim from a partition with an exchange that leaves now.
-    pub(crate) fn reserve(self: &Arc<Self>, number: u32) -> Option<Ticket> {
-        if self.stop.is_cancelled() {
-            return None;
-        }
-        let mut state = self.state();
-        let room = state.room();
-        let look = state.reserve(number);
-        let has_freed_room = look.is_none() && state.room() > room;
-        drop(state);
-        if has_freed_room {
-            self.poke();
-        }
-        look.map(|look| Ticket { board: Arc::clone(self), number, look })
     }
 
     /// The next delivery for a slot; `None` when no more are to be started.
@@ -152,7 +124,7 @@ impl Board {
         let mut state = self.state();
         let (number, claimed) = state.ready.pop_front()?;
         let body = claimed.body.clone();
-        let lease = Arc::new(Lease::of(&self.link, number, claimed));
+        let lease = Arc::new(Lease::of(&self.requests, number, claimed));
         *state.slots.get_mut(slot)? = Some(Arc::clone(&lease));
         state.running += 1;
         Some(Start { lease, body })
@@ -171,8 +143,7 @@ impl Board {
             match last {
                 Last::Word(operation, end) => {
                     state.settling += 1;
-                    let note = Note::Settled(Arc::clone(lease), end);
-                    let reply = Reply::Worker(Arc::clone(self), note);
+                    let reply = self.reply(Note::Settled(Arc::clone(lease), end));
                     Some(Item { handle: lease.handle(), operation, reply })
                 }
                 Last::Said(end) => {
@@ -181,11 +152,17 @@ impl Board {
                 }
             }
         };
-        self.change_and(free, |item| self.link.gather(number, item.take()));
+        self.change_and(free, |item| self.requests.gather(number, item.take()));
+    }
+
+    /// Has the worker hear the verdict.
+    fn reply(self: &Arc<Self>, note: Note) -> Reply {
+        let board = Arc::clone(self);
+        Reply::Worker(Box::new(move |verdict| board.told(note, verdict)))
     }
 
     /// The store's verdict on what the worker said.
-    pub(crate) fn told(&self, note: Note, verdict: Result<Verdict>) {
+    fn told(&self, note: Note, verdict: Result<Verdict>) {
         match note {
             Note::Settled(lease, end) => {
                 let end = end.map(|end| judged(&lease, end, verdict));
@@ -231,15 +208,15 @@ impl Board {
 
     /// Extends the leases of all that is in hand, in one exchange a partition.
     pub(super) fn renew(self: &Arc<Self>) {
-        let lease = self.link.settings.lease;
+        let lease = self.requests.connection.settings.lease;
         let parts = self.state().start_renewal();
         for (number, handles) in parts {
             let extend = |handle| Item {
                 handle,
                 operation: Some(Operation::Extend { lease }),
-                reply: Reply::Worker(Arc::clone(self), Note::Renewed(number, handle)),
+                reply: self.reply(Note::Renewed(number, handle)),
             };
-            self.link.gather(number, handles.into_iter().map(extend));
+            self.requests.gather(number, handles.into_iter().map(extend));
         }
     }
 
@@ -282,9 +259,9 @@ impl Board {
             let snooze = |handle| Item {
                 handle,
                 operation: Some(Operation::Snooze { after: Duration::ZERO }),
-                reply: Reply::Worker(Arc::clone(self), Note::HandedBack),
+                reply: self.reply(Note::HandedBack),
             };
-            self.link.gather(number, handles.into_iter().map(snooze));
+            self.requests.gather(number, handles.into_iter().map(snooze));
         }
     }
 
@@ -303,31 +280,62 @@ impl Board {
     }
 }
 
+impl Claimer for Board {
+    fn claim(self: Arc<Self>, number: u32) -> Option<Box<dyn PendingClaim>> {
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        let mut state = self.state();
+        let room = state.room();
+        let look = state.reserve(number);
+        let has_freed_room = look.is_none() && state.room() > room;
+        drop(state);
+        if has_freed_room {
+            self.poke();
+        }
+        look.map(|look| Box::new(Ticket { board: self, number, look }) as Box<dyn PendingClaim>)
+    }
+
+    fn due(&self, number: u32, after: Duration) {
+        self.change(|state| match after.is_zero() {
+            true => state.heat(number, false),
+            false => state.hear_of_due(number, after),
+        });
+    }
+
+    fn closed(&self) {
+        self.poke();
+    }
+
+    fn runtime(&self) -> Runtime {
+        self.runtime.clone()
+    }
+}
+
 /// A claim on its way.
-pub(crate) struct Ticket {
+struct Ticket {
     board: Arc<Board>,
     number: u32,
     look: Look,
 }
 
-impl Ticket {
-    pub(crate) fn claim(&self) -> Claim {
-        Claim { limit: self.look.limit, lease: self.board.link.settings.lease }
+impl PendingClaim for Ticket {
+    fn request(&self) -> Claim {
+        let lease = self.board.requests.connection.settings.lease;
+        Claim { limit: self.look.limit, lease }
     }
 
-    /// Lets other claims go before this one, which takes long.
-    pub(crate) fn free_slots(&mut self) {
+    fn is_late(&mut self) {
         let look = &mut self.look;
         self.board.change(|state| state.free_slots(look));
     }
 
-    /// Brings what was claimed, and when to look again if it was less than asked for.
-    pub(crate) fn answer(self, answer: Result<(Vec<Claimed>, Option<Duration>)>) {
-        let Self { board, number, look } = self;
+    fn finish(self: Box<Self>, answer: Result<Claims>) {
+        let Self { board, number, look } = *self;
         let take = |state: &mut State| {
             state.looked(number, look);
             match answer {
-                Ok((claimed, next_due)) => {
+                Ok(Claims { claimed, next_due }) => {
                     let found = claimed.len();
                     state.found(number, look, found, next_due);
                     state.take_in(number, claimed);

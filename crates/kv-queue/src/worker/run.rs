@@ -15,8 +15,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use super::board::Board;
 use super::slot::Crew;
 use super::{Worker, WorkerSummary};
-use crate::delivery::Delivery;
-use crate::link::Link;
+use crate::queue::Delivery;
+use crate::requests::Requests;
 
 /// How long one wait for wake-ups takes at most. It finds what is due and nobody told of.
 const WAIT: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ type Call<R> = Option<Pin<Box<dyn Future<Output = Result<R>> + Send>>>;
 
 struct Supervisor<T, H> {
     worker: Worker<T>,
-    link: Arc<Link>,
+    requests: Arc<Requests>,
     board: Arc<Board>,
     crew: Arc<Crew<H>>,
     slots: JoinSet<()>,
@@ -82,7 +82,7 @@ where
     async fn supervise(&mut self) -> Result<()> {
         let stop = self.worker.stop.clone();
         while !stop.is_cancelled() {
-            self.link.check_open()?;
+            self.requests.connection.check_open()?;
             if let Some(error) = self.board.state().failed.take() {
                 return Err(error);
             }
@@ -117,23 +117,23 @@ where
 
 impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
     fn new(worker: Worker<T>, handler: H) -> Self {
-        let link = Arc::clone(worker.queue.link());
+        let requests = Arc::clone(worker.queue.requests());
         let board = Board::new(&worker);
         let crew = Crew {
             board: Arc::clone(&board),
-            link: Arc::clone(&link),
+            requests: Arc::clone(&requests),
             handler,
             job_timeout: worker.job_timeout,
         };
         let now = Instant::now();
-        let period = (link.settings.lease / 3).max(Duration::from_millis(1));
+        let period = (requests.connection.settings.lease / 3).max(Duration::from_millis(1));
         let mut beat = tokio::time::interval_at(now + period, period);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // All partitions are looked at, to begin with.
         board.change(|_| ());
         Self {
             worker,
-            link,
+            requests,
             board,
             crew: Arc::new(crew),
             slots: JoinSet::new(),
@@ -166,10 +166,11 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
     fn tend(&mut self) {
         let due = self.board.state().take_due(self.tends.len());
         for number in due {
-            let (link, board) = (Arc::clone(&self.link), Arc::clone(&self.board));
+            let (requests, board) = (Arc::clone(&self.requests), Arc::clone(&self.board));
             self.tends.spawn(async move {
-                let Ok(partition) = link.partition(number) else { return };
-                board.tended(number, link.tend(partition).await);
+                let connection = &requests.connection;
+                let Ok(partition) = connection.partition(number) else { return };
+                board.tended(number, connection.tend(partition).await);
             });
         }
     }
@@ -201,9 +202,10 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
             // Whether the store is back shows sooner by a look than by a wait that lasts.
             self.look();
         }
-        let link = Arc::clone(&self.link);
+        let requests = Arc::clone(&self.requests);
         self.wait = Some(Box::pin(async move {
-            let wait = link.engine.wait(&link.partitions, WAIT);
+            let connection = &requests.connection;
+            let wait = connection.engine.wait(&connection.partitions, WAIT);
             tokio::time::timeout(WAIT * 2, wait).await.unwrap_or_else(|_| Ok(Vec::new()))
         }));
     }
@@ -313,7 +315,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
         }
         self.slots.shutdown().await;
         self.board.hand_back_running();
-        let grace = GRACE.min(self.link.settings.timeout);
+        let grace = GRACE.min(self.requests.connection.settings.timeout);
         let verdicts = async {
             while !self.board.state().is_over() {
                 self.board.poked().await;

@@ -11,9 +11,8 @@ use kv_core::queue::Operation;
 use serde::de::DeserializeOwned;
 
 use super::board::{Board, Start};
-use crate::delivery::{Delivery, Lease};
-use crate::link::Link;
-use crate::queue::set_aside;
+use crate::queue::{Delivery, Lease, set_aside};
+use crate::requests::Requests;
 use crate::retry::RetryPolicy;
 
 const PANICKED: &str = "the handler panicked";
@@ -37,7 +36,7 @@ pub(super) enum Last {
 /// What all slots of a worker have in common.
 pub(super) struct Crew<H> {
     pub(super) board: Arc<Board>,
-    pub(super) link: Arc<Link>,
+    pub(super) requests: Arc<Requests>,
     pub(super) handler: H,
     pub(super) job_timeout: Option<Duration>,
 }
@@ -65,7 +64,7 @@ impl<H> Crew<H> {
         Fut: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        match self.link.serializer().decode(body) {
+        match self.requests.connection.serializer().decode(body) {
             Ok(payload) => self.run(payload, lease).await,
             Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
         }
@@ -93,7 +92,7 @@ impl<H> Crew<H> {
             () = lease.lost() => return Last::Said(End::Lost),
         };
         match outcome {
-            Err(reason) => self.failed(lease, reason, &self.link.settings.retry),
+            Err(reason) => self.failed(lease, reason, &self.requests.connection.settings.retry),
             Ok(()) if lease.is_settled() => Last::Said(End::Done),
             Ok(()) => Last::Word(None, Some(End::Done)),
         }

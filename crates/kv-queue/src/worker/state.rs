@@ -12,7 +12,7 @@ use kv_core::queue::{Claimed, Handle, MAX_BATCH};
 use tokio::time::Instant;
 
 use super::WorkerSummary;
-use crate::delivery::Lease;
+use crate::queue::Lease;
 use crate::retry::RetryPolicy;
 
 /// How many claims are under way at most that no settle gave the occasion for.

@@ -1,15 +1,14 @@
 //! One exchange, and who waits for what it brings.
 
 use std::mem::take;
-use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{Exchanged, Handle, MAX_BATCH, Operation, Verdict};
 use kv_core::{Error, ErrorKind, Result};
 
-use super::{Item, Reply, interrupted};
-use crate::link::Link;
-use crate::worker::Ticket;
+use super::super::claimers::{Claims, PendingClaim};
+use super::super::connection::Connection;
+use super::{Item, Reply, Requests, interrupted};
 
 /// How long a claim keeps the slots that it is for from the other partitions.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,22 +21,22 @@ pub(super) struct Batch {
     ack_replies: Vec<Reply>,
     /// With how long the operation makes its job wait.
     operation_replies: Vec<(Reply, Option<Duration>)>,
-    ticket: Option<Ticket>,
+    claim: Option<Box<dyn PendingClaim>>,
 }
 
 impl Batch {
-    pub(super) const fn of(ticket: Option<Ticket>) -> Self {
+    pub(super) const fn of(claim: Option<Box<dyn PendingClaim>>) -> Self {
         Self {
             acks: Vec::new(),
             operations: Vec::new(),
             ack_replies: Vec::new(),
             operation_replies: Vec::new(),
-            ticket,
+            claim,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.acks.is_empty() && self.operations.is_empty() && self.ticket.is_none()
+        self.acks.is_empty() && self.operations.is_empty() && self.claim.is_none()
     }
 
     pub(super) fn has_room_for(&self, item: &Item) -> bool {
@@ -62,25 +61,23 @@ impl Batch {
         }
     }
 
-    pub(super) async fn send(mut self, link: &Arc<Link>, number: u32) {
-        let answer = self.exchange(link, number).await;
+    pub(super) async fn send(mut self, requests: &Requests, number: u32) {
+        let answer = self.exchange(&requests.connection, number).await;
         let due = self.answer(answer);
-        if let Some(after) = due {
-            link.tell_due(number, after);
-        }
+        requests.tell_due(number, due);
     }
 
-    async fn exchange(&mut self, link: &Link, number: u32) -> Result<Exchanged> {
-        let partition = link.partition(number)?;
+    async fn exchange(&mut self, connection: &Connection, number: u32) -> Result<Exchanged> {
+        let partition = connection.partition(number)?;
         let (acks, operations) = (take(&mut self.acks), take(&mut self.operations));
-        let claim = self.ticket.as_ref().map(Ticket::claim);
-        let exchange = link.exchange(partition, acks, operations, claim);
-        let Some(ticket) = &mut self.ticket else { return exchange.await };
+        let request = self.claim.as_ref().map(|claim| claim.request());
+        let exchange = connection.exchange(partition, acks, operations, request);
+        let Some(claim) = &mut self.claim else { return exchange.await };
         let mut exchange = std::pin::pin!(exchange);
         tokio::select! {
             biased;
             answer = &mut exchange => return answer,
-            () = tokio::time::sleep(PATIENCE) => ticket.free_slots(),
+            () = tokio::time::sleep(PATIENCE) => claim.is_late(),
         }
         exchange.await
     }
@@ -99,8 +96,8 @@ impl Batch {
     }
 
     fn succeed(&mut self, answer: Exchanged) -> Option<Duration> {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.answer(Ok((answer.claimed, answer.next_due)));
+        if let Some(claim) = self.claim.take() {
+            claim.finish(Ok(Claims { claimed: answer.claimed, next_due: answer.next_due }));
         }
         let mut acks = answer.acks.into_iter();
         for reply in take(&mut self.ack_replies) {
@@ -119,8 +116,8 @@ impl Batch {
     }
 
     fn fail(&mut self, error: &Error) {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.answer(Err(error.clone()));
+        if let Some(claim) = self.claim.take() {
+            claim.finish(Err(error.clone()));
         }
         let operations = take(&mut self.operation_replies).into_iter().map(|(reply, _)| reply);
         for reply in take(&mut self.ack_replies).into_iter().chain(operations) {

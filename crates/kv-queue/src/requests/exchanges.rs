@@ -13,14 +13,17 @@
 mod batch;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use kv_core::queue::{Handle, MAX_BATCH, Operation, Verdict};
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::queue::{Handle, MAX_BATCH, NewJob, Operation, Submitted, Verdict};
+use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
-use crate::link::Link;
-use crate::worker::{Board, Note};
+use super::claimers::{Claimer, Claimers};
+use super::connection::Connection;
 use batch::Batch;
 
 /// How many exchanges of a partition are under way at most: while the store works on one, the
@@ -55,7 +58,7 @@ pub(crate) enum Reply {
     /// A verb's future.
     Caller(oneshot::Sender<Result<Verdict>>),
     /// A worker, which went on meanwhile.
-    Worker(Arc<Board>, Note),
+    Worker(Box<dyn FnOnce(Result<Verdict>) + Send>),
 }
 
 impl Reply {
@@ -63,21 +66,24 @@ impl Reply {
         match self {
             // Who dropped the verb wants no answer.
             Self::Caller(caller) => drop(caller.send(verdict)),
-            Self::Worker(board, note) => board.told(note, verdict),
+            Self::Worker(hear) => hear(verdict),
         }
     }
 
     fn is_awaited(&self) -> bool {
         match self {
             Self::Caller(caller) => !caller.is_closed(),
-            Self::Worker(..) => true,
+            Self::Worker(_) => true,
         }
     }
 }
 
-/// What gathers for each partition of a queue.
-pub(crate) struct Exchanges {
-    partitions: Box<[Mutex<Gathered>]>,
+/// The requests of one open queue.
+pub(crate) struct Requests {
+    pub(crate) connection: Connection,
+    claimers: Claimers,
+    turn: AtomicUsize,
+    gathered: Box<[Mutex<Gathered>]>,
 }
 
 #[derive(Default)]
@@ -114,18 +120,63 @@ impl Gathered {
     }
 }
 
-impl Exchanges {
-    pub(crate) fn new(partitions: usize) -> Self {
-        Self { partitions: (0..partitions).map(|_| Mutex::default()).collect() }
+impl Requests {
+    pub(crate) fn new(connection: Connection) -> Self {
+        let gathered = connection.partitions.iter().map(|_| Mutex::default()).collect();
+        Self { connection, claimers: Claimers::default(), turn: AtomicUsize::new(0), gathered }
+    }
+
+    /// Ends the use of the queue by this handle and its clones.
+    pub(crate) fn close(&self) {
+        self.connection.close();
+        self.claimers.tell(|claimer| claimer.closed());
+    }
+
+    /// Lets a worker claim with the exchanges until it is dropped.
+    pub(crate) fn register(&self, claimer: Weak<dyn Claimer>) {
+        self.claimers.register(claimer);
+    }
+
+    /// Adds jobs, and tells the workers of those that are to wait.
+    pub(crate) async fn submit(&self, number: u32, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
+        let due = earliest(&jobs);
+        let answer = self.connection.submit(self.connection.partition(number)?, jobs).await?;
+        self.tell_due(number, due);
+        Ok(answer)
+    }
+
+    /// The same, and waits until copies have the jobs.
+    pub(crate) async fn submit_durable(
+        &self,
+        number: u32,
+        jobs: Vec<NewJob>,
+        durability: Durability,
+    ) -> Result<(Vec<Submitted>, Achieved)> {
+        let due = earliest(&jobs);
+        let partition = self.connection.partition(number)?;
+        let answer = self.connection.submit_durable(partition, jobs, durability).await?;
+        self.tell_due(number, due);
+        Ok(answer)
+    }
+
+    /// Tells the workers that a job was put into a partition that is due after this time.
+    fn tell_due(&self, number: u32, after: Option<Duration>) {
+        if let Some(after) = after {
+            self.claimers.tell(|claimer| claimer.due(number, after));
+        }
+    }
+
+    /// Where what serves all handles of the queue runs: with a worker, which lasts, if there is
+    /// one.
+    fn runtime(&self) -> Option<Runtime> {
+        self.claimers.runtime().or_else(|| Runtime::try_current().ok())
     }
 
     fn lock(&self, number: u32) -> Option<MutexGuard<'_, Gathered>> {
-        let gathered = self.partitions.get(usize::try_from(number).ok()?)?;
+        let gathered = self.gathered.get(usize::try_from(number).ok()?)?;
         Some(gathered.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-impl Link {
     /// The store's verdict on an operation, or on an ack, within the queue's time.
     ///
     /// # Cancel safety
@@ -136,15 +187,15 @@ impl Link {
         handle: Handle,
         operation: Option<Operation>,
     ) -> Result<Verdict> {
-        self.partition(number)?;
+        self.connection.partition(number)?;
         let (caller, verdict) = oneshot::channel();
         self.gather(number, [Item { handle, operation, reply: Reply::Caller(caller) }]);
-        self.once(async { verdict.await.unwrap_or_else(|_| Err(interrupted())) }).await
+        self.connection.once(async { verdict.await.unwrap_or_else(|_| Err(interrupted())) }).await
     }
 
     /// Adds items to the next exchange, which leaves at once unless enough are under way.
     pub(crate) fn gather(self: &Arc<Self>, number: u32, items: impl IntoIterator<Item = Item>) {
-        let Some(mut gathered) = self.exchanges.lock(number) else { return };
+        let Some(mut gathered) = self.lock(number) else { return };
         gathered.items.extend(items);
         gathered.sweep();
         self.start(number, gathered);
@@ -152,7 +203,7 @@ impl Link {
 
     /// Sees to it that the workers are asked soon what to claim.
     pub(crate) fn depart(self: &Arc<Self>, number: u32) {
-        let Some(mut gathered) = self.exchanges.lock(number) else { return };
+        let Some(mut gathered) = self.lock(number) else { return };
         gathered.wanted = true;
         self.start(number, gathered);
     }
@@ -165,7 +216,7 @@ impl Link {
         gathered.starting = true;
         gathered.drivers += 1;
         drop(gathered);
-        let driver = Driver { link: Arc::clone(self), number, starting: true, done: false };
+        let driver = Driver { requests: Arc::clone(self), number, starting: true, done: false };
         // Without a runtime the driver is dropped, and says so to whoever waits.
         if let Some(runtime) = self.runtime() {
             runtime.spawn(driver.run());
@@ -175,7 +226,7 @@ impl Link {
 
 /// Sends one exchange after another until nothing is left.
 struct Driver {
-    link: Arc<Link>,
+    requests: Arc<Requests>,
     number: u32,
     starting: bool,
     done: bool,
@@ -186,15 +237,17 @@ impl Driver {
         // Whoever is about to settle as well does so before this goes on, and gets aboard.
         tokio::task::yield_now().await;
         while let Some(batch) = self.take() {
-            batch.send(&self.link, self.number).await;
+            batch.send(&self.requests, self.number).await;
         }
     }
 
     fn take(&mut self) -> Option<Batch> {
         loop {
             // Before the lock, since a worker has one of its own.
-            let mut batch = Batch::of(self.link.reserve(self.number));
-            let mut gathered = self.link.exchanges.lock(self.number)?;
+            let turn = self.requests.turn.fetch_add(1, Ordering::Relaxed);
+            let claim = self.requests.claimers.claim(self.number, turn);
+            let mut batch = Batch::of(claim);
+            let mut gathered = self.requests.lock(self.number)?;
             if std::mem::take(&mut self.starting) {
                 gathered.starting = false;
             }
@@ -218,7 +271,7 @@ impl Drop for Driver {
         if self.done {
             return;
         }
-        let Some(mut gathered) = self.link.exchanges.lock(self.number) else { return };
+        let Some(mut gathered) = self.requests.lock(self.number) else { return };
         gathered.drivers = gathered.drivers.saturating_sub(1);
         if self.starting {
             gathered.starting = false;
@@ -232,6 +285,11 @@ impl Drop for Driver {
             item.reply.tell(Err(interrupted()));
         }
     }
+}
+
+/// When the first of some jobs is due that are to wait.
+fn earliest(jobs: &[NewJob]) -> Option<Duration> {
+    jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min()
 }
 
 fn interrupted() -> Error {

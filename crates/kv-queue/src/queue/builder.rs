@@ -7,10 +7,25 @@ use std::time::Duration;
 use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
+use super::handle::Queue;
 use crate::generic::GenericEngine;
-use crate::link::{Link, Settings};
-use crate::queue::Queue;
+use crate::requests::{Connection, Requests, Settings};
 use crate::retry::RetryPolicy;
+
+impl<T> Queue<T> {
+    /// Opens a queue with the default settings, and creates it if it is new.
+    ///
+    /// # Errors
+    /// As [`QueueBuilder::open`].
+    pub async fn open(store: &Store, name: &str) -> Result<Self> {
+        Self::builder(name).open(store).await
+    }
+
+    /// A queue with other settings than the default ones.
+    pub fn builder(name: &str) -> QueueBuilder<T> {
+        QueueBuilder::new(name)
+    }
+}
 
 /// The settings of a queue, from [`Queue::builder`].
 #[derive(Clone, Debug)]
@@ -128,10 +143,10 @@ impl<T> QueueBuilder<T> {
         let partitions = (0..self.partitions)
             .map(|number| Partition { queue: Arc::clone(&name), number })
             .collect();
-        let link = Link::new(engine, store.clone(), partitions, self.settings);
-        let opened = link.write(|| link.engine.open(&name, self.partitions)).await;
+        let connection = Connection::new(engine, store.clone(), partitions, self.settings);
+        let opened = connection.write(|| connection.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
-        Ok(Queue::of(Arc::new(link)))
+        Ok(Queue::of(Arc::new(Requests::new(connection))))
     }
 
     fn check(&self) -> Result<()> {

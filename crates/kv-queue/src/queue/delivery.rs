@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use crate::job::JobId;
-use crate::link::Link;
+use super::job::JobId;
+use crate::requests::Requests;
 
 /// One delivery of a job: its payload, its history, and the right to settle it.
 ///
@@ -36,7 +36,7 @@ pub struct Delivery<T> {
 
 /// What a worker keeps of a delivery that it handed out.
 pub(crate) struct Lease {
-    link: Arc<Link>,
+    requests: Arc<Requests>,
     partition: u32,
     handle: Handle,
     attempt: u32,
@@ -49,10 +49,10 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn of(link: &Arc<Link>, partition: u32, claimed: Claimed) -> Self {
+    pub(crate) fn of(requests: &Arc<Requests>, partition: u32, claimed: Claimed) -> Self {
         let Claimed { handle, attempt, delivery, checkpoint, body: _ } = claimed;
         Self {
-            link: Arc::clone(link),
+            requests: Arc::clone(requests),
             partition,
             handle,
             attempt,
@@ -101,14 +101,14 @@ impl Lease {
 
     /// Extends or checkpoints: the delivery goes on.
     async fn apply(&self, verb: &'static str, operation: Operation) -> Result<()> {
-        self.judge(verb, self.link.ask(self.partition, self.handle, Some(operation)).await)
+        self.judge(verb, self.requests.ask(self.partition, self.handle, Some(operation)).await)
     }
 
     /// Ends the delivery, unless no verdict comes.
     async fn settle(&self, verb: &'static str, operation: Option<Operation>) -> Result<()> {
         self.settling.store(true, Ordering::Release);
         let mut asking = Asking { settling: &self.settling, has_verdict: false };
-        let verdict = self.link.ask(self.partition, self.handle, operation).await;
+        let verdict = self.requests.ask(self.partition, self.handle, operation).await;
         asking.has_verdict = verdict.is_ok();
         self.settled.fetch_or(verdict.is_ok(), Ordering::AcqRel);
         self.judge(verb, verdict)
@@ -232,7 +232,7 @@ impl<T> Delivery<T> {
         progress: u64,
         state: &S,
     ) -> Result<()> {
-        let state = self.lease.link.serializer().encode(state);
+        let state = self.lease.requests.connection.serializer().encode(state);
         let state = state.map_err(|error| error.operation("checkpoint"))?;
         let operation = Operation::Checkpoint { state, progress };
         self.lease.apply("checkpoint", operation).await
@@ -244,8 +244,9 @@ impl<T> Delivery<T> {
     /// `Serialization` for bytes that are no `S`.
     pub fn restore<S: DeserializeOwned>(&self) -> Result<Option<S>> {
         let saved = self.lease.checkpoint.as_ref();
-        let state =
-            saved.map(|saved| self.lease.link.serializer().decode(&saved.state)).transpose();
+        let state = saved
+            .map(|saved| self.lease.requests.connection.serializer().decode(&saved.state))
+            .transpose();
         state.map_err(|error| error.operation("restore").key(&self.id().to_string()))
     }
 }

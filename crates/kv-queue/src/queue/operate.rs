@@ -9,8 +9,8 @@ use kv_core::queue::{
 use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
-use crate::job::JobId;
-use crate::queue::Queue;
+use super::handle::Queue;
+use super::job::JobId;
 
 /// A job that failed for good, as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<T> Queue<T> {
     /// Those of the store; a part may be redriven then.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
         let mut redriven = 0;
-        for partition in &self.link().partitions {
+        for partition in &self.connection().partitions {
             let mut left = limit;
             while left > 0 {
                 let limit = left.min(MAX_BATCH);
@@ -155,7 +155,7 @@ impl<T> Queue<T> {
     /// Those of the store.
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadJob>> {
         let mut letters = Vec::new();
-        for partition in &self.link().partitions {
+        for partition in &self.connection().partitions {
             let mut after: Option<JobKey> = None;
             while letters.len() < limit {
                 let asked = (limit - letters.len()).min(MAX_BATCH);
@@ -192,8 +192,8 @@ impl<T> Queue<T> {
     }
 
     async fn all_counts(&self) -> Result<Vec<Counts>> {
-        let mut all = Vec::with_capacity(self.link().partitions.len());
-        for partition in &self.link().partitions {
+        let mut all = Vec::with_capacity(self.connection().partitions.len());
+        for partition in &self.connection().partitions {
             match self.inspect("stats", partition, Inspect::Counts).await? {
                 Inspected::Counts(counts) => all.push(counts),
                 _ => return Err(unexpected()),
@@ -208,9 +208,9 @@ impl<T> Queue<T> {
         partition: &Partition,
         request: Inspect,
     ) -> Result<Inspected> {
-        let link = self.link();
-        link.check_open().map_err(|error| error.operation(verb))?;
-        let answer = link.read(|| link.engine.inspect(partition, request)).await;
+        let connection = self.connection();
+        connection.check_open().map_err(|error| error.operation(verb))?;
+        let answer = connection.read(|| connection.engine.inspect(partition, request)).await;
         answer.map_err(|error| error.operation(verb))
     }
 
@@ -220,17 +220,17 @@ impl<T> Queue<T> {
         partition: &Partition,
         request: Control,
     ) -> Result<Controlled> {
-        let link = self.link();
-        link.check_open().map_err(|error| error.operation(verb))?;
+        let connection = self.connection();
+        connection.check_open().map_err(|error| error.operation(verb))?;
         // Sent once: a redrive that is repeated would redrive more than it was asked for.
-        let answer = link.once(link.engine.control(partition, request)).await;
+        let answer = connection.once(connection.engine.control(partition, request)).await;
         answer.map_err(|error| error.operation(verb))
     }
 
     /// The same in every partition, until nothing is left to do.
     async fn control_all(&self, verb: &'static str, make: impl Fn() -> Control) -> Result<u64> {
         let mut affected = 0;
-        for partition in &self.link().partitions {
+        for partition in &self.connection().partitions {
             loop {
                 let done = self.control(verb, partition, make()).await?;
                 affected += done.affected as u64;
@@ -249,10 +249,10 @@ impl<T> Queue<T> {
         make: impl Fn(Vec<JobKey>) -> Control,
     ) -> Result<u64> {
         for job in jobs {
-            self.link().partition(job.partition).map_err(|error| error.operation(verb))?;
+            self.connection().partition(job.partition).map_err(|error| error.operation(verb))?;
         }
         let mut affected = 0;
-        for partition in &self.link().partitions {
+        for partition in &self.connection().partitions {
             let own = jobs.iter().filter(|job| job.partition == partition.number);
             let keys: Vec<JobKey> = own.map(|job| job.key).collect();
             for keys in keys.chunks(MAX_BATCH) {
@@ -272,7 +272,7 @@ impl<T: DeserializeOwned> Queue<T> {
     /// Those of the store.
     pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
         let mut payloads = Vec::new();
-        for partition in &self.link().partitions {
+        for partition in &self.connection().partitions {
             let limit = (n - payloads.len()).min(MAX_BATCH);
             if limit == 0 {
                 break;
@@ -280,7 +280,7 @@ impl<T: DeserializeOwned> Queue<T> {
             let answer = self.inspect("peek", partition, Inspect::Peek { limit }).await?;
             let Inspected::Jobs(jobs) = answer else { return Err(unexpected()) };
             let decoded =
-                jobs.iter().filter_map(|job| self.link().serializer().decode(&job.body).ok());
+                jobs.iter().filter_map(|job| self.connection().serializer().decode(&job.body).ok());
             payloads.extend(decoded);
         }
         Ok(payloads)

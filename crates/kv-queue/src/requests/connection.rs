@@ -1,8 +1,9 @@
-//! What all handles of one open queue share: the engine, and requests that survive a lost reply.
+//! The engine of one open queue: each request numbered, bounded in time, and repeated where its
+//! reply was lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
@@ -10,13 +11,10 @@ use kv_core::queue::{
     Submitted, Tend, Tended,
 };
 use kv_core::{Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store};
-use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 
-use crate::exchanges::Exchanges;
-use crate::lanes::Lanes;
+use super::lanes::Lanes;
 use crate::retry::RetryPolicy;
-use crate::worker::{Board, Ticket};
 
 /// How often a request is sent again that failed in passing, before the caller hears of it.
 const REPEATS: u32 = 4;
@@ -36,21 +34,33 @@ const TEND_PAUSE: Duration = Duration::from_secs(1);
 /// How many jobs a tend moves of each kind.
 const TEND_LIMIT: usize = 100;
 
-pub(crate) struct Link {
+pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn QueueEngine>,
     /// Kept open for the engine: what a backend owns ends with its last handle.
     store: Store,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) settings: Settings,
-    pub(crate) exchanges: Exchanges,
-    /// The workers on this queue, as long as they run.
-    boards: Mutex<Vec<Weak<Board>>>,
     lanes: Lanes,
     repeats: RetryPolicy,
-    next: AtomicU32,
+    enqueued: Turns,
+    dequeued: Turns,
     /// When each partition was last tended from here.
     tended: Mutex<Vec<Option<Instant>>>,
     closed: AtomicBool,
+}
+
+/// Whose turn it is. What takes turns for one purpose does not move the turns of another, and two
+/// processes do not begin with the same one.
+struct Turns(AtomicU32);
+
+impl Turns {
+    fn new() -> Self {
+        Self(AtomicU32::new(fastrand::u32(..)))
+    }
+
+    fn next(&self) -> usize {
+        usize::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or(0)
+    }
 }
 
 /// What a queue's handle is configured with.
@@ -63,7 +73,7 @@ pub(crate) struct Settings {
     pub(crate) retry: RetryPolicy,
 }
 
-impl Link {
+impl Connection {
     pub(crate) fn new(
         engine: Arc<dyn QueueEngine>,
         store: Store,
@@ -77,56 +87,18 @@ impl Link {
             engine,
             store,
             tended,
-            exchanges: Exchanges::new(partitions.len()),
-            boards: Mutex::default(),
             partitions,
             settings,
             lanes: Lanes::new(),
             repeats,
-            next: AtomicU32::new(0),
+            enqueued: Turns::new(),
+            dequeued: Turns::new(),
             closed: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.tell_workers(|board| board.poke());
-    }
-
-    /// Lets a worker take part in exchanges until it is dropped.
-    pub(crate) fn register(&self, board: &Arc<Board>) {
-        let mut boards = self.boards();
-        boards.retain(|board| board.strong_count() > 0);
-        boards.push(Arc::downgrade(board));
-    }
-
-    /// What a worker has to claim in a partition.
-    pub(crate) fn reserve(&self, number: u32) -> Option<Ticket> {
-        let boards = self.boards();
-        let first = self.turn() % boards.len().max(1);
-        let in_turn = boards.iter().cycle().skip(first).take(boards.len());
-        in_turn.filter_map(Weak::upgrade).find_map(|board| board.reserve(number))
-    }
-
-    /// Where what serves all handles of the queue runs: with a worker, which lasts, if there is
-    /// one.
-    pub(crate) fn runtime(&self) -> Option<Runtime> {
-        let of_worker = self.boards().iter().find_map(|it| Some(it.upgrade()?.runtime().clone()));
-        of_worker.or_else(|| Runtime::try_current().ok())
-    }
-
-    /// Tells the workers that a job was put into a partition that is due after this time.
-    pub(crate) fn tell_due(&self, number: u32, after: Duration) {
-        self.tell_workers(|board| board.due(number, after));
-    }
-
-    fn tell_workers(&self, tell: impl Fn(&Arc<Board>)) {
-        let boards: Vec<_> = self.boards().iter().filter_map(Weak::upgrade).collect();
-        boards.iter().for_each(tell);
-    }
-
-    fn boards(&self) -> MutexGuard<'_, Vec<Weak<Board>>> {
-        self.boards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn serializer(&self) -> &Serializer {
@@ -156,13 +128,13 @@ impl Link {
 
     /// All partitions, beginning with another one each time, so that none is favoured.
     pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Partition> + Clone {
-        let start = self.turn() % self.partitions.len().max(1);
+        let start = self.dequeued.next() % self.partitions.len().max(1);
         self.partitions.iter().cycle().skip(start).take(self.partitions.len())
     }
 
-    /// Rises by one each time.
+    /// Which partition the next job goes to that may go to any: a number that rises.
     pub(crate) fn turn(&self) -> usize {
-        usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap_or(0)
+        self.enqueued.next()
     }
 
     pub(crate) async fn submit(
@@ -170,7 +142,7 @@ impl Link {
         partition: &Partition,
         jobs: Vec<NewJob>,
     ) -> Result<Vec<Submitted>> {
-        self.submit_by(partition, jobs, |request| self.engine.submit(partition, request)).await
+        self.submit_by(jobs, |request| self.engine.submit(partition, request)).await
     }
 
     /// The same, and waits until copies have the jobs.
@@ -181,28 +153,19 @@ impl Link {
         durability: Durability,
     ) -> Result<(Vec<Submitted>, Achieved)> {
         let submit = |request| self.engine.submit_durable(partition, request, durability);
-        self.submit_by(partition, jobs, submit).await
+        self.submit_by(jobs, submit).await
     }
 
-    async fn submit_by<R, F, Fut>(
-        &self,
-        partition: &Partition,
-        jobs: Vec<NewJob>,
-        submit: F,
-    ) -> Result<R>
+    async fn submit_by<R, F, Fut>(&self, jobs: Vec<NewJob>, submit: F) -> Result<R>
     where
         F: Fn(Submit) -> Fut,
         Fut: Future<Output = Result<R>>,
     {
         self.check_open()?;
-        let due = jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min();
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
         let answer = self.once(self.insist(Patience::Long, || submit(request.clone()))).await?;
         self.lanes.give_back(lane);
-        if let Some(after) = due {
-            self.tell_due(partition.number, after);
-        }
         Ok(answer)
     }
 

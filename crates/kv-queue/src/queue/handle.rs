@@ -1,0 +1,92 @@
+//! The handle of an open queue.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use kv_core::Result;
+
+use crate::requests::{Connection, Requests};
+
+/// A persistent queue of jobs on a [`Store`]: at least once, leased, fenced, exact about the end.
+///
+/// A clone is cheap. A producer needs `T: Serialize` only, a consumer `T: DeserializeOwned`.
+/// Payloads are encoded by the store's serializer. Where the store is durable, so is the queue.
+///
+/// Enqueuing, dequeuing and settling are repeated when a reply is lost or the store is away: the
+/// store recognises a repeated request, so none is executed twice. Jobs that are handed in, and
+/// what is said about a delivery, are repeated for as long as the queue's
+/// [timeout](QueueBuilder::timeout) allows, since a failover takes seconds; what looks for jobs,
+/// four times. All ends within that timeout.
+///
+/// # Errors
+/// Every verb may fail as the store does, and with `Closed` after [`close`](Self::close) or the
+/// store's own.
+///
+/// ```
+/// # use std::time::Duration;
+/// use kv_memory::MemoryStore;
+/// use kv_queue::{Job, Queue};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let store = kv_core::Store::new(MemoryStore::new());
+/// let queue = Queue::<String>::open(&store, "fetch:run-42").await?;
+/// let first = queue.enqueue(Job::new("page 1".to_owned()).unique("1")).await?;
+/// let again = queue.enqueue(Job::new("page 1".to_owned()).unique("1")).await?;
+/// assert!(again.is_duplicate() && again.id() == first.id());
+///
+/// for delivery in queue.dequeue(10).await? {
+///     assert_eq!(delivery.payload(), "page 1");
+///     delivery.ack().await?;
+/// }
+/// assert!(queue.drained().await?);
+/// # Ok::<(), kv_core::Error>(()) }).unwrap();
+/// ```
+pub struct Queue<T> {
+    requests: Arc<Requests>,
+    payload: PhantomData<fn() -> T>,
+}
+
+impl<T> Queue<T> {
+    pub(crate) const fn of(requests: Arc<Requests>) -> Self {
+        Self { requests, payload: PhantomData }
+    }
+
+    pub(crate) const fn requests(&self) -> &Arc<Requests> {
+        &self.requests
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.requests.connection
+    }
+
+    /// Closes this handle and its clones: later verbs are errors of kind `Closed`, workers on
+    /// them stop. Deliveries that are out can still be settled. Other handles of the same queue,
+    /// and its jobs, are not touched. Closing again does nothing.
+    ///
+    /// # Errors
+    /// None in this version.
+    ///
+    /// # Cancel safety
+    /// The queue is closed from the first poll on.
+    pub async fn close(&self) -> Result<()> {
+        self.requests.close();
+        Ok(())
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.requests))
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.connection().partitions.first().map(|partition| &*partition.queue);
+        f.debug_struct("Queue")
+            .field("name", &name.unwrap_or_default())
+            .field("partitions", &self.connection().partitions.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! Who wants to claim with the exchanges of a queue: its workers, as long as they run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use kv_core::Result;
+use kv_core::queue::{Claim, Claimed};
+use tokio::runtime::Handle as Runtime;
+
+/// Claims jobs when exchanges leave.
+pub(crate) trait Claimer: Send + Sync {
+    /// What to claim from a partition with an exchange that leaves now.
+    fn claim(self: Arc<Self>, partition: u32) -> Option<Box<dyn PendingClaim>>;
+
+    /// A job was put into a partition that can run after this time.
+    fn due(&self, partition: u32, after: Duration);
+
+    /// The queue was closed.
+    fn closed(&self);
+
+    /// The runtime on which the claimer runs.
+    fn runtime(&self) -> Runtime;
+}
+
+/// A claim under way.
+pub(crate) trait PendingClaim: Send {
+    /// What to ask for.
+    fn request(&self) -> Claim;
+
+    /// The answer is late: other claims go before this one.
+    fn is_late(&mut self);
+
+    /// Brings the answer.
+    fn finish(self: Box<Self>, answer: Result<Claims>);
+}
+
+/// What a claim brought.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    pub(crate) claimed: Vec<Claimed>,
+    /// When to look again, if it was less than asked for.
+    pub(crate) next_due: Option<Duration>,
+}
+
+/// The claimers of one open queue.
+#[derive(Default)]
+pub(super) struct Claimers {
+    running: Mutex<Vec<Weak<dyn Claimer>>>,
+}
+
+impl Claimers {
+    /// Lets a claimer take part until it is dropped.
+    pub(super) fn register(&self, claimer: Weak<dyn Claimer>) {
+        let mut running = self.lock();
+        running.retain(|claimer| claimer.strong_count() > 0);
+        running.push(claimer);
+    }
+
+    /// What one of them has to claim in a partition; the turns begin with this one.
+    pub(super) fn claim(&self, partition: u32, turn: usize) -> Option<Box<dyn PendingClaim>> {
+        let running = self.running();
+        let first = turn.checked_rem(running.len())?;
+        let in_turn = running.iter().cycle().skip(first).take(running.len());
+        in_turn.cloned().find_map(|claimer| claimer.claim(partition))
+    }
+
+    pub(super) fn tell(&self, tell: impl Fn(&dyn Claimer)) {
+        self.running().iter().for_each(|claimer| tell(&**claimer));
+    }
+
+    /// The runtime of one of them.
+    pub(super) fn runtime(&self) -> Option<Runtime> {
+        self.running().first().map(|claimer| claimer.runtime())
+    }
+
+    /// Those that run. Nothing of theirs is called under the lock.
+    fn running(&self) -> Vec<Arc<dyn Claimer>> {
+        self.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<dyn Claimer>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
