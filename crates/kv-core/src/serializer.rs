@@ -3,6 +3,7 @@
 mod finite;
 mod json;
 mod message_pack;
+mod shape;
 
 use std::fmt;
 use std::sync::Arc;
@@ -155,7 +156,10 @@ fn decode_custom<T: DeserializeOwned>(format: &dyn Format, bytes: &[u8]) -> Resu
     format.decode(bytes, &mut |deserializer| {
         // The format's own message may quote the value, which is nobody's to see.
         let read = erased_serde::deserialize::<T>(deserializer);
-        value = Some(read.map_err(|_| "the bytes are of another shape")?);
+        value = Some(read.map_err(|error| {
+            let words = shape::words(&error.to_string());
+            words.unwrap_or_else(|| "the bytes are of another shape".to_owned())
+        })?);
         Ok(())
     })?;
     value.ok_or_else(|| "the format read nothing".into())

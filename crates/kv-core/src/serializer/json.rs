@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::{MAX_DEPTH, finite};
+use super::{MAX_DEPTH, finite, shape};
 use crate::BoxError;
 
 /// In place of what a type says of its refusal, which may quote the value.
@@ -43,12 +43,14 @@ fn name_what_python_wrote(bytes: &[u8], error: serde_json::Error) -> BoxError {
     }
     // serde's own text may quote the value, which is nobody's to see.
     match error.classify() {
-        serde_json::error::Category::Data => format!(
-            "the JSON is of another shape, at line {} column {}",
-            error.line(),
-            error.column()
-        )
-        .into(),
+        serde_json::error::Category::Data => {
+            let (line, column) = (error.line(), error.column());
+            let place = format!(" at line {line} column {column}");
+            let text = error.to_string();
+            let words = shape::words(text.strip_suffix(&place).unwrap_or(&text));
+            let words = words.unwrap_or_else(|| "the JSON is of another shape,".to_owned());
+            format!("{words}{place}").into()
+        }
         _ => error.into(),
     }
 }

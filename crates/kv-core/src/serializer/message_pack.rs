@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, shape};
 use crate::BoxError;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
@@ -20,7 +20,10 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxErr
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
     check(bytes)?;
     // The decoder's own message may quote the value, which is nobody's to see.
-    rmp_serde::from_slice(bytes).map_err(|_| "the MessagePack is of another shape".into())
+    rmp_serde::from_slice(bytes).map_err(|error| {
+        let words = shape::words(&error.to_string());
+        words.unwrap_or_else(|| "the MessagePack is of another shape".to_owned()).into()
+    })
 }
 
 /// Exactly one value, whole, of bounded depth.
