@@ -19,7 +19,9 @@
 //! ```
 //!
 //! # What is promised
-//! - Every call ends within [`RedisConfigBuilder::timeout`].
+//! - Every call ends within [`RedisConfigBuilder::timeout`]. One of many keys or commands that are
+//!   more than a MiB is sent in parts of about that much, so that other callers do not wait for
+//!   all of it; then each part has that time.
 //! - No write is sent twice. One whose request may have left and whose reply did not come is an
 //!   error that says [`MaybeApplied`](kv_core::Effect::MaybeApplied); after
 //!   [`NotApplied`](kv_core::Effect::NotApplied) nothing is sent any more. Reads are repeated
@@ -32,6 +34,7 @@ mod batch;
 mod config;
 mod driver;
 mod info;
+mod many;
 mod queue;
 mod scan;
 mod scripts;

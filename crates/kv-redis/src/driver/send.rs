@@ -53,7 +53,10 @@ pub(super) async fn send(
 }
 
 async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answer, FredError> {
-    let wanted = request.values();
+    let wanted = match &request {
+        Request::Mget(keys) => Some(keys.len()),
+        _ => None,
+    };
     let value = match request {
         Request::Durable(durable) => return Box::pin(durably(client, *durable, manner)).await,
         request if manner == Manner::Asking => Box::pin(ask(client, request)).await,
@@ -171,6 +174,11 @@ where
     C: ClientLike + Sync,
 {
     client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
+}
+
+/// How many values the reply to a request for so many keys has on its way.
+pub(crate) fn values_sent(keys: usize) -> usize {
+    if keys > 1 { keys.max(SAFE_ARRAY) } else { keys }
 }
 
 fn padded(mut keys: Vec<Bytes>) -> Vec<Bytes> {
