@@ -72,7 +72,8 @@ use crate::{batch, many, scan, stats};
 /// INFO is refused, that is a warning too.
 ///
 /// A process that waits for jobs has a connection of its own; on a Cluster one for each partition
-/// that it waits for, since no command can block on several slots.
+/// that it waits for, since no command can block on several slots. A connection is closed when
+/// nobody has waited on it for some seconds.
 ///
 /// # Access control
 /// A user of Redis's access control needs the keys of the prefix and these commands, some of them
