@@ -10,6 +10,7 @@ mod connect;
 mod dial;
 mod error;
 mod health;
+mod loaded;
 mod node;
 mod pool;
 mod probe;

@@ -29,6 +29,12 @@
 //! - While the server cannot be reached, calls fail at once; the connection comes back by itself,
 //!   with pauses of 0.1 to 1.5 seconds between the attempts.
 //! - A script that the server has forgotten is sent again, unnoticed by the caller.
+//!
+//! # Logs
+//! What becomes of a connection is told through `tracing`, under the target `kv_redis`. The Redis
+//! library below tells the same and more through the crate `log`, under targets that begin with
+//! `fred`, and cannot be kept from it: a program that collects what comes through `log` leaves it
+//! out by its filter, as `fred=off`.
 
 mod batch;
 mod config;

@@ -8,6 +8,7 @@ use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
 use kv_core::Durability;
 
 use super::error;
+use super::loaded::Loaded;
 use super::request::{Answer, Durable, Only, Request, SetExpiry};
 
 /// The library takes an array of three to five that begins with a word such as `message` or
@@ -36,20 +37,28 @@ pub(super) async fn send(
     client: &Client,
     request: Request,
     manner: Manner,
+    loaded: &Loaded,
     server: &str,
 ) -> Result<Answer, FredError> {
     let script = match manner {
-        Manner::Plain => request.script().map(|_| request.clone()),
+        Manner::Plain => request.script().map(|script| (script, loaded.now(), request.clone())),
         Manner::Whole | Manner::Asking => None,
     };
     let result = once(client, request, manner).await;
-    match (&result, script) {
-        (Err(fault), Some(script)) if error::is_unknown_script(fault) => {
-            tracing::info!(server, "redis forgot a script; sending it again");
-            Box::pin(once(client, script, Manner::Whole)).await
-        }
-        _ => result,
+    let (script, sent, request) = match (&result, script) {
+        (Err(fault), Some(script)) if error::is_unknown_script(fault) => script,
+        _ => return result,
+    };
+    if loaded.missed(script, sent) {
+        tracing::info!(server, "redis forgot its scripts; sending them again");
+    } else {
+        tracing::debug!(server, script = script.name, "redis does not know a script; sending it");
     }
+    let result = Box::pin(once(client, request, Manner::Whole)).await;
+    if result.is_ok() {
+        loaded.loaded(script);
+    }
+    result
 }
 
 async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answer, FredError> {
