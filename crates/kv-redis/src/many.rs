@@ -84,11 +84,13 @@ impl<'a> Reader<'a> {
     /// whole call.
     fn fits_at_once(&self) -> Option<usize> {
         let [places] = self.rest.as_slices().0 else { return None };
-        let is_repeated_well = |bytes| bytes <= SMALL || !self.driver.repeats_late_reads();
-        match self.bytes(places) {
-            Some(bytes) => (bytes <= BUDGET && is_repeated_well(bytes)).then_some(bytes),
-            None => (places.len() == 1).then_some(BUDGET),
+        let bytes = self.bytes(places);
+        if places.len() == 1 {
+            return Some(bytes.unwrap_or(UNKNOWN));
         }
+        // What is late would be asked for again whole, which is of use only if it is small.
+        let most = if self.driver.repeats_late_reads() { SMALL } else { BUDGET };
+        bytes.filter(|bytes| *bytes <= most)
     }
 
     /// How many bytes requests for these keys and their replies are believed to have, if anything
@@ -117,7 +119,7 @@ impl<'a> Reader<'a> {
         let mut part = Part::default();
         while let Some(places) = self.rest.pop_front() {
             match self.bytes(&places) {
-                Some(bytes) if part.bytes + bytes <= budget => {
+                Some(bytes) if part.bytes.saturating_add(bytes) <= budget => {
                     part.add(Piece { places, budget: None }, bytes);
                 }
                 None if places.len() == 1 && part.bytes + UNKNOWN <= budget => {
