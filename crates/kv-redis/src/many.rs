@@ -29,18 +29,21 @@ const MOST_LATE: u32 = 3;
 pub(crate) async fn get_many(
     driver: &Driver,
     calls: &CallPool,
-    keys: Vec<Bytes>,
+    keys: &[&str],
 ) -> Result<Vec<Option<Entry>>> {
-    let mut reader = Reader::new(driver, keys);
+    let reader = Reader::new(driver, verbs::keys(keys));
     let Some(bytes) = reader.fits_at_once() else { return reader.read().await };
-    let wanted = reader.keys.len();
-    match verbs::entries(calls.call(verbs::get_many(reader.keys.clone())).await, wanted) {
+    // No second copy is kept of the keys: in most calls nobody needs it.
+    match verbs::entries(calls.call(verbs::get_many(reader.keys)).await, keys.len()) {
         Ok(entries) => {
-            reader.learn(&entries);
+            if entries.len() > 1 {
+                driver.sizes().learn(entries.iter().filter_map(size).max().unwrap_or(0));
+            }
             Ok(entries)
         }
         Err(error) => {
-            reader.shrink(wanted, bytes, error)?;
+            let mut reader = Reader::new(driver, verbs::keys(keys));
+            reader.shrink(keys.len(), bytes, error)?;
             reader.read().await
         }
     }
@@ -196,12 +199,6 @@ impl<'a> Reader<'a> {
             }
         }
         sizes
-    }
-
-    fn learn(&self, entries: &[Option<Entry>]) {
-        if entries.len() > 1 {
-            self.driver.sizes().learn(entries.iter().filter_map(size).max().unwrap_or(0));
-        }
     }
 
     /// Asks for less the next time, if the number of keys, or of bytes, can have been the reason.

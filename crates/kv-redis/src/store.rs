@@ -244,7 +244,7 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
-        let entries = many::get_many(&self.driver, &self.calls, bytes(keys)).await;
+        let entries = many::get_many(&self.driver, &self.calls, keys).await;
         entries.map_err(|error: Error| error.operation("get_many"))
     }
 
@@ -285,7 +285,7 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
-        let keys = bytes(keys);
+        let keys = verbs::keys(keys);
         let together = self.driver.together(&keys, KEYS_AT_ONCE);
         let requests = together.iter().map(|places| Request::Del(chosen(&keys, places))).collect();
         let removed = async {
@@ -360,10 +360,4 @@ fn flag(reply: &Reply) -> Result<bool> {
 
 fn chosen(keys: &[Bytes], places: &[usize]) -> Vec<Bytes> {
     places.iter().filter_map(|place| keys.get(*place)).cloned().collect()
-}
-
-/// All keys, as parts of one piece of memory.
-fn bytes(keys: &[&str]) -> Vec<Bytes> {
-    let mut rest = Bytes::from(keys.concat());
-    keys.iter().map(|key| rest.split_to(key.len())).collect()
 }

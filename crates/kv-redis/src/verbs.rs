@@ -138,6 +138,12 @@ pub(crate) fn check_size(value: &Bytes) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
+/// All keys, as parts of one piece of memory.
+pub(crate) fn keys(keys: &[&str]) -> Vec<Bytes> {
+    let mut rest = Bytes::from(keys.concat());
+    keys.iter().map(|key| rest.split_to(key.len())).collect()
+}
+
 /// One MGET, or a GET where one key is asked for.
 pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
     match keys.pop() {
