@@ -16,6 +16,9 @@ use crate::settings::Settings;
 
 /// Opens the store that the process's environment describes.
 ///
+/// Whoever wants more than the store keeps the configuration: [`Config::from_env`], then
+/// [`Config::open`]. So the [metrics](Config::metrics) of the layer `observe` are reached.
+///
 /// # Errors
 /// `Config`, naming everything that is wrong; otherwise those of the backend's connection.
 ///
@@ -153,6 +156,25 @@ impl Config {
     }
 
     /// What the layer `observe` counts, of all stores that this configuration and its clones open.
+    ///
+    /// It is nothing where the layers do not name `observe`. The figures may be kept by a clone of
+    /// them and told from anywhere, such as a page of a service.
+    ///
+    /// ```
+    /// # #[cfg(feature = "memory")] {
+    /// use kv_config::Config;
+    /// use kv_layers::Operation;
+    ///
+    /// let config = Config::from_vars([("OC_KV_STORE_LAYERS", "observe")])?;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let store = config.open().await?;
+    /// store.set("greeting", "hello").await?;
+    /// assert_eq!(config.metrics().snapshot(Operation::Set).done, 1);
+    /// # Ok::<(), kv_core::Error>(()) })?;
+    /// # }
+    /// # Ok::<(), kv_core::Error>(())
+    /// ```
     #[cfg(feature = "layers")]
     pub fn metrics(&self) -> &kv_layers::Metrics {
         self.layers.metrics()

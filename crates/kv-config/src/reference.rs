@@ -30,6 +30,9 @@ Everything is checked before anything is opened, and all that is wrong is told i
 - `OC_KV_STORE_LAYERS` puts layers around the store, and needs the feature `layers`, which is on by
   default. Each has its section here, but `observe`, which has no variables. `kv-layers` tells what
   they do, and [decision 15](decisions/0015-layers.md) why they stand in this order.
+- What `observe` counts is told by the configuration that opened the store: in place of
+  `kv_config::from_env()`, `let config = Config::from_env()?`, then `config.open()` and
+  `config.metrics()`.
 
 A Kubernetes service that is called `oc-kv-store` injects variables that begin so; give it another
 name or set `enableServiceLinks: false`.

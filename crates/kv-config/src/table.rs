@@ -89,9 +89,10 @@ const REDIS: &[Variable] = &[
     Variable::integer("MAX_CONNECTIONS", 1..=1_024)
         .default("1")
         .help("Connections to the server; one serves many tasks at a time."),
-    Variable::seconds("TIMEOUT", MILLISECOND, HOUR)
-        .default("5")
-        .help("The time within which every call returns."),
+    Variable::seconds("TIMEOUT", MILLISECOND, HOUR).default("5").help(
+        "The time within which every call returns; one of more than a MiB is sent in parts, \
+             each of which has it.",
+    ),
     Variable::flag("RETRY_ON_TIMEOUT")
         .default("false")
         .help("Whether a read that got no reply is repeated; a write never is."),

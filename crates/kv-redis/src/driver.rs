@@ -4,11 +4,13 @@
 //! in time and number: the library's own bounds do not hold for all of its calls.
 
 mod aside;
+mod budget;
 mod cluster;
 mod connect;
 mod dial;
 mod error;
 mod health;
+mod loaded;
 mod node;
 mod pool;
 mod probe;
@@ -16,10 +18,12 @@ mod redirect;
 mod request;
 mod run;
 mod send;
+mod sizes;
 mod slot;
 mod tls;
 mod topology;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +34,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::aside::Aside;
+pub(crate) use self::budget::{BUDGET, UNKNOWN, pieces};
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
 pub(crate) use self::pool::CallPool;
@@ -37,7 +42,8 @@ use self::redirect::Redirect;
 pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
 use self::run::Run;
 use self::send::Manner;
-pub(crate) use self::send::decimal;
+pub(crate) use self::send::{decimal, values_sent};
+pub(crate) use self::sizes::Sizes;
 use self::topology::Topology;
 use crate::config::{Address, RedisConfig};
 use crate::info::Info;
@@ -54,6 +60,7 @@ pub(crate) struct Driver {
     server: String,
     timeout: Duration,
     retry_on_timeout: bool,
+    sizes: Sizes,
     /// The servers were found to be able to wait for their disks.
     waits_for_disks: OnceCell<()>,
 }
@@ -70,6 +77,7 @@ impl Driver {
                 server: server.clone(),
                 timeout: config.timeout,
                 retry_on_timeout: config.retry_on_timeout,
+                sizes: Sizes::default(),
                 waits_for_disks: OnceCell::new(),
             };
             match driver.call(Request::Ping).await {
@@ -91,6 +99,16 @@ impl Driver {
     /// The servers, as logs and errors show them.
     pub(crate) fn server(&self) -> &str {
         &self.server
+    }
+
+    /// How large values are believed to be.
+    pub(crate) fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
+    /// Whether a read that is late is sent again as it is.
+    pub(crate) fn repeats_late_reads(&self) -> bool {
+        self.retry_on_timeout
     }
 
     /// Whether the store was closed.
@@ -120,7 +138,8 @@ impl Driver {
     /// It does what [`run`](Self::run) does, and has a shorter way to a connection that is ready.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
         self.check_open()?;
-        let access = request.access();
+        self.sizes.saw(request.largest_value());
+        let (access, values) = (request.access(), request.values());
         let node = self.topology.node_for(&request)?;
         let link = node.link(1)?;
         if !link.is_ready() || access == Access::Read && self.retry_on_timeout {
@@ -131,7 +150,12 @@ impl Driver {
         let before = link.replies();
         // The library bounds it in time.
         let answer = match link.send(request, Manner::Plain).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                if values == 1 {
+                    self.sizes.saw(answer.bytes().unwrap_or(0));
+                }
+                Ok(answer)
+            }
             Err(fault) => {
                 if error::is_timeout(&fault) && link.replies() == before {
                     link.report_stall();
@@ -209,11 +233,44 @@ impl Driver {
         self.unless_closed(answer)
     }
 
-    /// Sends many requests in order, all under way at once; an answer for each, in order.
+    /// Sends many requests in order; an answer for each, in order.
+    ///
+    /// As many are under way at once as the budget of bytes allows, each such part within the time
+    /// of a call. Once a part was lost, what comes after it is not sent.
     pub(crate) async fn run(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
-        let answers = Run::new(self, requests).finish(self.timeout).await;
-        Ok(answers.into_iter().map(|answer| self.unless_closed(answer)).collect())
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut rest = VecDeque::from(requests);
+        while !rest.is_empty() {
+            let part = budget::first_part(&mut rest, &self.sizes);
+            let reads_values = part.iter().any(|request| request.values() > 0);
+            let begin = Instant::now();
+            let answered = self.at_once(Run::new(self, part)).await;
+            if reads_values {
+                let sizes = answered.iter().flatten().filter_map(Answer::bytes);
+                self.sizes.learn(sizes.max().unwrap_or(0));
+            }
+            let is_lost =
+                answered.iter().flat_map(|answer| answer.as_ref().err()).any(error::is_lost);
+            answers.extend(answered);
+            if is_lost || begin.elapsed() >= self.timeout {
+                break;
+            }
+        }
+        answers.extend(rest.iter().map(|_| Err(error::not_sent(&self.server))));
+        Ok(answers)
+    }
+
+    /// Sends many reads, all under way at once, none a second time if it is late; an answer for
+    /// each, in order.
+    pub(crate) async fn read_once(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
+        self.check_open()?;
+        Ok(self.at_once(Run::new(self, requests).without_late_repeats()).await)
+    }
+
+    async fn at_once(&self, run: Run<'_>) -> Vec<Result<Answer>> {
+        let answers = run.finish(self.timeout).await;
+        answers.into_iter().map(|answer| self.unless_closed(answer)).collect()
     }
 
     /// What a broken connection means depends on whether the store was closed meanwhile.
@@ -238,10 +295,6 @@ impl Driver {
     /// Where a node of a Cluster sends a request on to.
     fn redirect(&self, fault: &FredError, asked: &Address) -> Option<Redirect> {
         self.cluster().and_then(|_| Redirect::of(fault, asked))
-    }
-
-    fn may_repeat(&self, fault: &FredError) -> bool {
-        error::is_broken_connection(fault) || (self.retry_on_timeout && error::is_timeout(fault))
     }
 }
 

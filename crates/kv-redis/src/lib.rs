@@ -19,7 +19,9 @@
 //! ```
 //!
 //! # What is promised
-//! - Every call ends within [`RedisConfigBuilder::timeout`].
+//! - Every call ends within [`RedisConfigBuilder::timeout`]. One of many keys or commands that are
+//!   more than a MiB is sent in parts of about that much, so that other callers do not wait for
+//!   all of it; then each part has that time.
 //! - No write is sent twice. One whose request may have left and whose reply did not come is an
 //!   error that says [`MaybeApplied`](kv_core::Effect::MaybeApplied); after
 //!   [`NotApplied`](kv_core::Effect::NotApplied) nothing is sent any more. Reads are repeated
@@ -27,11 +29,18 @@
 //! - While the server cannot be reached, calls fail at once; the connection comes back by itself,
 //!   with pauses of 0.1 to 1.5 seconds between the attempts.
 //! - A script that the server has forgotten is sent again, unnoticed by the caller.
+//!
+//! # Logs
+//! What becomes of a connection is told through `tracing`, under the target `kv_redis`. The Redis
+//! library below tells the same and more through the crate `log`, under targets that begin with
+//! `fred`, and cannot be kept from it: a program that collects what comes through `log` leaves it
+//! out by its filter, as `fred=off`.
 
 mod batch;
 mod config;
 mod driver;
 mod info;
+mod many;
 mod queue;
 mod scan;
 mod scripts;

@@ -1,6 +1,7 @@
 //! The scripts that make several steps one.
 //!
-//! In each of the store the one write that can fail is the first, so an error means that nothing changed.
+//! In each of the store that writes, the one write that can fail is the first, so an error means
+//! that nothing changed.
 
 use crate::driver::Access;
 
@@ -45,6 +46,13 @@ pub(crate) static INCREMENT: Script = Script {
     access: Access::Write,
 };
 
+pub(crate) static GET_SOME: Script = Script {
+    name: "get_some",
+    source: include_str!("scripts/get_some.lua"),
+    sha1: "b2720c20599560b019af9e904957446bf65f988b",
+    access: Access::Read,
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,7 +60,7 @@ mod tests {
     #[test]
     fn the_server_keeps_each_script_under_its_digest() {
         let server = kv_testbed::RedisServer::start().unwrap();
-        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT];
+        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT, &GET_SOME];
         for script in own.into_iter().chain(crate::queue::Scripts::new().all()) {
             let digest = server.cli(&["SCRIPT", "LOAD", script.source]).unwrap().text();
             assert_eq!(digest.as_deref(), Some(script.sha1), "{}", script.name);

@@ -9,15 +9,15 @@ use bytes::Bytes;
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Achieved, Capabilities, Command, Condition, Durability, Effect, Entry, Error, KeyValueStore,
+    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
 };
 
 use crate::config::RedisConfig;
 use crate::driver::{Answer, CallPool, Driver, Durable, Request};
 use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
-use crate::{batch, scan, stats};
+use crate::{batch, many, scan, stats};
 
 /// A store on one Redis server, on a Cluster, or on the primary that sentinels name; a clone is
 /// another handle of the same connections.
@@ -29,12 +29,30 @@ use crate::{batch, scan, stats};
 /// A has its first version again; a key that holds another type than a string is `WrongType` to
 /// most verbs, is overwritten by an unconditional `set`, and is left out by
 /// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
-/// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys may come after a part is done.
+/// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys or a MiB may come after a part
+/// is done.
+///
+/// # Many keys, and large values
+/// Other callers of a connection wait for what is under way on it. So a call of many keys or
+/// commands is sent in parts, one after the other. A part has at most a MiB of keys and values, its
+/// replies about as much, and the whole configured time; a value that is larger goes alone.
+///
+/// - [`get_many`](KeyValueStore::get_many) asks for up to 1,000 keys in one MGET while the values
+///   that the store has seen are so small that this fits. Else, and before it has seen any, a
+///   script gives the values of as many keys as fit, and of one at least. Where values are much
+///   larger than those of before, one reply may be larger than a MiB. A part that is late is asked
+///   for again as half as many bytes; the third in a row that is late, for which one value was
+///   asked, ends the call.
+/// - [`set_many`](KeyValueStore::set_many) is an MSET for each part, and with a lifetime a SET for
+///   each key. After an error, parts may be written and others not, each value whole or not at all.
+/// - [`execute`](KeyValueStore::execute) keeps the order of its commands. Once no reply came for one,
+///   the parts after it are not sent: their errors say `NotApplied`.
 ///
 /// # Several servers
 /// On a Cluster a request goes to the node that has its key, and is sent on where that node says
-/// so; it was not executed then. Calls of many keys are grouped by slot, a request for each, all
-/// under way at once; an error of `set_many` or `delete_many` may come after a part is done. A
+/// so; it was not executed then. Calls of many keys are grouped by slot, a request for each, as many
+/// of them under way at once as a part may have; an error of `set_many` or `delete_many` may come
+/// after a part is done. A
 /// walk goes over all nodes, and again where slots changed hands meanwhile, four times at most.
 /// Keys that are on their way between two nodes are asked for until the call's time is over.
 /// [`stats`](KeyValueStore::stats) are sums, [`ping`](KeyValueStore::ping) asks every node, and
@@ -54,7 +72,8 @@ use crate::{batch, scan, stats};
 /// INFO is refused, that is a warning too.
 ///
 /// A process that waits for jobs has a connection of its own; on a Cluster one for each partition
-/// that it waits for, since no command can block on several slots.
+/// that it waits for, since no command can block on several slots. A connection is closed when
+/// nobody has waited on it for some seconds.
 ///
 /// # Access control
 /// A user of Redis's access control needs the keys of the prefix and these commands, some of them
@@ -63,7 +82,7 @@ use crate::{batch, scan, stats};
 /// ```text
 /// ACL SETUSER worker on >PASSWORD resetchannels -@all ~data_fetcher:* +client|id +del +eval
 ///   +evalsha +exists +get +getdel +incrby +info +mget +mset +persist +pexpire +ping +pttl +scan
-///   +select +set +time
+///   +select +set +strlen +time
 /// ```
 ///
 /// And for queues:
@@ -151,7 +170,11 @@ impl RedisStore {
     /// Writes that belong to one call; once a part is done, an error is no longer "not applied".
     async fn write_all(&self, requests: Vec<Request>) -> Result<Vec<Answer>> {
         let outcomes = self.answers(requests).await?;
-        let is_partly_done = outcomes.iter().any(Result::is_ok);
+        let may_be_done = |outcome: &Result<Answer>| match outcome {
+            Ok(_) => true,
+            Err(error) => error.effect() == Effect::MaybeApplied,
+        };
+        let is_partly_done = outcomes.iter().any(may_be_done);
         let answers: Result<Vec<_>> = outcomes.into_iter().collect();
         answers.map_err(|error| if is_partly_done { error.maybe_applied() } else { error })
     }
@@ -221,26 +244,8 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
-        let keys = bytes(keys);
-        let count = keys.len();
-        let entries = async {
-            let together = self.driver.together(&keys, KEYS_AT_ONCE);
-            if together.len() == 1 {
-                return verbs::entries(self.calls.call(verbs::get_many(keys)).await, count);
-            }
-            let requests = together.iter().map(|places| verbs::get_many(chosen(&keys, places)));
-            let answers = self.driver.run(requests.collect()).await?;
-            let mut entries = vec![None; count];
-            for (places, answer) in together.iter().zip(answers) {
-                for (place, found) in places.iter().zip(verbs::entries(answer, places.len())?) {
-                    if let Some(entry) = entries.get_mut(*place) {
-                        *entry = found;
-                    }
-                }
-            }
-            Ok(entries)
-        };
-        entries.await.map_err(|error: Error| error.operation("get_many"))
+        let entries = many::get_many(&self.driver, &self.calls, keys).await;
+        entries.map_err(|error: Error| error.operation("get_many"))
     }
 
     async fn set_durable(
@@ -280,7 +285,7 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
-        let keys = bytes(keys);
+        let keys = verbs::keys(keys);
         let together = self.driver.together(&keys, KEYS_AT_ONCE);
         let requests = together.iter().map(|places| Request::Del(chosen(&keys, places))).collect();
         let removed = async {
@@ -355,10 +360,4 @@ fn flag(reply: &Reply) -> Result<bool> {
 
 fn chosen(keys: &[Bytes], places: &[usize]) -> Vec<Bytes> {
     places.iter().filter_map(|place| keys.get(*place)).cloned().collect()
-}
-
-/// All keys, as parts of one piece of memory.
-fn bytes(keys: &[&str]) -> Vec<Bytes> {
-    let mut rest = Bytes::from(keys.concat());
-    keys.iter().map(|key| rest.split_to(key.len())).collect()
 }

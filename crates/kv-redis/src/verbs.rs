@@ -8,7 +8,7 @@ use kv_core::{
     Version, Write,
 };
 
-use crate::driver::{Answer, Only, Request, SetExpiry, decimal};
+use crate::driver::{Answer, BUDGET, Only, Request, SetExpiry, decimal, pieces};
 use crate::scripts::{DELETE_IF_VALUE, INCREMENT, PERSIST, SET_IF_VALUE};
 
 /// What Redis takes in one string.
@@ -138,6 +138,12 @@ pub(crate) fn check_size(value: &Bytes) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
+/// All keys, as parts of one piece of memory.
+pub(crate) fn keys(keys: &[&str]) -> Vec<Bytes> {
+    let mut rest = Bytes::from(keys.concat());
+    keys.iter().map(|key| rest.split_to(key.len())).collect()
+}
+
 /// One MGET, or a GET where one key is asked for.
 pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
     match keys.pop() {
@@ -157,8 +163,8 @@ pub(crate) fn entries(answer: Result<Answer>, wanted: usize) -> Result<Vec<Optio
     if entries.len() == wanted { Ok(entries) } else { Err(unexpected()) }
 }
 
-/// An MSET for values that never expire and may be in one request; else a SET for each, all under
-/// way at once.
+/// An MSET for values that never expire and may be in one request, of so many bytes as one may
+/// have; else a SET for each.
 pub(crate) fn set_many(
     entries: Vec<(String, Bytes)>,
     lifetime: Lifetime,
@@ -173,8 +179,10 @@ pub(crate) fn set_many(
         return Ok(keys.into_iter().zip(values).map(set).collect());
     }
     let pair = |place: &usize| Some((keys.get(*place)?.clone(), values.get(*place)?.clone()));
-    let pairs = |places: &Vec<usize>| Request::Mset(places.iter().filter_map(pair).collect());
-    Ok(together(&keys).iter().map(pairs).collect())
+    let bytes = |place: &usize| pair(place).map_or(0, |(key, value)| key.len() + value.len());
+    let pairs = |places: Vec<usize>| Request::Mset(places.iter().filter_map(pair).collect());
+    let together = together(&keys).into_iter();
+    Ok(together.flat_map(|places| pieces(places, BUDGET, bytes)).map(pairs).collect())
 }
 
 impl Decode {

@@ -6,6 +6,7 @@ mod frames;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,14 @@ pub enum Mode {
         /// From the server to the client.
         reply: Duration,
     },
+    /// Passes on so many bytes a second at most, on each connection and each way.
+    ///
+    /// What waits is kept in a long queue, as in a router on the way: a sender gets rid of up to 64
+    /// MiB at once, and they arrive in their time.
+    Throttle {
+        /// More than none.
+        bytes_per_second: NonZeroU64,
+    },
     /// Accepts connections and keeps them open, but carries nothing either way.
     ///
     /// As when a network loses its packets: what is sent meanwhile arrives when another mode is
@@ -67,6 +76,17 @@ impl Mode {
             _ => Duration::ZERO,
         }
     }
+
+    /// How long so many bytes take.
+    fn duration(self, bytes: usize) -> Duration {
+        match self {
+            Self::Throttle { bytes_per_second } => {
+                let nanos = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000_000_000);
+                Duration::from_nanos(nanos / bytes_per_second)
+            }
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// What has gone through a [`Proxy`] so far.
@@ -81,6 +101,10 @@ pub struct Traffic {
     pub reply_bytes: u64,
     /// Cuts that were armed and have happened.
     pub cuts: u64,
+    /// The bytes of the largest command that has gone through whole, as they are on the wire.
+    pub largest_request: u64,
+    /// The same of replies.
+    pub largest_reply: u64,
 }
 
 #[derive(Debug, Default)]
@@ -92,15 +116,19 @@ struct Shared {
     request_bytes: AtomicU64,
     reply_bytes: AtomicU64,
     cuts: AtomicU64,
+    largest_request: AtomicU64,
+    largest_reply: AtomicU64,
 }
 
 impl Shared {
-    fn count(&self, direction: Direction, bytes: usize) {
-        let counter = match direction {
-            Direction::Request => &self.request_bytes,
-            Direction::Reply => &self.reply_bytes,
+    /// Counts bytes that went through, and the largest frame so far.
+    fn count(&self, direction: Direction, bytes: usize, largest: u64) {
+        let (counter, maximum) = match direction {
+            Direction::Request => (&self.request_bytes, &self.largest_request),
+            Direction::Reply => (&self.reply_bytes, &self.largest_reply),
         };
         counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::SeqCst);
+        maximum.fetch_max(largest, Ordering::SeqCst);
     }
 
     fn cut_done(&self) -> io::Error {
@@ -176,6 +204,8 @@ impl Proxy {
             request_bytes: self.shared.request_bytes.load(Ordering::SeqCst),
             reply_bytes: self.shared.reply_bytes.load(Ordering::SeqCst),
             cuts: self.shared.cuts.load(Ordering::SeqCst),
+            largest_request: self.shared.largest_request.load(Ordering::SeqCst),
+            largest_reply: self.shared.largest_reply.load(Ordering::SeqCst),
         }
     }
 }

@@ -50,6 +50,23 @@ async fn everything_passes_and_is_counted() -> Result<()> {
     assert_eq!((traffic.connections, traffic.cuts), (1, 0));
     assert_eq!(traffic.reply_bytes, 7 + 5 + (3 << 20) + 10 + 2);
     assert!(traffic.request_bytes > 3 << 20);
+    assert_eq!(traffic.largest_reply, (3 << 20) + 10 + 2);
+    assert_eq!(traffic.request_bytes - traffic.largest_request, 14 + 20);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_connection_takes_its_time_for_each_byte_both_ways() -> Result<()> {
+    let (_server, proxy) = server_and_proxy().await?;
+    let mut client = Connection::open(proxy.port())?;
+    let bytes_per_second = std::num::NonZeroU64::new(1 << 20).expect("more than none");
+    proxy.set_mode(Mode::Throttle { bytes_per_second });
+    let big = vec![b'x'; 256 << 10];
+    let begin = Instant::now();
+    client.command(&[b"SET".as_slice(), b"k", &big])?;
+    assert!(begin.elapsed() >= Duration::from_millis(250));
+    assert_eq!(client.command(&["GET", "k"])?, Reply::Bulk(big));
+    assert!(begin.elapsed() >= Duration::from_millis(500));
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::dial::Dial;
 use super::error;
 use super::health::Health;
+use super::loaded::Loaded;
 use super::probe::answers_in_plain_text;
 use super::request::{Access, Answer, Request};
 use super::send::{Manner, send};
@@ -39,6 +40,7 @@ pub(super) struct Link {
     client: Client,
     server: Arc<str>,
     health: Arc<Health>,
+    loaded: Loaded,
     keeper: AbortOnDrop<()>,
 }
 
@@ -72,12 +74,12 @@ impl Link {
             demoted: None,
         };
         let keeper = AbortOnDrop(tokio::spawn(keeper.run(router, events)));
-        Ok(Self { client, server, health, keeper })
+        Ok(Self { client, server, health, loaded: Loaded::default(), keeper })
     }
 
     /// Sends one request and waits for its reply; the first poll hands it over.
     pub(super) async fn send(&self, request: Request, manner: Manner) -> Result<Answer, FredError> {
-        let result = send(&self.client, request, manner, &self.server).await;
+        let result = send(&self.client, request, manner, &self.loaded, &self.server).await;
         self.heed(&result);
         result
     }

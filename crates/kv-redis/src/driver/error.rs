@@ -80,9 +80,9 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
         // The library ends the connection and tells all that is under way so: it is not known
         // what became of it.
         Some("CLUSTERDOWN") if access == Access::Write => {
-            return refused("CLUSTERDOWN", error.details(), server).maybe_applied();
+            return refused("CLUSTERDOWN", error.details(), server, access).maybe_applied();
         }
-        Some(code) => return refused(code, error.details(), server),
+        Some(code) => return refused(code, error.details(), server, access),
         None => {}
     }
     if let Some(untrusted) = untrusted(error, server) {
@@ -182,6 +182,17 @@ pub(super) fn late(access: Access, server: &str) -> Error {
     }
 }
 
+/// The server may not have answered: what is sent next may fare no better.
+pub(super) fn is_lost(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Connection | ErrorKind::Closed)
+}
+
+/// An earlier part of the same call was lost.
+pub(super) fn not_sent(server: &str) -> Error {
+    let message = format!("not sent to {server}, since what came before it in its call was lost");
+    Error::new(ErrorKind::Connection, message)
+}
+
 pub(super) fn unreachable(server: &str) -> Error {
     Error::new(ErrorKind::Connection, format!("there is no connection to {server}"))
 }
@@ -198,7 +209,7 @@ pub(super) fn backpressure(server: &str) -> Error {
 }
 
 /// An error reply: the server did not execute the command.
-fn refused(code: &str, text: &str, server: &str) -> Error {
+fn refused(code: &str, text: &str, server: &str, access: Access) -> Error {
     match code {
         "KVFORMAT" => return unknown_format(text, server),
         // Found on the way, when something may have been written.
@@ -234,7 +245,7 @@ fn refused(code: &str, text: &str, server: &str) -> Error {
     };
     let error = Error::new(kind, format!("{what} ({code} from {server})"));
     let is_on_the_way = what == SCRIPT_FAILED || what == SCRIPT_DENIED;
-    if is_on_the_way { error.maybe_applied() } else { error }
+    if is_on_the_way && access == Access::Write { error.maybe_applied() } else { error }
 }
 
 /// The format comes from the server's data; it is shown if it looks like one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::Durability;
 
+use super::send::values_sent;
 use crate::scripts::Script;
 
 /// One command; not to be printed, since it holds values.
@@ -120,11 +121,51 @@ impl Request {
         }
     }
 
-    /// How many values its reply has, if it is a list of them.
-    pub(super) fn values(&self) -> Option<usize> {
+    /// How many values its reply has whose sizes only the server knows.
+    pub(super) fn values(&self) -> usize {
         match self {
-            Self::Mget(keys) => Some(keys.len()),
-            _ => None,
+            Self::Get(_) | Self::GetDel(_) => 1,
+            Self::Mget(keys) => values_sent(keys.len()),
+            _ => 0,
+        }
+    }
+
+    /// How many bytes it has: those of keys, values and arguments.
+    pub(super) fn bytes(&self) -> usize {
+        let all = |parts: &[Bytes]| parts.iter().map(Bytes::len).sum();
+        match self {
+            Self::Get(key)
+            | Self::GetDel(key)
+            | Self::IncrBy(key, _)
+            | Self::Exists(key)
+            | Self::Pttl(key)
+            | Self::Pexpire(key, _) => key.len(),
+            Self::Set { key, value, .. } => key.len() + value.len(),
+            Self::Del(keys) | Self::Mget(keys) | Self::Blpop { keys, .. } => all(keys),
+            Self::Mset(pairs) => pairs.iter().map(|(key, value)| key.len() + value.len()).sum(),
+            Self::Script { keys, args, .. } => {
+                let (keys, args): (usize, usize) = (all(keys), all(args));
+                keys + args
+            }
+            Self::Durable(durable) => durable.write.bytes(),
+            Self::Scan { .. }
+            | Self::Time
+            | Self::Ping
+            | Self::Info
+            | Self::Role
+            | Self::ClusterSlots
+            | Self::ClusterNodes
+            | Self::PrimaryOf(_) => 0,
+        }
+    }
+
+    /// The size of the largest value that it writes.
+    pub(super) fn largest_value(&self) -> usize {
+        match self {
+            Self::Set { value, .. } => value.len(),
+            Self::Mset(pairs) => pairs.iter().map(|(_, value)| value.len()).max().unwrap_or(0),
+            Self::Durable(durable) => durable.write.largest_value(),
+            _ => 0,
         }
     }
 
@@ -177,5 +218,13 @@ impl Answer {
             values.truncate(wanted);
         }
         self
+    }
+
+    /// The size of a value.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        match self {
+            Self::Data(value) => Some(value.len()),
+            Self::Nil | Self::Int(_) | Self::List(_) | Self::Other => None,
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     /// What is still to be sent, in that order, too.
     pending: Vec<Pending>,
     is_write: bool,
+    /// Whether what is late is sent again, if all of it are reads.
+    repeats_late: bool,
     /// How often something was handed over.
     rounds: u32,
     /// What was handed over last: the connections, and how many replies each had had.
@@ -100,9 +102,15 @@ impl<'a> Run<'a> {
             tracks,
             pending: pending.collect(),
             is_write,
+            repeats_late: driver.retry_on_timeout,
             rounds: 0,
             watched: Vec::new(),
         }
+    }
+
+    /// Sends nothing again only because it is late.
+    pub(super) fn without_late_repeats(self) -> Self {
+        Self { repeats_late: false, ..self }
     }
 
     /// A request that this node is to answer.
@@ -177,7 +185,7 @@ impl<'a> Run<'a> {
 
     /// How long one round of reads may take that are repeated when it does not end in time.
     fn slice(&self) -> Option<Duration> {
-        let is_repeated = !self.is_write && self.driver.retry_on_timeout;
+        let is_repeated = !self.is_write && self.repeats_late;
         is_repeated.then(|| self.driver.timeout / ATTEMPTS)
     }
 
@@ -301,7 +309,9 @@ impl<'a> Run<'a> {
         if error::is_broken_connection(fault) {
             self.driver.topology.look_soon();
         }
-        let is_repeated = !self.is_write && self.rounds < ATTEMPTS && self.driver.may_repeat(fault);
+        let may_repeat =
+            error::is_broken_connection(fault) || self.repeats_late && error::is_timeout(fault);
+        let is_repeated = !self.is_write && self.rounds < ATTEMPTS && may_repeat;
         is_repeated.then(|| match (&pending.request.key(), &pending.target) {
             (None, Target::This(node)) => Target::This(Arc::clone(node)),
             _ => Target::Owner,

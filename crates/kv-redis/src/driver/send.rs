@@ -8,6 +8,7 @@ use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
 use kv_core::Durability;
 
 use super::error;
+use super::loaded::Loaded;
 use super::request::{Answer, Durable, Only, Request, SetExpiry};
 
 /// The library takes an array of three to five that begins with a word such as `message` or
@@ -36,24 +37,35 @@ pub(super) async fn send(
     client: &Client,
     request: Request,
     manner: Manner,
+    loaded: &Loaded,
     server: &str,
 ) -> Result<Answer, FredError> {
     let script = match manner {
-        Manner::Plain => request.script().map(|_| request.clone()),
+        Manner::Plain => request.script().map(|script| (script, loaded.now(), request.clone())),
         Manner::Whole | Manner::Asking => None,
     };
     let result = once(client, request, manner).await;
-    match (&result, script) {
-        (Err(fault), Some(script)) if error::is_unknown_script(fault) => {
-            tracing::info!(server, "redis forgot a script; sending it again");
-            Box::pin(once(client, script, Manner::Whole)).await
-        }
-        _ => result,
+    let (script, sent, request) = match (&result, script) {
+        (Err(fault), Some(script)) if error::is_unknown_script(fault) => script,
+        _ => return result,
+    };
+    if loaded.missed(script, sent) {
+        tracing::info!(server, "redis forgot its scripts; sending them again");
+    } else {
+        tracing::debug!(server, script = script.name, "redis does not know a script; sending it");
     }
+    let result = Box::pin(once(client, request, Manner::Whole)).await;
+    if result.is_ok() {
+        loaded.loaded(script);
+    }
+    result
 }
 
 async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answer, FredError> {
-    let wanted = request.values();
+    let wanted = match &request {
+        Request::Mget(keys) => Some(keys.len()),
+        _ => None,
+    };
     let value = match request {
         Request::Durable(durable) => return Box::pin(durably(client, *durable, manner)).await,
         request if manner == Manner::Asking => Box::pin(ask(client, request)).await,
@@ -171,6 +183,11 @@ where
     C: ClientLike + Sync,
 {
     client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
+}
+
+/// How many values the reply to a request for so many keys has on its way.
+pub(crate) fn values_sent(keys: usize) -> usize {
+    if keys > 1 { keys.max(SAFE_ARRAY) } else { keys }
 }
 
 fn padded(mut keys: Vec<Bytes>) -> Vec<Bytes> {

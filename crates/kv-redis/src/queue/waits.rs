@@ -2,9 +2,10 @@
 //!
 //! A script that makes a job claimable leaves an element in the partition's list, at most one, and
 //! so does a claim that leaves claimable jobs behind. A process blocks on the lists of all queues
-//! on which somebody waits: BLPOP on a connection of its own, for [`BLOCK`](lane::BLOCK) at a time.
-//! Redis gives the element to the process that has waited longest. An element for which nobody
-//! waits here any more is put back for others.
+//! on which somebody waits: BLPOP on a connection of its own, for [`BLOCK`](listener::BLOCK) at a
+//! time. Redis gives the element to the process that has waited longest. An element for which
+//! nobody waits here any more is put back for others, and so is one whose waiter was dropped before
+//! it took what it was told.
 //!
 //! On a Cluster no command can block on lists of different slots, so each partition that is waited
 //! for has a connection of its own, to the server that has it.
@@ -14,20 +15,23 @@
 //! ended, a wake-up was lost.
 //!
 //! After an error everybody who waits is told, and the next who waits begins anew, on a connection
-//! that is made anew.
+//! that is made anew. A connection for which nobody waited for [`IDLE`](listener::IDLE) is closed;
+//! nothing stays behind of queues that are gone.
 
 mod lane;
+mod listener;
+mod notice;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::select_all;
-use kv_core::Result;
 use kv_core::queue::Partition;
+use kv_core::{Error, Result};
 
-use self::lane::{Lane, Waiter};
+use self::lane::{Lane, Lanes};
+use self::notice::{Wait, Waiter};
 use super::keys::{self, Keys};
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
@@ -35,13 +39,19 @@ use crate::driver::Driver;
 
 /// The waits of one store.
 pub(super) struct Waits {
+    common: Arc<Common>,
     key_prefix: String,
-    timeout: Duration,
+    nonce: u64,
+    lanes: Arc<Mutex<Lanes>>,
+}
+
+/// What all listeners need.
+struct Common {
+    /// For what does not block.
     driver: Arc<Driver>,
     scripts: Scripts,
-    nonce: u64,
-    /// By what can be in one command: everything, or one slot.
-    lanes: Mutex<BTreeMap<Option<u16>, Arc<Lane>>>,
+    /// How long a blocking command may take, its wait included.
+    timeout: Duration,
 }
 
 impl Waits {
@@ -51,45 +61,55 @@ impl Waits {
         scripts: Scripts,
         nonce: u64,
     ) -> Self {
-        let (key_prefix, timeout) = (config.key_prefix.clone(), config.timeout);
-        Self { key_prefix, timeout, driver, scripts, nonce, lanes: Mutex::default() }
+        let timeout = config.timeout + listener::BLOCK + listener::MARGIN;
+        let common = Arc::new(Common { driver, scripts, timeout });
+        Self { common, key_prefix: config.key_prefix.clone(), nonce, lanes: Arc::default() }
     }
 
     /// Waits until a job may be claimable in one of the partitions of a queue with these keys.
+    ///
+    /// # Cancel safety
+    /// What was told and is not taken goes to somebody else.
     pub(super) async fn wait(
         &self,
         partitions: &[Partition],
         keys: Arc<[Keys]>,
         limit: Duration,
     ) -> Result<Vec<u32>> {
-        self.driver.check_open()?;
-        let Some(first) = partitions.first() else { return Ok(Vec::new()) };
-        let mut by_lane: BTreeMap<Option<u16>, (Bytes, Vec<u32>)> = BTreeMap::new();
-        for Partition { number, .. } in partitions {
-            let Some(keys) = usize::try_from(*number).ok().and_then(|at| keys.get(at)) else {
-                continue;
-            };
-            let wake = &keys[keys::WAKE];
-            let slot = self.driver.slot_of(wake);
-            by_lane.entry(slot).or_insert_with(|| (wake.clone(), Vec::new())).1.push(*number);
-        }
-        let waits = by_lane.into_iter().map(|(slot, (wake, partitions))| {
-            let lane = self.lane(slot, &wake);
-            let (waiter, noticed) = Waiter::new(&first.queue, Arc::clone(&keys), partitions);
-            Box::pin(async move { lane.wait(waiter, noticed, limit).await })
-        });
-        // Whichever is told first; the others' wake-ups are put back.
-        select_all(waits).await.0
+        self.common.driver.check_open()?;
+        let mut wait = self.register(partitions, &keys)?;
+        wait.begin().await;
+        wait.told(limit).await
     }
 
-    fn lane(&self, slot: Option<u16>, wake: &Bytes) -> Arc<Lane> {
-        let mut lanes = self.lanes();
-        let lane = lanes.entry(slot).or_insert_with(|| {
-            let interruption = self.interruption(slot, wake);
-            let driver = Arc::clone(&self.driver);
-            Arc::new(Lane::new(driver, self.scripts, interruption, self.timeout))
-        });
-        Arc::clone(lane)
+    /// Has listeners tell somebody of these partitions, from now on.
+    fn register(&self, partitions: &[Partition], keys: &Arc<[Keys]>) -> Result<Wait> {
+        let mut by_lane: BTreeMap<Option<u16>, (Bytes, Vec<u32>)> = BTreeMap::new();
+        for Partition { number, .. } in partitions {
+            let Some(wake) = wake(keys, *number) else { continue };
+            let slot = self.common.driver.slot_of(&wake);
+            by_lane.entry(slot).or_insert_with(|| (wake, Vec::new())).1.push(*number);
+        }
+        let mut wait = Wait::default();
+        // A listener that nobody needs ends under the same lock, so none ends in between.
+        let mut lanes = lock(&self.lanes);
+        if lanes.is_closed {
+            return Err(Error::closed());
+        }
+        for (slot, (wake, numbers)) in by_lane {
+            let Some(Partition { queue, .. }) = partitions.first() else { break };
+            let lane =
+                lanes.by_slot.entry(slot).or_insert_with(|| Arc::new(self.lane(slot, &wake)));
+            let keys = Arc::clone(keys);
+            let waiter = Waiter { queue: Arc::clone(queue), keys, partitions: numbers };
+            wait.add(lane, waiter);
+        }
+        Ok(wait)
+    }
+
+    fn lane(&self, slot: Option<u16>, wake: &Bytes) -> Lane {
+        let lanes = Arc::downgrade(&self.lanes);
+        Lane::new(slot, Arc::clone(&self.common), self.interruption(slot, wake), lanes)
     }
 
     /// The list that ends a lane's command, in the slot of its lists.
@@ -103,10 +123,21 @@ impl Waits {
 
     /// Ends the listeners and tells everybody who waits.
     pub(super) fn close(&self) {
-        self.lanes().values().for_each(|lane| lane.close());
+        let by_slot = {
+            let mut lanes = lock(&self.lanes);
+            lanes.is_closed = true;
+            std::mem::take(&mut lanes.by_slot)
+        };
+        by_slot.values().for_each(|lane| lane.close());
     }
+}
 
-    fn lanes(&self) -> MutexGuard<'_, BTreeMap<Option<u16>, Arc<Lane>>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The list of a partition's wake-ups.
+fn wake(keys: &[Keys], number: u32) -> Option<Bytes> {
+    let keys = usize::try_from(number).ok().and_then(|at| keys.get(at));
+    keys.map(|keys| keys[keys::WAKE].clone())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,6 +14,7 @@ mod connect;
 mod cuts;
 mod durability;
 mod globs;
+mod large;
 mod lifecycle;
 mod reconnect;
 mod support;

@@ -236,3 +236,85 @@ async fn a_wake_up_for_another_partition_than_those_waited_for_stays() {
     assert!(process.engine.wait(first, SHORT).await.unwrap().is_empty());
     assert_eq!(process.wait(LONG).await.unwrap(), [1]);
 }
+
+/// How many connections the server has.
+fn connections(server: &RedisServer) -> usize {
+    let list = server.cli(&["CLIENT", "LIST", "TYPE", "normal"]).unwrap().text().unwrap();
+    list.lines().filter(|line| !line.contains("cmd=client|list")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_to_a_wait_that_was_dropped_goes_to_another_process() {
+    let server = RedisServer::start().unwrap();
+    let (gone, other) =
+        (Process::open(&server, "q", 2).await, Process::open(&server, "q", 2).await);
+    let mut wait = Box::pin(gone.wait(LONG));
+    assert!(timeout(SHORT, &mut wait).await.is_err());
+    until_blocked(&server, 1);
+    // No job, so that no glance finds what is lost.
+    let list = "{q:1}:wake";
+    wake(&server, list);
+    // It is not polled any more when it is told.
+    until_blocked(&server, 0);
+    drop(wait);
+    assert_eq!(other.wait(LONG).await.unwrap(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_to_a_wait_that_was_dropped_goes_to_another_one_of_the_process() {
+    let server = RedisServer::start().unwrap();
+    let one = Process::open(&server, "q", 2).await;
+    let two = Process::of(one.store.clone(), "q", 2).await;
+    let mut wait = Box::pin(one.wait(LONG));
+    assert!(timeout(SHORT, &mut wait).await.is_err());
+    until_blocked(&server, 1);
+    wake(&server, "{q:0}:wake");
+    until_blocked(&server, 0);
+    let mut second = pin!(two.wait(LONG));
+    assert!(timeout(SHORT, &mut second).await.is_err());
+    drop(wait);
+    assert_eq!(second.await.unwrap(), [0]);
+}
+
+/// Leaves a wake-up in a list that is known to exist by its name.
+fn wake(server: &RedisServer, list: &str) {
+    assert_eq!(server.cli(&["RPUSH", list, "1"]).unwrap().integer(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_for_which_nobody_waits_is_closed() {
+    let server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 4).await;
+    let before = connections(&server);
+    for _ in 0..2 {
+        let mut wait = Box::pin(process.wait(LONG));
+        assert!(timeout(SHORT, &mut wait).await.is_err());
+        until_blocked(&server, 1);
+        assert_eq!(connections(&server), before + 1);
+        drop(wait);
+        let closed = || (connections(&server) == before).then_some(());
+        eventually(LONG, closed).expect("the connection is closed");
+        wake(&server, "{q:3}:wake");
+        assert_eq!(process.wait(LONG).await.unwrap(), [3]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_again_and_again_keeps_the_connection() {
+    let server = RedisServer::start().unwrap();
+    let process = Process::open(&server, "q", 4).await;
+    assert!(process.wait(SHORT).await.unwrap().is_empty());
+    let blocks = || {
+        let stats = server.cli(&["INFO", "commandstats"]).unwrap().text().unwrap();
+        let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_blpop:calls="));
+        line.map_or(0_u32, |rest| rest.split(',').next().unwrap().parse().unwrap())
+    };
+    let mut addresses = std::collections::BTreeSet::new();
+    while blocks() < 4 {
+        assert!(process.wait(SHORT).await.unwrap().is_empty());
+        let list = server.cli(&["CLIENT", "LIST"]).unwrap().text().unwrap();
+        let blocking = list.lines().filter(|line| line.contains("cmd=blpop"));
+        addresses.extend(blocking.filter_map(|line| line.split(' ').nth(1).map(str::to_owned)));
+    }
+    assert_eq!(addresses.len(), 1, "{addresses:?}");
+}

@@ -7,6 +7,7 @@ mod access;
 mod calls;
 mod failover;
 mod handles;
+mod large;
 mod load;
 mod names;
 mod redirects;

@@ -109,11 +109,13 @@ impl Link<'_> {
     ) -> io::Result<()> {
         let mut mode = self.shared.mode.subscribe();
         let mut requests = Requests::new();
+        let mut pace = Pace::new();
         while let Some(chunk) = next_due(&mut queue, &mut mode, Direction::Request).await? {
+            pace.wait(&mode, chunk.bytes.len()).await;
             let passes = self.find_cut(&mut requests, &chunk.bytes);
             let (bytes, is_cut) = until(&chunk.bytes, passes);
             to.write_all(bytes).await?;
-            self.shared.count(Direction::Request, bytes.len());
+            self.shared.count(Direction::Request, bytes.len(), requests.largest());
             if is_cut {
                 return Err(self.shared.cut_done());
             }
@@ -128,11 +130,13 @@ impl Link<'_> {
     ) -> io::Result<()> {
         let mut mode = self.shared.mode.subscribe();
         let mut replies = Replies::new();
+        let mut pace = Pace::new();
         while let Some(chunk) = next_due(&mut queue, &mut mode, Direction::Reply).await? {
+            pace.wait(&mode, chunk.bytes.len()).await;
             let passes = replies.take(&chunk.bytes, *lock(&self.reply_cut));
             let (bytes, is_cut) = until(&chunk.bytes, passes);
             to.write_all(bytes).await?;
-            self.shared.count(Direction::Reply, bytes.len());
+            self.shared.count(Direction::Reply, bytes.len(), replies.largest());
             if is_cut {
                 return Err(self.shared.cut_done());
             }
@@ -152,6 +156,26 @@ impl Link<'_> {
                 *lock(&self.reply_cut) = Some(ReplyCut { reply: found.command, after });
                 None
             }
+        }
+    }
+}
+
+/// When a direction has passed on what it was given.
+struct Pace {
+    free: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { free: Instant::now() }
+    }
+
+    /// Waits as long as the bytes take, behind those before them.
+    async fn wait(&mut self, mode: &watch::Receiver<Mode>, bytes: usize) {
+        let takes = mode.borrow().duration(bytes);
+        if !takes.is_zero() {
+            self.free = self.free.max(Instant::now()) + takes;
+            sleep_until(self.free).await;
         }
     }
 }

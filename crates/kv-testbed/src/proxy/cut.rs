@@ -65,6 +65,11 @@ impl Requests {
         Self { frames: Frames::new(), tail: Vec::new() }
     }
 
+    /// The bytes of the largest command so far.
+    pub(super) fn largest(&self) -> u64 {
+        self.frames.largest()
+    }
+
     /// Takes a chunk and looks for `needle` in it, which may have begun in the chunk before.
     pub(super) fn take(&mut self, chunk: &[u8], needle: Option<&[u8]>) -> Option<Match> {
         let Some(needle) = needle else {
@@ -115,6 +120,11 @@ pub(super) struct Replies {
 impl Replies {
     pub(super) fn new() -> Self {
         Self { frames: Frames::new(), passed: 0 }
+    }
+
+    /// The bytes of the largest reply so far.
+    pub(super) fn largest(&self) -> u64 {
+        self.frames.largest()
     }
 
     /// Takes a chunk; if the place of the cut lies in it, the bytes that still go through.

@@ -8,6 +8,10 @@ const HEADER_KEPT: usize = 32;
 pub(super) struct Frames {
     /// Whole frames seen, without the pushes of RESP3.
     complete: u64,
+    /// Bytes of the frame that has begun.
+    taken: u64,
+    /// Bytes of the largest whole frame.
+    largest: u64,
     /// The type of the frame that has begun.
     kind: Option<u8>,
     /// Values still to come in the current frame, itself included.
@@ -19,11 +23,23 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new() -> Self {
-        Self { complete: 0, kind: None, values: 1, skip: 0, header: Vec::new() }
+        Self {
+            complete: 0,
+            taken: 0,
+            largest: 0,
+            kind: None,
+            values: 1,
+            skip: 0,
+            header: Vec::new(),
+        }
     }
 
     pub(super) fn complete(&self) -> u64 {
         self.complete
+    }
+
+    pub(super) fn largest(&self) -> u64 {
+        self.largest
     }
 
     /// Whether the frame that `bytes` go on with is a push, which answers no command.
@@ -47,11 +63,17 @@ impl Frames {
                 self.take_header_byte(byte);
             }
             if self.skip == 0 && self.values == 0 {
+                self.take_bytes(at);
                 self.end_frame();
                 return Some(at);
             }
         }
+        self.take_bytes(at);
         None
+    }
+
+    fn take_bytes(&mut self, count: usize) {
+        self.taken = self.taken.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Takes bytes of any number of frames.
@@ -89,6 +111,7 @@ impl Frames {
             self.complete += 1;
         }
         self.values = 1;
+        self.largest = self.largest.max(std::mem::take(&mut self.taken));
     }
 }
 
@@ -127,6 +150,16 @@ mod tests {
         ];
         frames.iter().for_each(|frame| assert_eq!(count(frame), 1, "{}", frame.escape_ascii()));
         assert_eq!(count(&frames.concat()), 13);
+    }
+
+    #[test]
+    fn the_largest_frame_is_known_however_the_stream_is_split() {
+        let stream = b":1\r\n$5\r\nhello\r\n+OK\r\n";
+        for size in 1..=stream.len() {
+            let mut frames = Frames::new();
+            stream.chunks(size).for_each(|chunk| frames.take_all(chunk));
+            assert_eq!(frames.largest(), 11, "in chunks of {size}");
+        }
     }
 
     #[test]

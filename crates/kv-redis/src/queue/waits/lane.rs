@@ -1,67 +1,68 @@
-//! One blocking command, and all who wait for what it tells.
+//! All who wait for what one blocking command tells, and the listener that sends it.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kv_core::{Error, Result};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-use super::super::keys::{self, Keys};
-use super::super::scripts::Scripts;
-use crate::driver::{Answer, Aside, Driver, Request, decimal};
-use crate::verbs::unexpected;
-
-/// How long one blocking command waits. With the glance after it, that is less than one command
-/// a second.
-pub(super) const BLOCK: Duration = Duration::from_millis(2_200);
-
-/// How many partitions one glance looks into; more have their turns.
-const AT_A_GLANCE: usize = 256;
-
-/// How much later than it should a blocking command may be answered at least.
-const MARGIN: Duration = Duration::from_secs(1);
+use super::listener::Listener;
+use super::notice::{Notice, Waiter};
+use super::{Common, lock};
+use crate::driver::{Request, decimal};
 
 /// How long an interruption stays that nobody takes, as after a crash.
 const INTERRUPTION_LIFETIME: Duration = Duration::from_secs(60);
 
+/// The listeners of a store, by what can be in one command: everything, or one slot.
+#[derive(Default)]
+pub(super) struct Lanes {
+    pub(super) by_slot: BTreeMap<Option<u16>, Arc<Lane>>,
+    pub(super) is_closed: bool,
+}
+
 /// All who wait for lists that one command can block on.
 pub(super) struct Lane {
-    /// For what does not block.
-    driver: Arc<Driver>,
-    scripts: Scripts,
+    slot: Option<u16>,
+    common: Arc<Common>,
     /// The list by which the blocking command is ended when it has to block on more.
     interruption: Bytes,
-    /// How long a blocking command may take, its wait included.
-    timeout: Duration,
     state: Arc<State>,
+    lanes: Weak<Mutex<Lanes>>,
     listener: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     waiting: Mutex<Waiting>,
     /// Rung when somebody waits and nothing blocks.
-    begun: Notify,
+    pub(super) begun: Notify,
+    /// Rung when there is something to put back.
+    pub(super) returned: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
-    waiters: HashMap<u64, Waiter>,
+    waiters: HashMap<u64, (Waiter, Arc<Notice>)>,
     last: u64,
+    /// How many waits are not over; the waiters of some have been told already.
+    registered: usize,
     /// The partitions on which the command blocks that is under way, if one is.
     blocking: Option<HashSet<(Arc<str>, u32)>>,
-    is_closed: bool,
+    /// Lists from which an element was taken in vain: a partition's once, however often.
+    returned: HashSet<Bytes>,
 }
 
-pub(super) struct Waiter {
-    queue: Arc<str>,
-    keys: Arc<[Keys]>,
-    partitions: Vec<u32>,
-    notice: oneshot::Sender<Result<Vec<u32>>>,
+/// What has to be done so that a new waiter is heard.
+#[derive(Clone, Copy)]
+pub(super) enum Call {
+    Nothing,
+    Begin,
+    Interrupt,
 }
 
 impl Waiter {
@@ -70,35 +71,33 @@ impl Waiter {
     }
 }
 
-/// Somebody waits until this is dropped.
-struct Registered<'a> {
-    state: &'a State,
-    id: u64,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        self.state.lock().waiters.remove(&self.id);
+impl Waiting {
+    /// Tells all who wait for one of these partitions; whether there was anybody.
+    fn tell(&mut self, found: &[(&str, u32)]) -> bool {
+        let mut any = false;
+        self.waiters.retain(|_, (waiter, notice)| {
+            let is_theirs = |(queue, number): &&(&str, u32)| {
+                *queue == &*waiter.queue && waiter.partitions.contains(number)
+            };
+            let mut theirs = found.iter().filter(is_theirs).map(|(_, number)| *number).peekable();
+            let is_told = theirs.peek().is_some();
+            if is_told {
+                notice.tell(theirs);
+            }
+            any |= is_told;
+            !is_told
+        });
+        any
     }
-}
-
-/// What has to be done so that a new waiter is heard.
-enum Call {
-    Nothing,
-    Begin,
-    Interrupt,
 }
 
 impl State {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
-    fn register(&self, waiter: Waiter) -> Result<(Registered<'_>, Call)> {
+    pub(super) fn register(&self, waiter: Waiter, notice: Arc<Notice>) -> (u64, Call) {
         let mut waiting = self.lock();
-        if waiting.is_closed {
-            return Err(Error::closed());
-        }
         let call = match &waiting.blocking {
             None => Call::Begin,
             Some(blocking) if waiter.places().all(|place| blocking.contains(&place)) => {
@@ -107,107 +106,119 @@ impl State {
             Some(_) => Call::Interrupt,
         };
         waiting.last += 1;
+        waiting.registered += 1;
         let id = waiting.last;
-        waiting.waiters.insert(id, waiter);
-        Ok((Registered { state: self, id }, call))
+        waiting.waiters.insert(id, (waiter, notice));
+        (id, call)
     }
 
-    /// Tells all who wait for a partition; whether there was anybody.
-    fn tell(&self, queue: &str, number: u32) -> bool {
+    /// A waiter is told nothing more.
+    pub(super) fn remove(&self, id: u64) {
+        self.lock().waiters.remove(&id);
+    }
+
+    /// The wait of a waiter is over.
+    pub(super) fn unregister(&self) {
         let mut waiting = self.lock();
-        let waits =
-            |waiter: &Waiter| &*waiter.queue == queue && waiter.partitions.contains(&number);
-        let told = waiting.waiters.extract_if(|_, waiter| waits(waiter));
-        told.fold(false, |any, (_, waiter)| waiter.notice.send(Ok(vec![number])).is_ok() || any)
+        waiting.registered = waiting.registered.saturating_sub(1);
+    }
+
+    /// Tells all who wait for one of these partitions; whether there was anybody.
+    pub(super) fn tell(&self, found: &[(&str, u32)]) -> bool {
+        self.lock().tell(found)
+    }
+
+    /// What somebody was told and did not take: another one here has it, or another process.
+    pub(super) fn pass_on(&self, queue: &str, number: u32, list: Bytes) {
+        let mut waiting = self.lock();
+        if !waiting.tell(&[(queue, number)]) {
+            waiting.returned.insert(list);
+            self.returned.notify_one();
+        }
+    }
+
+    /// The lists into which something is to be put back.
+    pub(super) fn take_returned(&self) -> HashSet<Bytes> {
+        mem::take(&mut self.lock().returned)
+    }
+
+    /// All who wait now, as those for whom a command blocks that is about to be sent.
+    pub(super) fn block(&self) -> Vec<Waiter> {
+        let mut waiting = self.lock();
+        let waiters: Vec<_> = waiting.waiters.values().map(|(waiter, _)| waiter.clone()).collect();
+        let places: HashSet<_> = waiters.iter().flat_map(Waiter::places).collect();
+        waiting.blocking = (!places.is_empty()).then_some(places);
+        waiters
+    }
+
+    /// The command has ended.
+    pub(super) fn unblock(&self) {
+        self.lock().blocking = None;
     }
 
     /// Tells everybody that the wait has failed.
-    fn fail(&self, error: &Error) {
-        for (_, waiter) in std::mem::take(&mut self.lock().waiters) {
-            let _ = waiter.notice.send(Err(error.clone()));
+    pub(super) fn fail(&self, error: &Error) {
+        for (_, notice) in mem::take(&mut self.lock().waiters).into_values() {
+            notice.fail(error);
         }
     }
-}
 
-/// What a waiter is told.
-pub(super) type Noticed = oneshot::Receiver<Result<Vec<u32>>>;
+    /// Ends all waits, with nothing told.
+    fn ring(&self) {
+        for (_, notice) in mem::take(&mut self.lock().waiters).into_values() {
+            notice.ring();
+        }
+    }
 
-impl Waiter {
-    /// One who waits for some partitions of a queue with these keys.
-    pub(super) fn new(
-        queue: &Arc<str>,
-        keys: Arc<[Keys]>,
-        partitions: Vec<u32>,
-    ) -> (Self, Noticed) {
-        let (notice, noticed) = oneshot::channel();
-        (Self { queue: Arc::clone(queue), keys, partitions, notice }, noticed)
+    /// Whether nobody needs a listener.
+    fn is_idle(&self) -> bool {
+        let waiting = self.lock();
+        waiting.registered == 0 && waiting.returned.is_empty()
     }
 }
 
 impl Lane {
     pub(super) fn new(
-        driver: Arc<Driver>,
-        scripts: Scripts,
+        slot: Option<u16>,
+        common: Arc<Common>,
         interruption: Bytes,
-        timeout: Duration,
+        lanes: Weak<Mutex<Lanes>>,
     ) -> Self {
-        let timeout = timeout + BLOCK + MARGIN;
         let (state, listener) = (Arc::default(), Mutex::default());
-        Self { driver, scripts, interruption, timeout, state, listener }
+        Self { slot, common, interruption, state, lanes, listener }
     }
 
-    /// Waits until the waiter is told something, or until the time is over.
-    pub(super) async fn wait(
-        &self,
-        waiter: Waiter,
-        noticed: Noticed,
-        limit: Duration,
-    ) -> Result<Vec<u32>> {
-        let (_registered, call) = self.state.register(waiter)?;
-        match call {
-            Call::Nothing => {}
-            Call::Begin => self.listen(),
-            Call::Interrupt => self.interrupt().await?,
-        }
-        match timeout(limit, noticed).await {
-            Ok(Ok(told)) => told,
-            // The listener ended with its runtime; the next call starts another one.
-            Ok(Err(_)) | Err(_) => Ok(Vec::new()),
-        }
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
-    /// Has the listener begin, on the caller's runtime if the former one ended with its own.
-    fn listen(&self) {
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Has the listener begin, on the caller's runtime if there is none.
+    pub(super) fn listen(&self) {
+        let mut listener = lock(&self.listener);
         if listener.as_ref().is_none_or(JoinHandle::is_finished) {
-            let task = Listener {
-                timeout: self.timeout,
-                driver: Arc::clone(&self.driver),
-                scripts: self.scripts,
-                interruption: self.interruption.clone(),
+            let entry = Entry {
+                slot: self.slot,
                 state: Arc::clone(&self.state),
-                turn: 0,
-                glanced: 0,
+                lanes: Weak::clone(&self.lanes),
             };
+            let task = Listener::new(Arc::clone(&self.common), self.interruption.clone(), entry);
             *listener = Some(tokio::spawn(task.run()));
         }
         self.state.begun.notify_one();
     }
 
-    async fn interrupt(&self) -> Result<()> {
-        mark(&self.driver, self.scripts, self.interruption.clone(), INTERRUPTION_LIFETIME).await
+    pub(super) async fn interrupt(&self) -> Result<()> {
+        mark(&self.common, self.interruption.clone(), INTERRUPTION_LIFETIME).await
     }
 
     /// Ends the listener and tells everybody who waits.
     pub(super) fn close(&self) {
-        self.state.lock().is_closed = true;
-        self.end();
         self.state.fail(&Error::closed());
+        self.end();
     }
 
     fn end(&self) {
-        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(listener) = listener {
+        if let Some(listener) = lock(&self.listener).take() {
             listener.abort();
         }
     }
@@ -220,134 +231,47 @@ impl Drop for Lane {
 }
 
 /// Leaves a wake-up in a list, unless one is there.
-async fn mark(driver: &Driver, scripts: Scripts, list: Bytes, lifetime: Duration) -> Result<()> {
+pub(super) async fn mark(common: &Common, list: Bytes, lifetime: Duration) -> Result<()> {
     let args = vec![decimal(lifetime.as_millis())];
-    let request = Request::Script { script: scripts.mark, keys: [list].into(), args };
-    driver.call(request).await.map(drop)
+    let request = Request::Script { script: common.scripts.mark, keys: [list].into(), args };
+    common.driver.call(request).await.map(drop)
 }
 
-/// The task that blocks.
-struct Listener {
-    timeout: Duration,
-    driver: Arc<Driver>,
-    scripts: Scripts,
-    interruption: Bytes,
-    state: Arc<State>,
-    /// Counts the commands, so that each begins with another list.
-    turn: usize,
-    /// How far the last glance came.
-    glanced: usize,
+/// A listener's place among the others; it is free when this is dropped.
+pub(super) struct Entry {
+    slot: Option<u16>,
+    pub(super) state: Arc<State>,
+    lanes: Weak<Mutex<Lanes>>,
 }
 
-impl Listener {
-    async fn run(mut self) {
-        let mut blocking = None;
-        loop {
-            let lists = self.begin();
-            if lists.is_empty() {
-                self.state.begun.notified().await;
-                continue;
-            }
-            let listened = self.listen(&mut blocking, &lists).await;
-            self.state.lock().blocking = None;
-            if let Err(error) = listened {
-                blocking = None;
-                tracing::debug!(%error, "waiting for jobs failed");
-                self.state.fail(&error);
-            }
+impl Entry {
+    /// Gives the place up, unless somebody needs the listener; whether it did.
+    pub(super) fn leave_if_idle(&self) -> bool {
+        self.leave(|state| state.is_idle())
+    }
+
+    fn leave(&self, may_leave: impl FnOnce(&State) -> bool) -> bool {
+        // The store is gone.
+        let Some(lanes) = self.lanes.upgrade() else { return true };
+        let mut lanes = lock(&lanes);
+        let may_leave = may_leave(&self.state);
+        let is_own = |lane: &Arc<Lane>| Arc::ptr_eq(&lane.state, &self.state);
+        if may_leave && lanes.by_slot.get(&self.slot).is_some_and(is_own) {
+            let own = lanes.by_slot.remove(&self.slot);
+            drop(lanes);
+            drop(own);
         }
-    }
-
-    /// What to block on: all partitions for which somebody waits, another one first each time, so
-    /// that none is favoured.
-    fn begin(&mut self) -> Vec<List> {
-        let mut waiting = self.state.lock();
-        let mut blocking = HashSet::new();
-        let mut lists = Vec::new();
-        for waiter in waiting.waiters.values() {
-            for (queue, number) in waiter.places() {
-                let keys = usize::try_from(number).ok().and_then(|at| waiter.keys.get(at));
-                let Some(keys) = keys.cloned() else { continue };
-                if blocking.insert((Arc::clone(&queue), number)) {
-                    lists.push(List { queue, number, keys });
-                }
-            }
-        }
-        waiting.blocking = (!blocking.is_empty()).then_some(blocking);
-        drop(waiting);
-        lists.sort_unstable_by(|one, two| one.place().cmp(&two.place()));
-        self.turn = self.turn.wrapping_add(1);
-        let first = self.turn % lists.len().max(1);
-        lists.rotate_left(first);
-        lists
-    }
-
-    async fn listen(&mut self, blocking: &mut Option<Aside>, lists: &[List]) -> Result<()> {
-        let aside = match blocking {
-            Some(aside) => aside,
-            None => blocking.insert(self.driver.aside(&self.interruption, self.timeout).await?),
-        };
-        let mut keys = vec![self.interruption.clone()];
-        keys.extend(lists.iter().map(|list| list.keys[keys::WAKE].clone()));
-        let popped = self.driver.call_aside(aside, Request::Blpop { keys, wait: BLOCK }).await?;
-        let Some(popped) = popped_list(popped) else { return self.glance(lists).await };
-        let Some(list) = lists.iter().find(|list| list.keys[keys::WAKE] == popped) else {
-            return Ok(());
-        };
-        if self.state.tell(&list.queue, list.number) {
-            return Ok(());
-        }
-        mark(&self.driver, self.scripts, popped, Duration::ZERO).await
-    }
-
-    /// Looks into so many partitions, and into the next ones the next time.
-    async fn glance(&mut self, lists: &[List]) -> Result<()> {
-        let mut in_order: Vec<&List> = lists.iter().collect();
-        in_order.sort_unstable_by(|one, two| one.place().cmp(&two.place()));
-        let first = if self.glanced < lists.len() { self.glanced } else { 0 };
-        let lists: Vec<&List> = in_order.into_iter().skip(first).take(AT_A_GLANCE).collect();
-        self.glanced = first + lists.len();
-        let keys = lists.iter().flat_map(|list| keys::GLANCE.map(|part| list.keys[part].clone()));
-        let request =
-            Request::Script { script: self.scripts.glance, keys: keys.collect(), args: Vec::new() };
-        let Answer::List(found) = self.driver.call(request).await? else {
-            return Err(unexpected());
-        };
-        for found in found {
-            let Answer::Int(found) = found else { return Err(unexpected()) };
-            if let Some(list) = usize::try_from(found).ok().and_then(|found| lists.get(found)) {
-                self.state.tell(&list.queue, list.number);
-            }
-        }
-        Ok(())
+        may_leave
     }
 }
 
-/// One partition on whose list to block.
-struct List {
-    queue: Arc<str>,
-    number: u32,
-    keys: Keys,
-}
-
-impl List {
-    fn place(&self) -> (&str, u32) {
-        (&self.queue, self.number)
-    }
-}
-
-/// The task ended, by itself or with its runtime: the next who waits starts another one.
-impl Drop for Listener {
+/// The listener ended, by itself or with its runtime: whoever still waits begins anew.
+impl Drop for Entry {
     fn drop(&mut self) {
-        self.state.lock().blocking = None;
-    }
-}
-
-/// The list from which BLPOP took an element; none if its time was over.
-fn popped_list(answer: Answer) -> Option<Bytes> {
-    let Answer::List(parts) = answer else { return None };
-    match parts.into_iter().next() {
-        Some(Answer::Data(list)) => Some(list),
-        _ => None,
+        self.leave(|state| {
+            state.unblock();
+            state.ring();
+            true
+        });
     }
 }

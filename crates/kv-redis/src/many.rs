@@ -1,0 +1,245 @@
+//! Reading many keys, whose values may be large, in replies of a bounded size.
+//!
+//! How large a reply of MGET will be nobody knows before. While the values of a store are believed
+//! to be small, MGET asks for all; else a script gives those that fit into the budget, and is sent
+//! again for the rest. A reply that is late is asked for again in smaller parts.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use kv_core::{Entry, Error, ErrorKind, Result};
+
+use crate::driver::{Answer, BUDGET, CallPool, Driver, Request, UNKNOWN, decimal, values_sent};
+use crate::scripts::GET_SOME;
+use crate::verbs::{self, KEYS_AT_ONCE, unexpected};
+
+/// How many keys the script is given. Where it fits few values of many keys, to name them all
+/// again each time would cost more than another request.
+const KEYS_OF_A_SCRIPT: usize = 100;
+
+/// A reply that is believed to be no larger is not late because of its size: it is not asked for
+/// again.
+const SMALL: usize = 64 << 10;
+
+/// After so many parts in a row that brought nothing in time, the call has failed. The last of them
+/// asks for one value.
+const MOST_LATE: u32 = 3;
+
+/// The entries of keys, in their order.
+pub(crate) async fn get_many(
+    driver: &Driver,
+    calls: &CallPool,
+    keys: &[&str],
+) -> Result<Vec<Option<Entry>>> {
+    let reader = Reader::new(driver, verbs::keys(keys));
+    let Some(bytes) = reader.fits_at_once() else { return reader.read().await };
+    // No second copy is kept of the keys: in most calls nobody needs it.
+    match verbs::entries(calls.call(verbs::get_many(reader.keys)).await, keys.len()) {
+        Ok(entries) => {
+            if entries.len() > 1 {
+                driver.sizes().learn(entries.iter().filter_map(size).max().unwrap_or(0));
+            }
+            Ok(entries)
+        }
+        Err(error) => {
+            let mut reader = Reader::new(driver, verbs::keys(keys));
+            reader.shrink(keys.len(), bytes, error)?;
+            reader.read().await
+        }
+    }
+}
+
+/// A call while it runs.
+struct Reader<'a> {
+    driver: &'a Driver,
+    keys: Vec<Bytes>,
+    entries: Vec<Option<Entry>>,
+    /// The places of keys that are still to be asked for, by which may be in one request.
+    rest: VecDeque<Vec<usize>>,
+    budget: usize,
+    /// How many parts in a row brought nothing in time.
+    late: u32,
+}
+
+/// Requests that are under way together.
+#[derive(Default)]
+struct Part {
+    pieces: Vec<Piece>,
+    keys: usize,
+    /// How large the replies are believed to be together.
+    bytes: usize,
+}
+
+/// One request.
+struct Piece {
+    places: Vec<usize>,
+    /// How many bytes its values may have, where they are not asked for all.
+    budget: Option<usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(driver: &'a Driver, keys: Vec<Bytes>) -> Self {
+        let rest = driver.together(&keys, KEYS_AT_ONCE).into();
+        Self { driver, keys, entries: Vec::new(), rest, budget: BUDGET, late: 0 }
+    }
+
+    /// How many bytes a single request for all is believed to be answered with, if that is the
+    /// whole call.
+    fn fits_at_once(&self) -> Option<usize> {
+        let [places] = self.rest.as_slices().0 else { return None };
+        let bytes = self.bytes(places);
+        if places.len() == 1 {
+            return Some(bytes.unwrap_or(UNKNOWN));
+        }
+        // What is late would be asked for again whole, which is of use only if it is small.
+        let most = if self.driver.repeats_late_reads() { SMALL } else { BUDGET };
+        bytes.filter(|bytes| *bytes <= most)
+    }
+
+    /// How many bytes requests for these keys and their replies are believed to have, if anything
+    /// is known.
+    fn bytes(&self, places: &[usize]) -> Option<usize> {
+        let keys = places.iter().filter_map(|at| self.keys.get(*at));
+        let named: usize = keys.map(Bytes::len).sum();
+        self.driver.sizes().of(values_sent(places.len())).map(|values| values.max(named))
+    }
+
+    async fn read(mut self) -> Result<Vec<Option<Entry>>> {
+        self.driver.check_open()?;
+        self.entries = vec![None; self.keys.len()];
+        while !self.rest.is_empty() {
+            let part = self.next_part();
+            let requests = part.pieces.iter().map(|piece| self.request(piece));
+            let answers = self.driver.read_once(requests.collect()).await?;
+            self.heed(part, answers)?;
+        }
+        Ok(self.entries)
+    }
+
+    /// What fits into the budget, and at least one request.
+    fn next_part(&mut self) -> Part {
+        let budget = if self.late + 1 == MOST_LATE { 0 } else { self.budget };
+        let mut part = Part::default();
+        while let Some(places) = self.rest.pop_front() {
+            match self.bytes(&places) {
+                Some(bytes) if part.bytes.saturating_add(bytes) <= budget => {
+                    part.add(Piece { places, budget: None }, bytes);
+                }
+                None if places.len() == 1 && part.bytes + UNKNOWN <= budget => {
+                    part.add(Piece { places, budget: None }, UNKNOWN);
+                }
+                _ if part.pieces.is_empty() => {
+                    let piece = self.first_of(places, budget);
+                    part.add(piece, self.budget);
+                    break;
+                }
+                _ => {
+                    self.rest.push_front(places);
+                    break;
+                }
+            }
+        }
+        part
+    }
+
+    /// A request for as many of these keys as fit.
+    fn first_of(&mut self, mut places: Vec<usize>, budget: usize) -> Piece {
+        let later = places.split_off(places.len().min(KEYS_OF_A_SCRIPT));
+        if !later.is_empty() {
+            self.rest.push_front(later);
+        }
+        let budget = (places.len() > 1).then_some(budget);
+        Piece { places, budget }
+    }
+
+    fn request(&self, piece: &Piece) -> Request {
+        let keys = piece.places.iter().filter_map(|at| self.keys.get(*at)).cloned();
+        match piece.budget {
+            None => verbs::get_many(keys.collect()),
+            Some(budget) => {
+                let args = vec![decimal(budget)];
+                Request::Script { script: &GET_SOME, keys: keys.collect(), args }
+            }
+        }
+    }
+
+    /// Keeps what came; what did not is asked for again.
+    fn heed(&mut self, part: Part, answers: Vec<Result<Answer>>) -> Result<()> {
+        let (asked, bytes) = (part.keys, part.bytes);
+        let (mut late, mut came) = (None, Vec::new());
+        for (piece, answer) in part.pieces.into_iter().zip(answers) {
+            match piece.entries(answer) {
+                Ok(entries) => came.extend(self.keep(piece.places, entries)),
+                Err(error) if error.kind() == ErrorKind::Timeout => {
+                    self.rest.push_front(piece.places);
+                    late = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !came.is_empty() {
+            self.late = 0;
+            if asked > 1 {
+                self.driver.sizes().learn(came.into_iter().flatten().max().unwrap_or(0));
+            }
+        }
+        late.map_or(Ok(()), |error| self.shrink(asked, bytes, error))
+    }
+
+    /// Keeps entries of the first of these places, and gives their sizes.
+    fn keep(&mut self, mut places: Vec<usize>, found: Vec<Option<Entry>>) -> Vec<Option<usize>> {
+        let later = places.split_off(found.len().min(places.len()));
+        if !later.is_empty() {
+            self.rest.push_front(later);
+        }
+        let sizes = found.iter().map(size).collect();
+        for (place, found) in places.into_iter().zip(found) {
+            if let Some(entry) = self.entries.get_mut(place) {
+                *entry = found;
+            }
+        }
+        sizes
+    }
+
+    /// Asks for less the next time, if the number of keys, or of bytes, can have been the reason.
+    fn shrink(&mut self, keys: usize, bytes: usize, error: Error) -> Result<()> {
+        self.late += 1;
+        let is_too_large = error.kind() == ErrorKind::Timeout && keys > 1 && bytes > SMALL;
+        if !is_too_large || self.late == MOST_LATE {
+            return Err(error);
+        }
+        self.driver.sizes().forget();
+        self.budget /= 2;
+        Ok(())
+    }
+}
+
+fn size(entry: &Option<Entry>) -> Option<usize> {
+    entry.as_ref().map(|entry| entry.value.len())
+}
+
+impl Part {
+    fn add(&mut self, piece: Piece, bytes: usize) {
+        self.keys += piece.places.len();
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.pieces.push(piece);
+    }
+}
+
+impl Piece {
+    /// The entries of its first places: of all, unless it asked for those that fit.
+    fn entries(&self, answer: Result<Answer>) -> Result<Vec<Option<Entry>>> {
+        if self.budget.is_none() {
+            return verbs::entries(answer, self.places.len());
+        }
+        let Answer::List(lists) = answer? else { return Err(unexpected()) };
+        let Ok([Answer::List(values)]) = <[Answer; 1]>::try_from(lists) else {
+            return Err(unexpected());
+        };
+        // With none of them, the call would go on for ever.
+        if values.is_empty() || values.len() > self.places.len() {
+            return Err(unexpected());
+        }
+        values.into_iter().map(verbs::entry).collect()
+    }
+}
