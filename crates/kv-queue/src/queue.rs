@@ -300,7 +300,7 @@ impl<T: DeserializeOwned> Queue<T> {
         }
         while lacking > 0 {
             let limit = lacking.min(MAX_BATCH);
-            let claim = Claim { limit, lease: self.link.settings.lease };
+            let claim = Claim { limit, bytes: usize::MAX, lease: self.link.settings.lease };
             let answer = self.link.exchange(partition, Vec::new(), Vec::new(), Some(claim)).await?;
             let claimed = answer.claimed.len();
             for claimed in answer.claimed {

@@ -312,7 +312,8 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn claim(&self) -> Claim {
-        Claim { limit: self.look.limit, lease: self.board.link.settings.lease }
+        let lease = self.board.link.settings.lease;
+        Claim { limit: self.look.limit, bytes: usize::MAX, lease }
     }
 
     /// Lets other claims go before this one, which takes long.
