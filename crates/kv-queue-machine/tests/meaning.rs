@@ -3,8 +3,10 @@
 #[cfg(test)]
 #[path = "meaning/bench.rs"]
 mod bench;
+#[cfg(test)]
 #[path = "meaning/broken.rs"]
 mod broken;
+#[cfg(test)]
 #[path = "meaning/bytes.rs"]
 mod bytes;
 #[path = "meaning/control.rs"]
@@ -17,6 +19,7 @@ mod lanes;
 mod order;
 #[path = "meaning/refused.rs"]
 mod refused;
+#[cfg(test)]
 #[path = "meaning/release.rs"]
 mod release;
 #[path = "meaning/submit.rs"]

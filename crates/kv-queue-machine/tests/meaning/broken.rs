@@ -95,7 +95,7 @@ fn jobs_with_unreadable_records_can_be_cancelled_redriven_and_discarded() {
     keys.iter().for_each(|key| garble(&mut bench, *key));
     let redrive = Control::Redrive { keys: vec![keys[1]], limit: 9 };
     assert_eq!(bench.control(&redrive).affected, 1);
-    assert_eq!(bench.control(&Control::Cancel { keys: keys.clone() }).affected, 3);
+    assert_eq!(bench.control(&Control::Cancel { keys }).affected, 3);
     let counts = bench.counts();
     assert_eq!((counts.ready, counts.leased, counts.cancelled), (0, 1, 2));
     bench.crash();
