@@ -28,6 +28,10 @@ use crate::{Achieved, Durability, Error, Result};
 /// The most items in one request: jobs, handles, operations, or claims.
 pub const MAX_BATCH: usize = 1_000;
 
+/// About how many bytes travel in one request or reply, so that none holds up a connection, a
+/// server or a process for long.
+pub const BATCH_BYTES: usize = 1 << 20;
+
 /// The least urgent priority; 0 is the most urgent.
 pub const MAX_PRIORITY: u8 = 15;
 
@@ -62,11 +66,17 @@ impl std::fmt::Debug for QueueSupport {
 /// - A request that names a [`Lane`] can be repeated, as it is, when its reply was lost: the
 ///   first execution counts, and the repeat gets the same answer. A lane has one request in
 ///   flight; a request older than the last is refused as `Conflict`.
+/// - A repeat of an [`Exchange`] may ask for less: the repeat's own claim bounds which of the
+///   recorded deliveries come again, in the recorded order, and each other one that is still
+///   leased under its token is released in the same step. So a repeat without a claim brings the
+///   verdicts, and withdraws the whole claim. If the request was never done, the repeat is its
+///   execution, and a late original finds no claims to bring.
 /// - Batches are at most [`MAX_BATCH`]; a larger one is `TooLarge`, and nothing is done.
 ///
 /// # Cancel safety
 /// A dropped future may leave its request executed. Claimed jobs whose reply is lost come back
-/// when their lease ends, or by repeating the request on its lane.
+/// when their lease ends, or by repeating the request on its lane, or are released by a repeat
+/// without a claim.
 #[async_trait]
 pub trait QueueEngine: Send + Sync + 'static {
     /// Creates the queue with a number of partitions, or checks that it has that number.
@@ -115,7 +125,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// Those of the store.
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended>;
 
-    /// Pauses, resumes, cancels, redrives or purges; bounded, to be repeated while `more`.
+    /// Pauses, resumes, cancels, redrives, discards or purges; bounded, to be repeated while `more`.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys.
@@ -148,4 +158,23 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// # Cancel safety
     /// A dropped wait may take a wake-up along; a later wait finds what it was about.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>>;
+
+    /// Removes a queue with everything stored of it, its description too, and forgets what this
+    /// engine keeps of it in memory.
+    ///
+    /// `partitions` is the number with which the queue was opened, by this engine or by another
+    /// one. A queue that does not exist is removed already. Afterwards the queue's verbs are
+    /// `Config` until the queue is opened again. A verb that runs at the same time is done before
+    /// or after the removal, and may leave jobs behind in the second case.
+    ///
+    /// # Errors
+    /// `Unsupported` where the engine cannot remove queues, `Config` for a number of partitions
+    /// that no queue has, and those of the store, after which the removal can be repeated.
+    ///
+    /// # Cancel safety
+    /// A dropped removal may be half done; it can be repeated.
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        let _ = (queue, partitions);
+        Err(Error::unsupported("removing queues"))
+    }
 }

@@ -73,6 +73,7 @@ operations! {
     QueueControl "queue_control" Write
     QueueInspect "queue_inspect" Read
     QueueWait "queue_wait" Wait
+    QueueRemove "queue_remove" Write
 }
 
 /// One call, as a [`Layer`](crate::Layer) sees it: no key, no value.

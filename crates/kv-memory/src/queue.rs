@@ -126,7 +126,20 @@ impl QueueEngine for MemoryQueues {
         let ready =
             wait::until(&waited, self.clock.wall(), || self.closed.load(Ordering::SeqCst)).await;
         self.check_open()?;
-        Ok(ready)
+        match partitions.iter().zip(&waited).find(|(_, (queue, _))| queue.is_removed()) {
+            Some((partition, _)) => Err(not_open(partition)),
+            None => Ok(ready),
+        }
+    }
+
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.check_open()?;
+        check_partitions(queue, partitions).map_err(|error| error.operation("remove"))?;
+        let removed = self.queues.write().unwrap_or_else(PoisonError::into_inner).remove(queue);
+        if let Some(removed) = removed {
+            removed.remove();
+        }
+        Ok(())
     }
 }
 

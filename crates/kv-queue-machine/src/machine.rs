@@ -1,5 +1,6 @@
 //! One verb of one partition: the machine.
 
+mod budget;
 mod claim;
 mod control;
 mod exchange;
@@ -19,7 +20,7 @@ use kv_core::{Bytes, Result};
 pub use lane::{LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE};
 
 use crate::tables::{Counter, Map, Member, Set, Tables};
-use crate::{member, time};
+use crate::time;
 
 /// Does one step at one time on the tables of a partition.
 ///
@@ -63,9 +64,8 @@ impl<'a, T: Tables + ?Sized> Machine<'a, T> {
         self.tables.set_counter(counter, value.saturating_add(1))
     }
 
-    fn body(&self, key: JobKey) -> Result<Bytes> {
-        let body = self.tables.get(Map::Body, &key.to_string())?;
-        body.ok_or_else(|| member::corrupt("a job's body"))
+    fn body(&self, key: JobKey) -> Result<Option<Bytes>> {
+        self.tables.get(Map::Body, &key.to_string())
     }
 
     /// The stamp at which the next job is due or the next lease ends.

@@ -3,6 +3,12 @@
 use kv_core::queue::{Handle, JobKey, MAX_STAMP};
 use kv_core::{Error, ErrorKind, Result};
 
+use crate::record::Place;
+use crate::tables::{Member, Set};
+
+/// How long a job's key is.
+const KEY_BYTES: usize = 14;
+
 /// The member of [`Set::Leases`](crate::Set::Leases) for a delivery: `key:token`.
 pub(crate) fn lease(handle: Handle) -> String {
     format!("{}:{}", handle.key, handle.token)
@@ -21,6 +27,35 @@ pub(crate) fn parse_key(member: &str) -> Result<JobKey> {
 /// The job key of a [`Map::Unique`](crate::Map::Unique) entry.
 pub(crate) fn parse_holder(value: &[u8]) -> Result<JobKey> {
     parse_key(std::str::from_utf8(value).map_err(|_| corrupt("a unique key's job"))?)
+}
+
+/// The member of [`Set::Ready`](crate::Set::Ready) for a job: its key, and before that its place if
+/// it came back.
+///
+/// The member's score is the rank of the place. Between equal scores the bytes decide: the job that
+/// entered last before the return has the shorter member, and comes first; then whoever came back
+/// earlier.
+pub(crate) fn ready(key: JobKey, place: Option<&Place>) -> Member {
+    let Some(place) = place else {
+        return Member { score: key.rank(), name: key.to_string().into() };
+    };
+    let at = JobKey::new(key.priority(), place.sequence);
+    Member { score: at.rank(), name: format!("{at}r{:014x}{key}", place.since).into() }
+}
+
+/// The job of a member of [`Set::Ready`](crate::Set::Ready).
+pub(crate) fn parse_ready(member: &str) -> Result<JobKey> {
+    let at = member.len().checked_sub(KEY_BYTES).ok_or_else(|| corrupt("a job key"))?;
+    parse_key(member.get(at..).ok_or_else(|| corrupt("a job key"))?)
+}
+
+/// The job of a member of any set of jobs.
+pub(crate) fn job_of(set: Set, member: &str) -> Result<JobKey> {
+    match set {
+        Set::Ready => parse_ready(member),
+        Set::Leases => Ok(parse_lease(member)?.key),
+        Set::Timed | Set::Dead | Set::Windows | Set::Lanes => parse_key(member),
+    }
 }
 
 /// A job key as a number, the form in which records hold it.
@@ -56,5 +91,24 @@ mod tests {
         }
         assert!(from_rank(u64::MAX).is_err());
         assert!(parse_holder(&[0xff]).is_err());
+        for member in ["", "x", "8000000000002", "é00000000002a", "8000000000002ar"] {
+            assert_eq!(parse_ready(member).unwrap_err().kind(), ErrorKind::Backend, "{member}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_came_back_is_between_those_that_entered_before_and_after() {
+        let place = |since| Place { sequence: 42, since };
+        let members = [
+            ready(JobKey::new(8, 42), None),
+            ready(JobKey::new(8, 7), Some(&place(1))),
+            ready(JobKey::new(8, 5), Some(&place(2))),
+            ready(JobKey::new(8, 6), Some(&place(2))),
+            ready(JobKey::new(8, 43), None),
+            ready(JobKey::new(9, 1), Some(&Place { sequence: 1, since: 1 })),
+        ];
+        assert!(members.is_sorted());
+        assert!(members.is_sorted_by_key(|member| &member.name), "by their bytes alone, too");
+        assert_eq!(parse_ready(&members[1].name).unwrap(), JobKey::new(8, 7));
     }
 }

@@ -30,6 +30,18 @@ pub(crate) struct JobRecord {
     pub(crate) cancelled: bool,
     /// The last failure; of a dead letter, why it died.
     pub(crate) reason: String,
+    /// Its place among the ready jobs, if it came back; also while it is leased, for a release.
+    #[serde(default)]
+    pub(crate) place: Option<Place>,
+}
+
+/// Where a job is that came back: behind all that had entered or come back by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The last sequence number that was given by then.
+    pub(crate) sequence: u64,
+    /// The time of the return.
+    pub(crate) since: u64,
 }
 
 impl JobRecord {
@@ -74,6 +86,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) token: u64,
     pub(crate) claimed: Vec<u64>,
     pub(crate) due: Option<u64>,
+    #[serde(default)]
+    pub(crate) more: bool,
 }
 
 pub(crate) fn record_submitted(replies: &[Submitted]) -> Vec<SubmitRecord> {
@@ -127,6 +141,13 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_of_before_jobs_had_places_is_read() {
+        let old = (Some("u"), None::<u64>, 1, 2, 3, 4, Some(5), false, "why");
+        let record: JobRecord = decode("a job", &encode(&old).unwrap()).unwrap();
+        assert_eq!((record.ended(), &*record.reason, record.place), (9, "why", None));
+    }
 
     #[test]
     fn hostile_bytes_are_an_error() {

@@ -8,7 +8,7 @@ use kv_core::Result;
 /// An ordered set of members with scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Set {
-    /// Claimable jobs, by rank.
+    /// Claimable jobs, by rank: that of their key, or of their place if they came back.
     Ready,
     /// Jobs that wait for their time, by due stamp.
     Timed,
@@ -59,7 +59,7 @@ pub enum Counter {
     Done,
     /// Jobs ever cancelled.
     Cancelled,
-    /// Dead letters ever dropped beyond the cap.
+    /// Dead letters ever dropped: beyond the cap, too old, or by an operator.
     Evicted,
     /// 1 while claims are paused.
     Paused,
@@ -112,6 +112,12 @@ pub trait Tables {
 
     /// The bytes under a key.
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>>;
+
+    /// How many bytes the value under a key has: in a host that keeps a name here, and the value
+    /// elsewhere, those of the value.
+    fn size(&self, map: Map, key: &str) -> Result<Option<usize>> {
+        Ok(self.get(map, key)?.map(|value| value.len()))
+    }
 
     /// Stores bytes under a key.
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()>;

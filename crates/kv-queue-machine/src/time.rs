@@ -12,8 +12,18 @@ pub(crate) fn stamp(reading: Duration) -> u64 {
 
 /// The stamp this long after another one.
 pub(crate) fn after(start: u64, wait: Duration) -> u64 {
+    start.saturating_add(micros(wait)).min(MAX_STAMP)
+}
+
+/// The stamp this long before another one; `None` before 1970.
+pub(crate) fn before(end: u64, wait: Duration) -> Option<u64> {
+    end.checked_sub(micros(wait))
+}
+
+/// A duration in whole microseconds, rounded up and clamped.
+fn micros(wait: Duration) -> u64 {
     let micros = wait.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
-    start.saturating_add(u64::try_from(micros).unwrap_or(MAX_STAMP)).min(MAX_STAMP)
+    u64::try_from(micros).unwrap_or(MAX_STAMP)
 }
 
 /// How long from one stamp to another, zero if it is past.

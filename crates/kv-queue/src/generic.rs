@@ -15,6 +15,7 @@
 mod blobs;
 mod exchange;
 mod index;
+mod inspect;
 mod step;
 mod submit;
 #[cfg(test)]
@@ -30,10 +31,10 @@ use std::time::Duration;
 
 use kv_core::queue::check_partitions;
 use kv_core::queue::{
-    Control, Controlled, DeadLetter, Exchange, Exchanged, Inspect, Inspected, Partition, Peeked,
-    QueueEngine, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
+    Submitted, Tend, Tended,
 };
-use kv_core::{Bytes, Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
+use kv_core::{Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
 
 use step::Blobs;
 use turns::Turns;
@@ -120,27 +121,6 @@ impl GenericEngine {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         most.mul_f64(rng.f64())
     }
-
-    async fn peeked(&self, partition: &Partition, jobs: Vec<Peeked>) -> Result<Vec<Peeked>> {
-        let bodies = self.read(partition, jobs.iter().map(|job| &job.body)).await?;
-        let found = jobs.into_iter().zip(bodies);
-        Ok(found.filter_map(|(job, body)| Some(Peeked { body: body?, ..job })).collect())
-    }
-
-    /// A letter whose body is gone is shown all the same, without it.
-    async fn letters(
-        &self,
-        partition: &Partition,
-        letters: Vec<DeadLetter>,
-    ) -> Result<Vec<DeadLetter>> {
-        let bodies = self.read(partition, letters.iter().map(|letter| &letter.body)).await?;
-        let found = letters.into_iter().zip(bodies);
-        let letter = |(letter, body): (_, Option<Bytes>)| DeadLetter {
-            body: body.unwrap_or_default(),
-            ..letter
-        };
-        Ok(found.map(letter).collect())
-    }
 }
 
 #[async_trait]
@@ -171,12 +151,7 @@ impl QueueEngine for GenericEngine {
     }
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
-        let look = self.step(partition, Blobs::default(), |machine| machine.inspect(&request));
-        Ok(match look.await? {
-            Inspected::Counts(counts) => Inspected::Counts(counts),
-            Inspected::Jobs(jobs) => Inspected::Jobs(self.peeked(partition, jobs).await?),
-            Inspected::Dead(letters) => Inspected::Dead(self.letters(partition, letters).await?),
-        })
+        self.look(partition, request).await
     }
 
     /// Looks for a claimable job now and then, and at once when this engine made one.

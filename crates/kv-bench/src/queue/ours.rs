@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kv_core::queue::{
-    Claim, Exchange, Handle, Lane, MAX_BATCH, Partition, Policy, QueueEngine, QueueSupport,
+    BATCH_BYTES, Claim, Exchange, Handle, Lane, MAX_BATCH, Partition, Policy, QueueEngine,
+    QueueSupport,
 };
 use kv_core::{Error, Store};
 use kv_queue::{Job, Queue, Worker};
@@ -88,7 +89,8 @@ impl Engine {
         let (mut acks, mut claimed): (Vec<Handle>, u64) = (Vec::new(), 0);
         loop {
             lane.request += 1;
-            let claim = (claimed < most).then_some(Claim { limit, lease: LEASE });
+            let claim =
+                (claimed < most).then_some(Claim { limit, bytes: BATCH_BYTES, lease: LEASE });
             let request = Exchange {
                 lane: lane.clone(),
                 acks: std::mem::take(&mut acks),

@@ -135,15 +135,27 @@ pub struct Policy {
     pub max_failures: u32,
     /// A job whose leases ended unsettled this often is dead; at least 1.
     pub max_crashes: u32,
-    /// A job that was delivered this often, whatever for, is dead when it would be delivered
-    /// again; at least 1.
+    /// A job is dead when it would be delivered again after this many deliveries; at least 1.
+    ///
+    /// Every delivery counts that ended in a failure, in a crash or in a snooze. One that was
+    /// released does not count, and one that runs counts when it ends. The default, a million, is
+    /// more than ten days of a snooze a second: a day has 86,400 of them.
     pub max_deliveries: u32,
     /// How many dead letters a partition keeps; the oldest go first, and are counted.
     pub keep_dead: u32,
+    /// How long a dead letter is kept; `None` sets no limit. Older ones are dropped, oldest first,
+    /// wherever `keep_dead` is enforced, and are counted as evicted.
+    pub keep_dead_for: Option<Duration>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_failures: 5, max_crashes: 3, max_deliveries: 1_000, keep_dead: 10_000 }
+        Self {
+            max_failures: 5,
+            max_crashes: 3,
+            max_deliveries: 1_000_000,
+            keep_dead: 10_000,
+            keep_dead_for: None,
+        }
     }
 }

@@ -67,7 +67,7 @@ pub fn check_tend(request: &Tend) -> Result<()> {
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume => Ok(()),
-        Control::Cancel { keys } => check_batch("keys", keys.len()),
+        Control::Cancel { keys } | Control::Discard { keys } => check_batch("keys", keys.len()),
         Control::Redrive { keys, limit } => {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
@@ -83,7 +83,7 @@ pub fn check_control(request: &Control) -> Result<()> {
 pub fn check_inspect(request: &Inspect) -> Result<()> {
     match request {
         Inspect::Counts => Ok(()),
-        Inspect::Peek { limit } => check_batch("jobs", *limit),
+        Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
     }
 }

@@ -75,6 +75,10 @@ pub enum Operation {
         /// The delay from now; zero makes it claimable at once.
         after: Duration,
     },
+    /// Hand back what never began. No budget is charged and the number of the delivery does not
+    /// rise; the job is claimable at once, at the place that it had before the claim, and its time
+    /// to live gets back the time since the claim.
+    Release,
     /// Still at work: the lease ends this long from now.
     Extend {
         /// The new lease.
@@ -94,6 +98,9 @@ pub enum Operation {
 pub struct Claim {
     /// At most this many, and at most [`MAX_BATCH`](super::MAX_BATCH).
     pub limit: usize,
+    /// The claim stops before the job whose body and checkpoint would bring the sum of all above
+    /// this number of bytes. At least one job is claimed, however large it is.
+    pub bytes: usize,
     /// They come back if they are not settled or extended within this.
     pub lease: Duration,
 }
@@ -123,6 +130,9 @@ pub struct Exchanged {
     /// Where the claim came back short: how long until a job is due or a lease ends, zero if one
     /// already is; `None` if nothing is scheduled.
     pub next_due: Option<Duration>,
+    /// Whether the claim came back with fewer jobs than its limit although claimable jobs are
+    /// left, since its bytes were reached or enough jobs were looked at; `next_due` is zero then.
+    pub more: bool,
 }
 
 /// One delivery.
@@ -134,7 +144,7 @@ pub struct Claimed {
     pub body: Bytes,
     /// From 1; failures and crashes count, snoozes do not.
     pub attempt: u32,
-    /// From 1; every delivery counts.
+    /// From 1; every delivery counts but those that were released.
     pub delivery: u32,
     /// What an earlier delivery left behind.
     pub checkpoint: Option<SavedProgress>,
@@ -182,9 +192,15 @@ pub enum Control {
     Pause,
     /// Ends a pause.
     Resume,
-    /// Removes jobs that wait; those that run are told by their next verdict.
+    /// Removes jobs that wait, and dead letters; those that run are told by their next verdict,
+    /// and their unique keys that end with them are free at once.
     Cancel {
         /// Which.
+        keys: Vec<JobKey>,
+    },
+    /// Removes dead letters, which are counted as evicted; passes over other jobs.
+    Discard {
+        /// Which; at most [`MAX_BATCH`](super::MAX_BATCH).
         keys: Vec<JobKey>,
     },
     /// Makes dead letters claimable again, with fresh budgets: all of `keys`, or with none the
@@ -212,21 +228,31 @@ pub struct Controlled {
 }
 
 /// A look at a partition.
+///
+/// A page ends at its limit or before the item that would bring the bodies above its bytes, and
+/// has at least one item if there is one. A short page is not the end: callers ask for what is
+/// behind the last item until a page comes back empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspect {
     /// Answers [`Inspected::Counts`].
     Counts,
     /// The jobs that would be claimed next. Answers [`Inspected::Jobs`].
     Peek {
-        /// At most this many.
-        limit: usize,
-    },
-    /// The dead letters, oldest first. Answers [`Inspected::Dead`].
-    Dead {
-        /// Start behind this one.
+        /// Start behind this ready job; from the start if it is not ready any more.
         after: Option<JobKey>,
         /// At most this many.
         limit: usize,
+        /// About how many bytes of bodies.
+        bytes: usize,
+    },
+    /// The dead letters, oldest first. Answers [`Inspected::Dead`].
+    Dead {
+        /// Start behind this one; from the start if it is no dead letter any more.
+        after: Option<JobKey>,
+        /// At most this many.
+        limit: usize,
+        /// About how many bytes of bodies.
+        bytes: usize,
     },
 }
 
@@ -258,7 +284,7 @@ pub struct Counts {
     pub done: u64,
     /// Ever cancelled.
     pub cancelled: u64,
-    /// Dead letters dropped beyond the cap.
+    /// Dead letters dropped: beyond the cap, too old, or removed by an operator.
     pub evicted: u64,
     /// Whether claims are paused.
     pub paused: bool,
@@ -300,7 +326,7 @@ pub struct Peeked {
 pub struct DeadLetter {
     /// Which.
     pub key: JobKey,
-    /// What it was about.
+    /// What it was about; empty if the store has lost it.
     pub body: Bytes,
     /// Why it died: the last failure, or the budget that was spent.
     pub reason: String,

@@ -64,4 +64,9 @@ impl<L: Layer> QueueEngine for LayeredQueues<L> {
         let run = |partitions| self.engine.wait(partitions, timeout);
         self.layer.call(of(Operation::QueueWait), partitions, run).await
     }
+
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        let run = |queue| self.engine.remove(queue, partitions);
+        self.layer.call(of(Operation::QueueRemove), queue, run).await
+    }
 }

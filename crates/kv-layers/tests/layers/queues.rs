@@ -66,8 +66,18 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
     engine.control(&partition, Control::Pause).await.unwrap();
     engine.inspect(&partition, Inspect::Counts).await.unwrap();
     engine.wait(&[partition], SECOND).await.unwrap();
-    let all =
-        ["control", "exchange", "inspect", "open", "submit", "submit_durable", "tend", "wait"];
+    engine.remove("q", 1).await.unwrap();
+    let all = [
+        "control",
+        "exchange",
+        "inspect",
+        "open",
+        "remove",
+        "submit",
+        "submit_durable",
+        "tend",
+        "wait",
+    ];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
     let seen = |verb: &Operation| metrics.snapshot(*verb).done == 1;
     assert_eq!(Operation::ALL.iter().filter(|verb| seen(verb)).count(), all.len());
@@ -155,6 +165,10 @@ impl QueueEngine for Noted {
 
     async fn inspect(&self, _: &Partition, _: Inspect) -> Result<Inspected> {
         self.note("inspect", Inspected::Counts(Counts::default()))
+    }
+
+    async fn remove(&self, _: &str, _: u32) -> Result<()> {
+        self.note("remove", ())
     }
 
     async fn wait(&self, _: &[Partition], timeout: Duration) -> Result<Vec<u32>> {

@@ -1,5 +1,6 @@
 //! The partitions of one queue.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use tokio::sync::futures::Notified;
 pub(super) struct Partitions {
     tables: Box<[Mutex<MemTables>]>,
     woken: Notify,
+    removed: AtomicBool,
 }
 
 impl Partitions {
     pub(super) fn new(count: u32) -> Self {
         let tables = (0..count).map(|_| Mutex::default()).collect();
-        Self { tables, woken: Notify::new() }
+        Self { tables, woken: Notify::new(), removed: AtomicBool::new(false) }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -35,6 +37,16 @@ impl Partitions {
     /// Whether a job is claimable, due or past its lease.
     pub(super) fn has_work(&self, number: u32, now: Duration) -> bool {
         self.lock(number).is_some_and(|tables| tables.is_claimable() || tables.has_due(now))
+    }
+
+    /// Ends the waits: the queue is gone.
+    pub(super) fn remove(&self) {
+        self.removed.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::SeqCst)
     }
 
     /// Wakes all that wait for any partition of the queue; they look which.

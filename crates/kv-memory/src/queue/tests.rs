@@ -41,7 +41,7 @@ impl Memory {
     fn exchange(&self, request: u64, operation: Option<Operation>) {
         let lane = |request| Lane { name: "lane".into(), request };
         let policy = Policy::default();
-        let claim = Some(Claim { limit: 1, lease: Duration::from_secs(1) });
+        let claim = Some(Claim { limit: 1, bytes: 1, lease: Duration::from_secs(1) });
         let ask = Exchange { lane: lane(request), acks: vec![], operations: vec![], claim, policy };
         let claimed = block_on(self.queues.exchange(&partition(0), ask.clone())).unwrap().claimed;
         if let Some(operation) = operation {
@@ -159,6 +159,24 @@ fn closing_ends_waits_and_refuses_every_later_call() {
     let wait = block_on(memory.queues.wait(&partitions, Duration::ZERO)).unwrap_err();
     let control = block_on(memory.queues.control(&partitions[0], Control::Pause)).unwrap_err();
     assert_eq!([open, wait, control].map(|error| error.kind()), [ErrorKind::Closed; 3]);
+}
+
+#[test]
+fn a_queue_that_is_removed_ends_its_waits_and_is_empty_when_it_is_opened_again() {
+    let memory = Memory::open();
+    let partitions = [partition(0)];
+    let mut wait = pin!(memory.queues.wait(&partitions, Duration::from_secs(1)));
+    assert!(poll(wait.as_mut()).is_pending());
+    memory.submit(1, Duration::ZERO);
+    for _ in 0..2 {
+        block_on(memory.queues.remove("q", 2)).unwrap();
+    }
+    let control = block_on(memory.queues.control(&partitions[0], Control::Pause));
+    let errors = [block_on(wait).unwrap_err(), control.unwrap_err()];
+    assert_eq!(errors.map(|error| error.kind()), [ErrorKind::Config; 2]);
+    block_on(memory.queues.open("q", 3)).unwrap();
+    let mut wait = pin!(memory.queues.wait(&partitions, Duration::from_secs(1)));
+    assert!(poll(wait.as_mut()).is_pending(), "nothing is left of the old one");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::sync::futures::Notified;
 use super::partitions::Partitions;
 
 /// Returns in which partitions a job is claimable, as soon as it is one, or none when `ended`
-/// says so. What is due by `now`, at the beginning, counts as well.
+/// says so or a queue is removed. What is due by `now`, at the beginning, counts as well.
 ///
 /// No wake-up is lost: it is listened for before the tables are looked at.
 pub(super) async fn until(
@@ -23,7 +23,8 @@ pub(super) async fn until(
         let mut wakes: Vec<_> = waited.iter().map(|(queue, _)| Box::pin(queue.woken())).collect();
         let ready = waited.iter().filter(|(queue, number)| queue.has_work(*number, now));
         let ready: Vec<u32> = ready.map(|(_, number)| *number).collect();
-        if ended() || !ready.is_empty() {
+        let is_removed = waited.iter().any(|(queue, _)| queue.is_removed());
+        if ended() || is_removed || !ready.is_empty() {
             return ready;
         }
         poll_fn(|context| any(&mut wakes, context)).await;

@@ -5,23 +5,28 @@ use kv_core::queue::{Control, Controlled, JobKey, check_control};
 
 use super::Machine;
 use crate::member;
-use crate::tables::{Counter, Map, Member, Set, Tables};
+use crate::tables::{Counter, Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Does an operator's action. None is on a lane: each can be repeated as it is.
     ///
     /// - `Pause` and `Resume` affect nothing if the partition is in that state.
-    /// - `Cancel` ends a ready or timed job. A running one is marked: its worker's next operation
-    ///   is answered `Cancelled` and ends it, an ack ends it as done, and a tend that finds its
-    ///   lease ended ends it. Unknown keys, dead letters and marked jobs are passed over. What
-    ///   counts as cancelled is the end, not the mark.
-    /// - `Redrive` makes dead letters claimable at their old rank, in the order of `keys` or the
-    ///   oldest first. Failures, crashes, deliveries and the time to live are reset, the
-    ///   checkpoint and the unique key stay. `more` says that the limit left dead letters among
-    ///   `keys`, or any.
+    /// - `Cancel` ends a ready or timed job, and removes a dead letter, which counts as evicted. A
+    ///   running job is marked, and its unique key is free at once if it ends with the job: its
+    ///   worker's next operation is answered `Cancelled` and ends it, an ack ends it as done, and
+    ///   a tend that finds its lease ended ends it. Unknown keys and marked jobs are passed over.
+    ///   What counts as cancelled is the end, not the mark.
+    /// - `Discard` removes dead letters, which count as evicted, and passes over other keys.
+    /// - `Redrive` makes dead letters claimable, behind all that entered or came back by now: those
+    ///   of `keys`, or the oldest. Failures, crashes, deliveries and the time to live are reset,
+    ///   the checkpoint and the unique key stay. `more` says that the limit left dead letters
+    ///   among `keys`, or any.
     /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
     ///   or cancelled. When no job is left, it removes all unique keys, windows and lanes.
     ///   Counters and a pause stay, so that no key or token comes twice.
+    ///
+    /// A record that cannot be read is taken for a fresh one, and a member that is no job is
+    /// dropped where it is met.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) keys or a limit above
@@ -32,6 +37,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Pause => self.set_paused(true),
             Control::Resume => self.set_paused(false),
             Control::Cancel { keys } => self.cancel(keys),
+            Control::Discard { keys } => self.discard(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
             Control::Purge { limit } => self.purge(*limit),
         }
@@ -55,31 +61,56 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn cancel_one(&mut self, key: JobKey) -> Result<bool> {
         let name = key.to_string();
-        if self.tables.remove(Set::Ready, &name)? || self.tables.remove(Set::Timed, &name)? {
-            self.forget(key)?;
-            self.count(Counter::Cancelled)?;
+        let ready = self.ready_member(key)?.name;
+        if self.tables.remove(Set::Ready, &ready)? || self.tables.remove(Set::Timed, &name)? {
+            self.end_cancelled(key)?;
             return Ok(true);
         }
-        let dead = self.tables.score(Set::Dead, &name)?.is_some();
-        if dead || self.tables.get(Map::Body, &name)?.is_none() {
+        if self.discard_one(key)? {
+            return Ok(true);
+        }
+        if self.body(key)?.is_none() {
             return Ok(false);
         }
-        let mut record = self.record(key)?;
-        let marked = std::mem::replace(&mut record.cancelled, true);
-        if !marked {
-            self.save(key, &record)?;
+        let mut record = self.record(key)?.unwrap_or_default();
+        if std::mem::replace(&mut record.cancelled, true) {
+            return Ok(false);
         }
-        Ok(!marked)
+        if let Some(unique) = record.unique.take() {
+            self.free_unique(&unique, key)?;
+        }
+        self.save(key, &record)?;
+        Ok(true)
+    }
+
+    fn discard(&mut self, keys: &[JobKey]) -> Result<Controlled> {
+        let mut affected = 0;
+        for key in keys {
+            affected += usize::from(self.discard_one(*key)?);
+        }
+        Ok(Controlled { affected, more: false })
+    }
+
+    fn discard_one(&mut self, key: JobKey) -> Result<bool> {
+        if !self.tables.remove(Set::Dead, &key.to_string())? {
+            return Ok(false);
+        }
+        self.forget(key)?;
+        self.count(Counter::Evicted)?;
+        Ok(true)
     }
 
     fn redrive(&mut self, keys: &[JobKey], limit: usize) -> Result<Controlled> {
         if keys.is_empty() {
-            let oldest = self.tables.first(Set::Dead, limit)?;
-            for dead in &oldest {
-                self.revive(member::parse_key(&dead.name)?)?;
+            let mut affected = 0;
+            for dead in self.tables.first(Set::Dead, limit)? {
+                self.tables.remove(Set::Dead, &dead.name)?;
+                if let Ok(key) = member::parse_key(&dead.name) {
+                    self.revive(key)?;
+                    affected += 1;
+                }
             }
-            let more = self.tables.len(Set::Dead)? > 0;
-            return Ok(Controlled { affected: oldest.len(), more });
+            return Ok(Controlled { affected, more: self.tables.len(Set::Dead)? > 0 });
         }
         let mut controlled = Controlled::default();
         for key in keys {
@@ -90,26 +121,29 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 controlled.more = true;
                 break;
             }
+            self.tables.remove(Set::Dead, &key.to_string())?;
             self.revive(*key)?;
             controlled.affected += 1;
         }
         Ok(controlled)
     }
 
+    /// Makes a dead letter, taken from its set already, claimable.
     fn revive(&mut self, key: JobKey) -> Result<()> {
-        let record = self.record(key)?.renewed();
-        self.tables.remove(Set::Dead, &key.to_string())?;
-        self.save(key, &record)?;
-        self.make_ready(key)
+        let record = self.record(key)?.unwrap_or_default();
+        self.come_back(key, record.renewed())
     }
 
     fn purge(&mut self, limit: usize) -> Result<Controlled> {
-        let mut affected = 0;
+        let (mut affected, mut taken) = (0, 0);
         for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
-            for member in self.tables.first(set, limit - affected)? {
+            for member in self.tables.first(set, limit - taken)? {
+                taken += 1;
                 self.tables.remove(set, &member.name)?;
-                self.forget(job_of(set, &member)?)?;
-                affected += 1;
+                if let Ok(key) = member::job_of(set, &member.name) {
+                    self.forget(key)?;
+                    affected += 1;
+                }
             }
             if self.tables.len(set)? > 0 {
                 return Ok(Controlled { affected, more: true });
@@ -120,14 +154,5 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.clear_map(Map::Lane)?;
         self.tables.clear_set(Set::Lanes)?;
         Ok(Controlled { affected, more: false })
-    }
-}
-
-fn job_of(set: Set, member: &Member) -> Result<JobKey> {
-    match set {
-        Set::Leases => Ok(member::parse_lease(&member.name)?.key),
-        Set::Ready | Set::Timed | Set::Dead | Set::Windows | Set::Lanes => {
-            member::parse_key(&member.name)
-        }
     }
 }

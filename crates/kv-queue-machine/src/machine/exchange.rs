@@ -1,10 +1,13 @@
 //! Exchange: acks, then operations, then the claim.
 
+use std::time::Duration;
+
 use kv_core::Result;
-use kv_core::queue::{Claimed, Exchange, Exchanged, Handle, check_exchange};
+use kv_core::queue::{Exchange, Exchanged, Handle, Operation, Policy, check_exchange};
 
 use super::Machine;
-use super::claim::Claims;
+use super::budget::Budget;
+use super::claim::{Claims, Delivery, Found};
 use super::lane::{self, Recorded};
 use crate::member;
 use crate::record::{self, ExchangeRecord, LaneReply};
@@ -20,8 +23,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// for that: a delivery past it can be settled until [`tend`](Machine::tend) recovers it.
     ///
     /// A repeat is answered with the same verdicts, and with the same claims as far as their
-    /// leases are still held; bodies and checkpoints are read again. `next_due` is the same point
-    /// in time.
+    /// leases are still held; bodies and checkpoints are read again. The repeat's own claim bounds
+    /// what comes: in the recorded order, up to its limit and its bytes, nothing without a claim.
+    /// Each other claim of the record that is still held is released, and one of which something
+    /// cannot be read or is gone is buried. Where the repeat released nothing, `next_due` is the
+    /// same point in time, and `more` is the same. Where it released a job and came back short of
+    /// its own limit, there is more. Without a claim nothing is due.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
@@ -29,11 +36,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         check_exchange(request)?;
         let kept_until = match self.recorded(&request.lane)? {
             Recorded::New { kept_until } => kept_until,
-            Recorded::Done(LaneReply::Exchanged(record)) => return self.replay(&record),
+            Recorded::Done(LaneReply::Exchanged(record)) => return self.replay(&record, request),
             Recorded::Done(LaneReply::Submitted(_)) => {
                 return Err(lane::other_verb(request.lane.request));
             }
         };
+        request.claim.as_ref().map_or(Ok(()), |claim| self.check_tokens(claim))?;
         let mut acks = Vec::with_capacity(request.acks.len());
         for handle in &request.acks {
             acks.push(self.ack(*handle)?);
@@ -52,31 +60,59 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             token: claims.token,
             claimed: claims.claimed.iter().map(|claimed| claimed.handle.key.rank()).collect(),
             due: claims.due,
+            more: claims.more,
         };
         self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
-        let next_due = self.until(claims.due);
-        Ok(Exchanged { acks, operations, claimed: claims.claimed, next_due })
+        let (claimed, more) = (claims.claimed, claims.more);
+        Ok(Exchanged { acks, operations, claimed, next_due: self.until(claims.due), more })
     }
 
-    fn replay(&self, record: &ExchangeRecord) -> Result<Exchanged> {
-        let mut claimed = Vec::with_capacity(record.claimed.len());
-        for rank in &record.claimed {
-            let handle = Handle { key: member::from_rank(*rank)?, token: record.token };
-            claimed.extend(self.claimed_again(handle)?);
+    fn replay(&mut self, record: &ExchangeRecord, request: &Exchange) -> Result<Exchanged> {
+        let acks = record::replay_verdicts(&record.acks)?;
+        let operations = record::replay_verdicts(&record.operations)?;
+        let keys = record.claimed.iter().map(|rank| member::from_rank(*rank));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let (limit, bytes) = request.claim.map_or((0, 0), |claim| (claim.limit, claim.bytes));
+        let mut budget = Budget::new(bytes);
+        let (mut claimed, mut is_full) = (Vec::new(), false);
+        for key in keys {
+            let handle = Handle { key, token: record.token };
+            if self.tables.score(Set::Leases, &member::lease(handle))?.is_none() {
+                continue;
+            }
+            is_full |= claimed.len() == limit;
+            if !is_full && let Some(delivery) = self.held(handle, &request.policy)? {
+                is_full = !budget.take(delivery.bytes);
+                if !is_full {
+                    claimed.extend(self.told(&delivery)?);
+                }
+            }
+            if is_full {
+                self.operate(handle, &Operation::Release, &request.policy)?;
+            }
         }
-        Ok(Exchanged {
-            acks: record::replay_verdicts(&record.acks)?,
-            operations: record::replay_verdicts(&record.operations)?,
-            claimed,
-            next_due: self.until(record.due),
-        })
+        let (next_due, more) = match request.claim.filter(|claim| claim.limit > 0) {
+            None => (None, false),
+            Some(_) if is_full => {
+                let more = claimed.len() < limit;
+                (more.then_some(Duration::ZERO), more)
+            }
+            Some(_) if record.more => (Some(Duration::ZERO), true),
+            Some(_) => (self.until(record.due), false),
+        };
+        Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
-    fn claimed_again(&self, handle: Handle) -> Result<Option<Claimed>> {
-        if self.tables.score(Set::Leases, &member::lease(handle))?.is_none() {
-            return Ok(None);
-        }
+    /// What to deliver again of a job that is held. One of which something is missing is buried.
+    fn held(&mut self, handle: Handle, policy: &Policy) -> Result<Option<Delivery>> {
         let record = self.record(handle.key)?;
-        self.delivery(handle, &record).map(Some)
+        match self.find(handle, record)? {
+            Found::Whole(delivery) => Ok(Some(delivery)),
+            Found::Broken(record, why) => {
+                self.tables.remove(Set::Leases, &member::lease(handle))?;
+                self.bury_spent(handle.key, record, why, policy)?;
+                Ok(None)
+            }
+        }
     }
 }

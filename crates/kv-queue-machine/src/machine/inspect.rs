@@ -1,20 +1,29 @@
 //! Inspect.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_core::queue::{Counts, DeadLetter, Inspect, Inspected, JobKey, Peeked, check_inspect};
+use kv_core::queue::{
+    Counts, DeadLetter, Inspect, Inspected, JobKey, MAX_BATCH, Peeked, check_inspect,
+};
 
 use super::Machine;
+use super::budget::Budget;
 use crate::member;
-use crate::tables::{Counter, Member, Set, Tables};
+use crate::tables::{Counter, Map, Member, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Looks, and changes nothing.
     ///
-    /// `Peek` shows the first ready jobs, also while paused. `Dead` starts from the oldest when
-    /// the letter to start behind is no dead letter any more: where it was evicted, every older
-    /// one is gone too.
+    /// `Peek` shows the first ready jobs, also while paused, and leaves out those without a body.
+    /// It starts from the first one when the job to start behind is not ready any more. `Dead`
+    /// starts from the oldest when the letter to start behind is no dead letter any more: where it
+    /// was evicted, every older one is gone too. A letter whose body is gone has an empty one, and
+    /// one whose record cannot be read has nothing but its body and time.
+    ///
+    /// A page ends at its limit, before the item that would bring the bodies above its bytes, or
+    /// where [`MAX_BATCH`] members were looked at; it has at least one item if it met any.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
@@ -23,8 +32,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         check_inspect(request)?;
         match request {
             Inspect::Counts => self.counts().map(Inspected::Counts),
-            Inspect::Peek { limit } => self.peek(*limit).map(Inspected::Jobs),
-            Inspect::Dead { after, limit } => self.dead(*after, *limit).map(Inspected::Dead),
+            Inspect::Peek { after, limit, bytes } => {
+                let page = Page { after: *after, limit: *limit, bytes: *bytes };
+                self.peek(page).map(Inspected::Jobs)
+            }
+            Inspect::Dead { after, limit, bytes } => {
+                let page = Page { after: *after, limit: *limit, bytes: *bytes };
+                self.dead(page).map(Inspected::Dead)
+            }
         }
     }
 
@@ -42,29 +57,68 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         })
     }
 
-    fn peek(&self, limit: usize) -> Result<Vec<Peeked>> {
-        let peeked = |member: &Member| {
-            let key = member::parse_key(&member.name)?;
-            Ok(Peeked { key, body: self.body(key)? })
-        };
-        self.tables.first(Set::Ready, limit)?.iter().map(peeked).collect()
+    fn peek(&self, page: Page) -> Result<Vec<Peeked>> {
+        let after = page.after.map(|after| self.ready_member(after)).transpose()?;
+        let after = after.map(|member| member.name);
+        let mut jobs = Vec::new();
+        self.look(Set::Ready, after, page, |key, _| {
+            if let Some(body) = self.body(key)? {
+                jobs.push(Peeked { key, body });
+                return Ok(true);
+            }
+            Ok(false)
+        })?;
+        Ok(jobs)
     }
 
-    fn dead(&self, after: Option<JobKey>, limit: usize) -> Result<Vec<DeadLetter>> {
-        let letters = match after {
-            Some(after) => self.tables.first_after(Set::Dead, &after.to_string(), limit)?,
-            None => self.tables.first(Set::Dead, limit)?,
-        };
-        letters.iter().map(|member| self.letter(member)).collect()
+    fn dead(&self, page: Page) -> Result<Vec<DeadLetter>> {
+        let after = page.after.map(|after| Arc::from(after.to_string()));
+        let mut letters = Vec::new();
+        self.look(Set::Dead, after, page, |key, member| {
+            letters.push(self.letter(key, member)?);
+            Ok(true)
+        })?;
+        Ok(letters)
     }
 
-    fn letter(&self, member: &Member) -> Result<DeadLetter> {
-        let key = member::parse_key(&member.name)?;
-        let record = self.record(key)?;
+    /// Shows jobs of a set, up to the limit and the bytes of a page; those that `show` shows count.
+    fn look(
+        &self,
+        set: Set,
+        mut after: Option<Arc<str>>,
+        page: Page,
+        mut show: impl FnMut(JobKey, &Member) -> Result<bool>,
+    ) -> Result<()> {
+        let mut budget = Budget::new(page.bytes);
+        let (mut shown, mut left) = (0, MAX_BATCH);
+        while shown < page.limit && left > 0 {
+            let wanted = left.min(page.limit - shown);
+            let members = match &after {
+                Some(after) => self.tables.first_after(set, after, wanted)?,
+                None => self.tables.first(set, wanted)?,
+            };
+            let Some(last) = members.last() else { break };
+            after = Some(Arc::clone(&last.name));
+            left -= members.len();
+            for member in &members {
+                let Ok(key) = member::job_of(set, &member.name) else { continue };
+                let bytes = self.tables.size(Map::Body, &key.to_string())?;
+                let is_shown = set == Set::Dead || bytes.is_some();
+                if is_shown && !budget.take(bytes.unwrap_or(0)) {
+                    return Ok(());
+                }
+                shown += usize::from(is_shown && show(key, member)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn letter(&self, key: JobKey, member: &Member) -> Result<DeadLetter> {
+        let record = self.record(key)?.unwrap_or_default();
         let deliveries = record.ended();
         Ok(DeadLetter {
             key,
-            body: self.body(key)?,
+            body: self.body(key)?.unwrap_or_default(),
             reason: record.reason,
             failures: record.failures,
             crashes: record.crashes,
@@ -72,4 +126,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             died: Duration::from_micros(member.score),
         })
     }
+}
+
+/// What part of a set is looked at.
+#[derive(Clone, Copy)]
+struct Page {
+    after: Option<JobKey>,
+    limit: usize,
+    bytes: usize,
 }

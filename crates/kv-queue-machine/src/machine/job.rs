@@ -1,11 +1,13 @@
 //! What happens to a single job: placed, buried, forgotten.
 
+use std::time::Duration;
+
 use kv_core::Result;
 use kv_core::queue::{JobKey, Policy, cut_reason};
 
 use super::Machine;
-use crate::record::{JobRecord, decode, encode};
-use crate::tables::{Counter, Map, Set, Tables};
+use crate::record::{JobRecord, Place, decode, encode};
+use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::{member, time};
 
 /// How many dead letters beyond the cap one burial drops: the job's own place, and one more for a
@@ -13,9 +15,11 @@ use crate::{member, time};
 const EVICTIONS: usize = 2;
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    pub(super) fn record(&self, key: JobKey) -> Result<JobRecord> {
+    /// What differs from a fresh job; `None` if it cannot be read.
+    pub(super) fn record(&self, key: JobKey) -> Result<Option<JobRecord>> {
         let stored = self.tables.get(Map::Job, &key.to_string())?;
-        stored.map_or_else(|| Ok(JobRecord::default()), |stored| decode("a job", &stored))
+        Ok(stored
+            .map_or_else(|| Some(JobRecord::default()), |stored| decode("a job", &stored).ok()))
     }
 
     /// Stores a record, or deletes it when it says nothing.
@@ -27,16 +31,51 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.put(Map::Job, &key.to_string(), encode(record)?)
     }
 
-    /// Makes a job wait for its time: claimable at once without a delay.
-    pub(super) fn place(&mut self, key: JobKey, delay: std::time::Duration) -> Result<()> {
+    /// Makes a new job wait for its time: claimable at once without a delay.
+    pub(super) fn enter(&mut self, key: JobKey, delay: Duration) -> Result<()> {
         if delay.is_zero() {
-            return self.make_ready(key);
+            return self.make_ready(key, None);
         }
         self.tables.insert(Set::Timed, time::after(self.now, delay), &key.to_string())
     }
 
-    pub(super) fn make_ready(&mut self, key: JobKey) -> Result<()> {
-        self.tables.insert(Set::Ready, key.rank(), &key.to_string())
+    /// Makes a job that was delivered wait for its time: back at once without a delay.
+    pub(super) fn put_back(
+        &mut self,
+        key: JobKey,
+        record: JobRecord,
+        delay: Duration,
+    ) -> Result<()> {
+        if delay.is_zero() {
+            return self.come_back(key, record);
+        }
+        self.save(key, &record)?;
+        self.tables.insert(Set::Timed, time::after(self.now, delay), &key.to_string())
+    }
+
+    /// Makes a job claimable again, behind all that entered or came back until now.
+    pub(super) fn come_back(&mut self, key: JobKey, mut record: JobRecord) -> Result<()> {
+        let sequence = self.tables.counter(Counter::Sequence)?;
+        record.place = Some(Place { sequence, since: self.now });
+        self.save(key, &record)?;
+        self.make_ready(key, record.place.as_ref())
+    }
+
+    pub(super) fn make_ready(&mut self, key: JobKey, place: Option<&Place>) -> Result<()> {
+        let member = member::ready(key, place);
+        self.tables.insert(Set::Ready, member.score, &member.name)
+    }
+
+    /// The job's member of the ready set, if it is there.
+    pub(super) fn ready_member(&self, key: JobKey) -> Result<Member> {
+        let place = self.record(key)?.and_then(|record| record.place);
+        Ok(member::ready(key, place.as_ref()))
+    }
+
+    /// Ends a job, taken from its set already, that was cancelled.
+    pub(super) fn end_cancelled(&mut self, key: JobKey) -> Result<()> {
+        self.forget(key)?;
+        self.count(Counter::Cancelled)
     }
 
     /// Whether a job's time to live ended before its first delivery.
@@ -44,7 +83,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         record.ended() == 0 && record.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// Buries a job that no worker failed: its budget is spent.
+    /// Buries a job that no worker failed: its budget is spent, or something of it is missing.
     pub(super) fn bury_spent(
         &mut self,
         key: JobKey,
@@ -66,31 +105,37 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.evict(policy, EVICTIONS)
     }
 
-    /// Drops the oldest dead letters beyond the cap, up to a limit.
+    /// Drops the oldest dead letters beyond the cap, and those that are too old, up to a limit.
     pub(super) fn evict(&mut self, policy: &Policy, limit: usize) -> Result<()> {
-        let beyond = self.beyond_cap(policy)?;
-        let beyond = usize::try_from(beyond).unwrap_or(limit).min(limit);
-        if beyond == 0 {
+        let surplus = self.surplus_dead(policy, limit)?;
+        if surplus == 0 {
             return Ok(());
         }
-        for dead in self.tables.first(Set::Dead, beyond)? {
+        for dead in self.tables.first(Set::Dead, surplus)? {
             self.tables.remove(Set::Dead, &dead.name)?;
-            self.forget(member::parse_key(&dead.name)?)?;
-            self.count(Counter::Evicted)?;
+            if let Ok(key) = member::parse_key(&dead.name) {
+                self.forget(key)?;
+                self.count(Counter::Evicted)?;
+            }
         }
         Ok(())
     }
 
-    pub(super) fn beyond_cap(&self, policy: &Policy) -> Result<u64> {
-        Ok(self.tables.len(Set::Dead)?.saturating_sub(u64::from(policy.keep_dead)))
+    /// How many of the first dead letters a policy does not keep, up to a limit.
+    pub(super) fn surplus_dead(&self, policy: &Policy, limit: usize) -> Result<usize> {
+        let beyond = self.tables.len(Set::Dead)?.saturating_sub(u64::from(policy.keep_dead));
+        let beyond = usize::try_from(beyond).unwrap_or(limit).min(limit);
+        let last = policy.keep_dead_for.and_then(|age| time::before(self.now, age));
+        let Some(last) = last else { return Ok(beyond) };
+        Ok(beyond.max(self.tables.first_until(Set::Dead, last, limit)?.len()))
     }
 
     /// Ends a job, taken from its set already: all that is stored of it goes, and the unique key
     /// that it holds while it lives.
     pub(super) fn forget(&mut self, key: JobKey) -> Result<()> {
         let name = key.to_string();
-        if let Some(unique) = self.record(key)?.unique {
-            self.release(&unique, key)?;
+        if let Some(unique) = self.record(key)?.and_then(|record| record.unique) {
+            self.free_unique(&unique, key)?;
         }
         self.tables.delete(Map::Job, &name)?;
         self.tables.delete(Map::Checkpoint, &name)?;
@@ -98,7 +143,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(())
     }
 
-    fn release(&mut self, unique: &str, key: JobKey) -> Result<()> {
+    /// Frees a unique key, unless another job holds it by now.
+    pub(super) fn free_unique(&mut self, unique: &str, key: JobKey) -> Result<()> {
         let holder = self.tables.get(Map::Unique, unique)?;
         if holder.is_some_and(|holder| *holder == *key.to_string().as_bytes()) {
             self.tables.delete(Map::Unique, unique)?;

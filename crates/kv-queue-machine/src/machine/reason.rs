@@ -11,3 +11,12 @@ pub const CRASHED: &str = "its leases ended unsettled too often";
 
 /// It was delivered as often as the policy allows.
 pub const DELIVERED: &str = "it was delivered too often";
+
+/// What is stored of it beside its body cannot be read.
+pub const RECORD: &str = "its stored record cannot be read";
+
+/// Its body is gone from the store.
+pub const BODY: &str = "its body is gone from the store";
+
+/// It has progress, but the checkpoint is gone from the store.
+pub const CHECKPOINT: &str = "its checkpoint is gone from the store";

@@ -1,9 +1,11 @@
 //! What a worker says about its delivery.
 
+use std::time::Duration;
+
 use kv_core::Result;
 use kv_core::queue::{Handle, JobKey, MAX_STAMP, Operation, Policy, Verdict, cut_reason};
 
-use super::Machine;
+use super::{Machine, reason};
 use crate::record::JobRecord;
 use crate::tables::{Counter, Map, Set, Tables};
 use crate::{member, time};
@@ -24,9 +26,15 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// - `Retry` counts a failure. A spent budget buries the job, else it waits for its time.
     /// - `Fail` counts a failure and buries the job.
     /// - `Snooze` counts a delivery only.
+    /// - `Release` counts nothing: the job is ready at the place that it had before the claim. If it
+    ///   was never delivered, the end of its time to live moves by the time since its token, which
+    ///   is the time of the claim or later.
     /// - `Extend` moves the end of the lease, also to an earlier one.
     /// - `Checkpoint` replaces the state. A first one, and one whose progress is higher than any
     ///   before, sets the failures of the budget to zero; the number of the attempt stays.
+    ///
+    /// A job whose record cannot be read is buried where it would be handed back. An extension of
+    /// its lease applies, and a checkpoint gives it a fresh record.
     ///
     /// By itself it is on no lane, and so cannot be told from its repeat: it is for hosts.
     ///
@@ -43,10 +51,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             return Ok(Verdict::Stale);
         }
         let record = self.record(handle.key)?;
-        if record.cancelled {
+        if record.as_ref().is_some_and(|record| record.cancelled) {
             self.tables.remove(Set::Leases, &lease)?;
-            self.forget(handle.key)?;
-            self.count(Counter::Cancelled)?;
+            self.end_cancelled(handle.key)?;
             return Ok(Verdict::Cancelled);
         }
         match operation {
@@ -56,12 +63,19 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             }
             Operation::Checkpoint { state, progress } => {
                 self.tables.put(Map::Checkpoint, &handle.key.to_string(), state.clone())?;
-                self.advance(handle.key, record, (*progress).min(MAX_STAMP))?;
+                let progress = (*progress).min(MAX_STAMP);
+                self.advance(handle.key, record.unwrap_or_default(), progress)?;
                 Ok(Verdict::Applied)
             }
-            Operation::Retry { .. } | Operation::Fail { .. } | Operation::Snooze { .. } => {
+            Operation::Retry { .. }
+            | Operation::Fail { .. }
+            | Operation::Snooze { .. }
+            | Operation::Release => {
                 self.tables.remove(Set::Leases, &lease)?;
-                self.hand_back(handle.key, record, operation, policy)
+                match record {
+                    Some(record) => self.hand_back(handle, record, operation, policy),
+                    None => self.set_aside(handle.key, operation, policy),
+                }
             }
         }
     }
@@ -78,33 +92,63 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Ends a delivery, whose lease is gone already, but not the job.
     fn hand_back(
         &mut self,
-        key: JobKey,
+        handle: Handle,
         mut record: JobRecord,
         operation: &Operation,
         policy: &Policy,
     ) -> Result<Verdict> {
-        let (delay, dead) = match operation {
+        let (delay, is_dead) = match operation {
             Operation::Retry { after, reason } => {
                 failed(&mut record, reason);
                 (*after, record.failures >= policy.max_failures.max(1))
             }
             Operation::Fail { reason } => {
                 failed(&mut record, reason);
-                (std::time::Duration::ZERO, true)
+                (Duration::ZERO, true)
             }
             Operation::Snooze { after } => {
                 record.snoozes = record.snoozes.saturating_add(1);
                 (*after, false)
             }
+            Operation::Release => {
+                self.release(handle, record)?;
+                return Ok(Verdict::Applied);
+            }
             Operation::Extend { .. } | Operation::Checkpoint { .. } => return Ok(Verdict::Applied),
         };
-        if dead {
-            self.bury(key, &record, policy)?;
+        if is_dead {
+            self.bury(handle.key, &record, policy)?;
             return Ok(Verdict::Buried);
         }
-        self.save(key, &record)?;
-        self.place(key, delay)?;
+        self.put_back(handle.key, record, delay)?;
         Ok(Verdict::Applied)
+    }
+
+    /// Undoes a claim, whose lease is gone already.
+    fn release(&mut self, handle: Handle, mut record: JobRecord) -> Result<()> {
+        if record.ended() == 0
+            && let Some(deadline) = record.deadline
+            && let Some(held) = self.now.checked_sub(handle.token).filter(|held| *held > 0)
+        {
+            record.deadline = Some(deadline.saturating_add(held).min(MAX_STAMP));
+            self.save(handle.key, &record)?;
+        }
+        self.make_ready(handle.key, record.place.as_ref())
+    }
+
+    /// Buries a job whose record cannot be read, with what its worker said last.
+    fn set_aside(
+        &mut self,
+        key: JobKey,
+        operation: &Operation,
+        policy: &Policy,
+    ) -> Result<Verdict> {
+        let mut record = JobRecord::default();
+        if let Operation::Retry { reason, .. } | Operation::Fail { reason } = operation {
+            failed(&mut record, reason);
+        }
+        self.bury_spent(key, record, reason::RECORD, policy)?;
+        Ok(Verdict::Buried)
     }
 }
 

@@ -72,7 +72,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         if let Some(unique) = &job.unique {
             self.hold(unique, key)?;
         }
-        self.place(key, job.delay)?;
+        self.enter(key, job.delay)?;
         Ok(Submitted::Added(key))
     }
 
@@ -85,7 +85,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             self.tables.delete(Map::Unique, unique)?;
             return Ok(None);
         }
-        member::parse_holder(&holder).map(Some)
+        // What cannot be read holds nothing, and is replaced.
+        Ok(member::parse_holder(&holder).ok())
     }
 
     fn hold(&mut self, unique: &Unique, key: JobKey) -> Result<()> {

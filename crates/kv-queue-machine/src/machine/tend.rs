@@ -1,19 +1,23 @@
 //! Tend: what time has changed.
 
 use kv_core::Result;
-use kv_core::queue::{Policy, Tend, Tended, check_tend};
+use kv_core::queue::{Handle, Policy, Tend, Tended, check_tend};
 
 use super::{Machine, reason};
 use crate::member;
-use crate::tables::{Counter, Map, Set, Tables};
+use crate::record::JobRecord;
+use crate::tables::{Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap, forgets
-    /// windows, then lanes, that are past: at most `limit` of each.
+    /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap or too old,
+    /// forgets windows, then lanes, that are past: at most `limit` of each.
     ///
-    /// A due job is claimable, or buried if its time to live ended before its first delivery. A
-    /// recovered job counts a crash: it is claimable at its old rank, or buried if the crashes
-    /// are spent; a cancelled one ends. A pause changes nothing of this.
+    /// A due job is claimable, or buried if its time to live ended before its first delivery. One
+    /// that was never delivered has waited since its submission and keeps its own rank; another
+    /// one goes behind all that entered or came back by now. A recovered job counts a crash: it
+    /// goes behind the others as well, or is buried if the crashes are spent; a cancelled one ends.
+    /// A job whose record cannot be read is buried, and a member that is no job is dropped. A
+    /// pause changes nothing of this.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
@@ -33,15 +37,26 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn promote(&mut self, request: &Tend, tended: &mut Tended) -> Result<()> {
         for due in self.tables.first_until(Set::Timed, self.now, request.limit)? {
-            let key = member::parse_key(&due.name)?;
-            let record = self.record(key)?;
             self.tables.remove(Set::Timed, &due.name)?;
-            if self.is_expired(&record) {
-                self.bury_spent(key, record, reason::EXPIRED, &request.policy)?;
-                tended.buried += 1;
-            } else {
-                self.make_ready(key)?;
-                tended.promoted += 1;
+            let Ok(key) = member::parse_key(&due.name) else { continue };
+            match self.record(key)? {
+                None => {
+                    let record = JobRecord::default();
+                    self.bury_spent(key, record, reason::RECORD, &request.policy)?;
+                    tended.buried += 1;
+                }
+                Some(record) if record.cancelled => self.end_cancelled(key)?,
+                Some(record) if self.is_expired(&record) => {
+                    self.bury_spent(key, record, reason::EXPIRED, &request.policy)?;
+                    tended.buried += 1;
+                }
+                Some(record) => {
+                    match record.ended() {
+                        0 => self.make_ready(key, record.place.as_ref())?,
+                        _ => self.come_back(key, record)?,
+                    }
+                    tended.promoted += 1;
+                }
             }
         }
         Ok(())
@@ -49,13 +64,16 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn recover(&mut self, request: &Tend, tended: &mut Tended) -> Result<()> {
         for ended in self.tables.first_until(Set::Leases, self.now, request.limit)? {
-            let key = member::parse_lease(&ended.name)?.key;
-            let mut record = self.record(key)?;
             self.tables.remove(Set::Leases, &ended.name)?;
+            let Ok(Handle { key, .. }) = member::parse_lease(&ended.name) else { continue };
             tended.recovered += 1;
+            let Some(mut record) = self.record(key)? else {
+                self.bury_spent(key, JobRecord::default(), reason::RECORD, &request.policy)?;
+                tended.buried += 1;
+                continue;
+            };
             if record.cancelled {
-                self.forget(key)?;
-                self.count(Counter::Cancelled)?;
+                self.end_cancelled(key)?;
                 continue;
             }
             record.crashes = record.crashes.saturating_add(1);
@@ -63,8 +81,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.bury_spent(key, record, reason::CRASHED, &request.policy)?;
                 tended.buried += 1;
             } else {
-                self.save(key, &record)?;
-                self.make_ready(key)?;
+                self.come_back(key, record)?;
             }
         }
         Ok(())
@@ -86,6 +103,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 return Ok(true);
             }
         }
-        Ok(self.beyond_cap(policy)? > 0)
+        Ok(self.surplus_dead(policy, 1)? > 0)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use kv_core::queue::{Inspected, Submitted};
+use kv_core::queue::{Inspected, Operation, Submitted, Verdict};
 
-use super::ask::Answer;
+use super::ask::{Answer, Request};
 use crate::reason;
 
 /// How often each kind of answer was given.
@@ -14,10 +14,12 @@ pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
     /// The cases that random scripts meet, if there are enough of them.
-    pub const CASES: [&str; 23] = [
+    pub const CASES: [&str; 25] = [
         "added",
         "duplicate",
         "claimed",
+        "more to claim",
+        "released",
         "restored",
         "promoted",
         "recovered",
@@ -56,7 +58,14 @@ impl Coverage {
         }
     }
 
-    pub(super) fn see(&mut self, answer: &Answer) {
+    pub(super) fn see(&mut self, request: &Request, answer: &Answer) {
+        if let (Request::Exchange(exchange), Answer::Exchange(exchanged)) = (request, answer) {
+            let done = exchange.operations.iter().zip(&exchanged.operations);
+            let released = done.filter(|((_, operation), verdict)| {
+                *operation == Operation::Release && **verdict == Verdict::Applied
+            });
+            self.count("released", released.count());
+        }
         match answer {
             Answer::Submit(replies) => {
                 let added = replies.iter().filter(|one| matches!(one, Submitted::Added(_))).count();
@@ -67,6 +76,7 @@ impl Coverage {
                 let verdicts = exchanged.acks.iter().chain(&exchanged.operations);
                 verdicts.for_each(|verdict| self.count(&format!("{verdict:?}"), 1));
                 self.count("claimed", exchanged.claimed.len());
+                self.count("more to claim", usize::from(exchanged.more));
                 let kept = exchanged.claimed.iter().filter(|one| one.checkpoint.is_some());
                 self.count("restored", kept.count());
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use kv_core::queue::{
-    Claim, MAX_BATCH, MAX_PRIORITY, NewJob, Operation, Policy, Unique, UniqueScope,
+    BATCH_BYTES, Claim, MAX_BATCH, MAX_PRIORITY, NewJob, Operation, Policy, Unique, UniqueScope,
 };
 
 use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Script, Step};
@@ -84,11 +84,13 @@ fn full_step(rng: &mut Rng) -> Step {
         Step::Exchange(_, _, exchanging) => {
             exchanging.acks = full(rng, full_handle);
             exchanging.operations = full(rng, |rng| (full_handle(rng), operation(rng)));
-            exchanging.claim = Some(Claim { limit: MAX_BATCH, lease: pick(rng, &WAITS) });
+            let lease = pick(rng, &WAITS);
+            exchanging.claim = Some(Claim { limit: MAX_BATCH, bytes: BATCH_BYTES, lease });
         }
-        Step::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
-            *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS)));
-        }
+        Step::Control(
+            _,
+            Controlling::Cancel(keys) | Controlling::Discard(keys) | Controlling::Redrive(keys, _),
+        ) => *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS))),
         Step::Advance(_) | Step::Tend(..) | Step::Control(..) | Step::Inspect(..) => {}
     }
     step
@@ -134,10 +136,21 @@ fn limit(rng: &mut Rng) -> usize {
     pick(rng, &[0, 1, 2, 3, 5, 8, 100, MAX_BATCH, MAX_BATCH + 1])
 }
 
+/// Bodies and states are short, so that a few of them fit.
+fn bytes(rng: &mut Rng) -> usize {
+    pick(rng, &[0, 5, 12, 13, 30, BATCH_BYTES, BATCH_BYTES, usize::MAX])
+}
+
+fn claim(rng: &mut Rng) -> Option<Claim> {
+    let wanted = rng.u8(..4) > 0;
+    wanted.then(|| Claim { limit: limit(rng), bytes: bytes(rng), lease: pick(rng, &WAITS) })
+}
+
 fn lane(rng: &mut Rng) -> LaneUse {
     let lane = rng.usize(..3);
     match rng.u8(..20) {
-        0..4 => LaneUse::Repeat(lane),
+        0..2 => LaneUse::Repeat(lane),
+        2..4 => LaneUse::Less(lane, claim(rng)),
         4 => LaneUse::Older(lane),
         5 => LaneUse::Reused(lane),
         _ => LaneUse::Next(lane),
@@ -178,8 +191,7 @@ fn exchanging(rng: &mut Rng) -> Exchanging {
         _ => (0..rng.usize(..3)).map(|_| handle(rng)).collect(),
     };
     let operations = (0..rng.usize(..4)).map(|_| (handle(rng), operation(rng))).collect();
-    let claim = (rng.u8(..4) > 0).then(|| Claim { limit: limit(rng), lease: pick(rng, &WAITS) });
-    Exchanging { acks, operations, claim, policy: policy(rng) }
+    Exchanging { acks, operations, claim: claim(rng), policy: policy(rng) }
 }
 
 /// Mostly one of the last claims.
@@ -191,11 +203,12 @@ fn handle(rng: &mut Rng) -> PickHandle {
 
 fn operation(rng: &mut Rng) -> Operation {
     let after = pick(rng, &WAITS);
-    match rng.u8(..10) {
-        0..3 => Operation::Retry { after, reason: reason(rng) },
-        3 => Operation::Fail { reason: reason(rng) },
-        4..6 => Operation::Snooze { after },
-        6..8 => Operation::Extend { lease: after },
+    match rng.u8(..12) {
+        0..2 => Operation::Release,
+        2..5 => Operation::Retry { after, reason: reason(rng) },
+        5 => Operation::Fail { reason: reason(rng) },
+        6..8 => Operation::Snooze { after },
+        8..10 => Operation::Extend { lease: after },
         _ => {
             let state: Vec<u8> = (0..rng.usize(..9)).map(|_| rng.u8(..)).collect();
             let progress = pick(rng, &[0, 1, 2, 3, 4, 1 << 53, u64::MAX]);
@@ -215,24 +228,27 @@ fn policy(rng: &mut Rng) -> Policy {
         max_crashes: rng.u32(1..4),
         max_deliveries: rng.u32(2..6),
         keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
+        keep_dead_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
     }
 }
 
 fn controlling(rng: &mut Rng) -> Controlling {
     let keys = |rng: &mut Rng| (0..rng.usize(..4)).map(|_| Pick(rng.usize(..40))).collect();
-    match rng.u8(..20) {
+    match rng.u8(..22) {
         0..2 => Controlling::Pause,
         2..7 => Controlling::Resume,
         7..13 => Controlling::Cancel(keys(rng)),
         13..19 => Controlling::Redrive(keys(rng), limit(rng)),
-        _ => Controlling::Purge(limit(rng)),
+        19 => Controlling::Purge(limit(rng)),
+        _ => Controlling::Discard(keys(rng)),
     }
 }
 
 fn inspecting(rng: &mut Rng) -> Inspecting {
+    let after = rng.bool().then(|| Pick(rng.usize(..40)));
     match rng.u8(..3) {
         0 => Inspecting::Counts,
-        1 => Inspecting::Peek(limit(rng)),
-        _ => Inspecting::Dead(rng.bool().then(|| Pick(rng.usize(..40))), limit(rng)),
+        1 => Inspecting::Peek(after, limit(rng), bytes(rng)),
+        _ => Inspecting::Dead(after, limit(rng), bytes(rng)),
     }
 }

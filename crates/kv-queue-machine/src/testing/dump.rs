@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kv_core::queue::JobKey;
 
 use super::naive::NaiveTables;
 use crate::member;
@@ -89,8 +88,8 @@ impl Dump {
         let mut keys = BTreeSet::new();
         for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
             for member in self.set(set) {
-                let key = member.name.split(':').next().unwrap_or_default().to_owned();
-                if !keys.insert(key) {
+                let key = member::job_of(set, &member.name).map_err(|e| e.to_string())?;
+                if !keys.insert(key.to_string()) {
                     return Err(format!("{} is in a second place: {set:?}", member.name));
                 }
             }
@@ -98,11 +97,15 @@ impl Dump {
         Ok(keys)
     }
 
+    /// Each ready job is at the place of its record.
     fn check_ranks(&self) -> Result<(), String> {
-        for member in self.set(Set::Ready) {
-            let key: JobKey = member.name.parse().map_err(|_| format!("{member:?}"))?;
-            if key.rank() != member.score {
-                return Err(format!("{member:?} is not at its rank"));
+        for found in self.set(Set::Ready) {
+            let key = member::parse_ready(&found.name).map_err(|e| e.to_string())?;
+            let record = self.map(Map::Job).get(&key.to_string());
+            let record = record.map(|it| decode::<JobRecord>("a job", it)).transpose();
+            let place = record.map_err(|e| e.to_string())?.and_then(|it| it.place);
+            if member::ready(key, place.as_ref()) != *found {
+                return Err(format!("{found:?} is not at its place, {place:?}"));
             }
         }
         Ok(())

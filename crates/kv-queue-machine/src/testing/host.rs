@@ -72,6 +72,13 @@ impl<T: Tables + Send + 'static> QueueEngine for MachineHost<T> {
         self.step(partition, |machine| machine.inspect(&request))
     }
 
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        kv_core::queue::check_partitions(queue, partitions)?;
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.retain(|partition, _| *partition.queue != *queue);
+        Ok(())
+    }
+
     async fn wait(&self, partitions: &[Partition], _: Duration) -> Result<Vec<u32>> {
         Ok(partitions.iter().map(|partition| partition.number).collect())
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kv_core::async_trait;
 use kv_core::queue::{
-    Control, Exchange, Handle, Inspect, JobKey, Lane, Partition, QueueEngine, Submit, Submitted,
-    Tend,
+    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, Lane, MAX_BATCH, Partition,
+    QueueEngine, Submit, Submitted, Tend,
 };
 
 use super::ask::{Answer, Request, answer, ask};
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             return Err(format!("{request:?}\n  expected {expected:?}\n  answered {given:?}"));
         }
         side.remember(&expected);
-        self.coverage.see(&expected);
+        self.coverage.see(&request, &expected);
         Ok(())
     }
 
@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
         for at in 0..PARTITIONS {
             for look in [
                 Inspect::Counts,
-                Inspect::Peek { limit: 1_000 },
-                Inspect::Dead { after: None, limit: 1_000 },
+                Inspect::Peek { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
+                Inspect::Dead { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
             ] {
                 self.compare(at, Request::Inspect(look)).await?;
             }
@@ -173,11 +173,15 @@ impl Side {
         let (LaneUse::Next(index)
         | LaneUse::Repeat(index)
         | LaneUse::Older(index)
-        | LaneUse::Reused(index)) = lane;
+        | LaneUse::Reused(index)
+        | LaneUse::Less(index, _)) = lane;
         let talk = &mut self.lanes[index];
         let name = format!("lane-{index}").into();
         match (lane, &talk.last) {
             (LaneUse::Repeat(_), Some(last)) => last.clone(),
+            (LaneUse::Less(_, claim), Some(Request::Exchange(last))) => {
+                Request::Exchange(Exchange { claim, ..last.clone() })
+            }
             (LaneUse::Older(_), Some(_)) => make(Lane { name, request: talk.number - 1 }),
             (LaneUse::Reused(_), Some(_)) => make(Lane { name, request: talk.number }),
             _ => {
@@ -209,6 +213,7 @@ impl Side {
             Controlling::Pause => Control::Pause,
             Controlling::Resume => Control::Resume,
             Controlling::Cancel(picks) => Control::Cancel { keys: keys(picks) },
+            Controlling::Discard(picks) => Control::Discard { keys: keys(picks) },
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
@@ -217,11 +222,14 @@ impl Side {
     }
 
     fn inspect(&self, inspecting: Inspecting) -> Inspect {
+        let key = |after: Option<Pick>| after.and_then(|pick| last(&self.keys, pick));
         match inspecting {
             Inspecting::Counts => Inspect::Counts,
-            Inspecting::Peek(limit) => Inspect::Peek { limit },
-            Inspecting::Dead(after, limit) => {
-                Inspect::Dead { after: after.and_then(|pick| last(&self.keys, pick)), limit }
+            Inspecting::Peek(after, limit, bytes) => {
+                Inspect::Peek { after: key(after), limit, bytes }
+            }
+            Inspecting::Dead(after, limit, bytes) => {
+                Inspect::Dead { after: key(after), limit, bytes }
             }
         }
     }

@@ -29,6 +29,8 @@ pub enum LaneUse {
     Older(usize),
     /// The last number for this request, which is another one.
     Reused(usize),
+    /// The lane's last request once more, in place of this one, with this claim.
+    Less(usize, Option<Claim>),
 }
 
 /// One step of a script, on partition 0 or 1.
@@ -76,16 +78,17 @@ pub enum Controlling {
     Pause,
     Resume,
     Cancel(Vec<Pick>),
+    Discard(Vec<Pick>),
     Redrive(Vec<Pick>, usize),
     Purge(usize),
 }
 
-/// An inspect: the key is picked from those added.
+/// An inspect: the key is picked from those added. The numbers are the limit and the bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Inspecting {
     Counts,
-    Peek(usize),
-    Dead(Option<Pick>, usize),
+    Peek(Option<Pick>, usize, usize),
+    Dead(Option<Pick>, usize, usize),
 }
 
 impl Step {
@@ -94,9 +97,12 @@ impl Step {
         match self {
             Self::Submit(_, _, jobs) => jobs.len(),
             Self::Exchange(_, _, exchanging) => exchanging.acks.len() + exchanging.operations.len(),
-            Self::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
-                keys.len()
-            }
+            Self::Control(
+                _,
+                Controlling::Cancel(keys)
+                | Controlling::Discard(keys)
+                | Controlling::Redrive(keys, _),
+            ) => keys.len(),
             Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => 0,
         }
     }
@@ -111,9 +117,12 @@ impl Step {
                 drop(exchanging.operations.drain(operations));
                 drop(exchanging.acks.drain(range.start.min(acks)..range.end.min(acks)));
             }
-            Self::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
-                drop(keys.drain(range));
-            }
+            Self::Control(
+                _,
+                Controlling::Cancel(keys)
+                | Controlling::Discard(keys)
+                | Controlling::Redrive(keys, _),
+            ) => drop(keys.drain(range)),
             Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => {}
         }
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use kv_core::Result;
 use kv_core::queue::{
-    Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Handle, Inspect,
-    Inspected, JobKey, Lane, NewJob, Operation, Policy, Submit, Submitted, Tend, Tended, Unique,
-    UniqueScope, Verdict,
+    BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
+    Handle, Inspect, Inspected, JobKey, Lane, NewJob, Operation, Policy, Submit, Submitted, Tend,
+    Tended, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 
@@ -128,7 +128,8 @@ impl Bench {
     }
 
     pub(crate) fn dead(&mut self, after: Option<JobKey>) -> Vec<DeadLetter> {
-        match done(self.machine().inspect(&Inspect::Dead { after, limit: 100 })) {
+        match done(self.machine().inspect(&Inspect::Dead { after, limit: 100, bytes: BATCH_BYTES }))
+        {
             Inspected::Dead(letters) => letters,
             other => panic!("{other:?}"),
         }
@@ -164,5 +165,5 @@ pub(crate) fn exchange() -> Exchange {
 }
 
 pub(crate) fn claim(limit: usize) -> Exchange {
-    Exchange { claim: Some(Claim { limit, lease: LEASE }), ..exchange() }
+    Exchange { claim: Some(Claim { limit, bytes: BATCH_BYTES, lease: LEASE }), ..exchange() }
 }

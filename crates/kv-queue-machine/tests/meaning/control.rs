@@ -68,15 +68,44 @@ fn a_cancelled_job_whose_lease_ends_is_gone() {
 }
 
 #[test]
-fn a_dead_letter_is_not_cancelled() {
+fn a_dead_letter_is_removed_by_a_cancel_and_counts_as_evicted() {
     let mut bench = Bench::with(&["a"]);
     let handle = bench.take().handle;
     bench.fail(handle);
-    assert_eq!(bench.cancel(handle.key).affected, 0);
+    assert_eq!(bench.cancel(handle.key).affected, 1);
+    let counts = bench.counts();
+    assert_eq!((counts.dead, counts.evicted, counts.cancelled), (0, 1, 0));
+    Dump::from(&bench.tables).check().unwrap();
 }
 
 #[test]
-fn a_redriven_job_keeps_its_rank_key_and_checkpoint_and_has_fresh_budgets() {
+fn a_discard_removes_dead_letters_and_passes_over_other_jobs() {
+    let mut bench = Bench::with(&["dead", "leased", "ready"]);
+    let dead = bench.take().handle;
+    bench.fail(dead);
+    let leased = bench.take().handle;
+    let keys = vec![dead.key, dead.key, leased.key, kv_core::queue::JobKey::new(8, 3)];
+    assert_eq!(bench.control(&Control::Discard { keys }).affected, 1);
+    let counts = bench.counts();
+    assert_eq!((counts.dead, counts.evicted, counts.outstanding()), (0, 1, 2));
+    assert_eq!(bench.ack(leased), Verdict::Applied);
+}
+
+#[test]
+fn a_cancel_of_a_running_job_frees_its_unique_key_at_once_and_for_good() {
+    let mut bench = Bench::new();
+    let live = || unique("u", UniqueScope::Live);
+    bench.add(live());
+    let cancelled = bench.take().handle;
+    bench.cancel(cancelled.key);
+    let newer = bench.add(live());
+    assert_eq!(bench.snooze(cancelled), Verdict::Cancelled);
+    assert_eq!(bench.submit(vec![live()]), [Submitted::Duplicate(newer)]);
+    Dump::from(&bench.tables).check().unwrap();
+}
+
+#[test]
+fn a_redriven_job_keeps_its_key_and_checkpoint_and_has_fresh_budgets() {
     let mut bench = Bench::new();
     bench.policy.max_failures = 1;
     let ttl = Some(SECOND);
@@ -110,7 +139,9 @@ fn a_redrive_takes_the_oldest_or_the_named_up_to_its_limit() {
     let controlled = bench.control(&Control::Redrive { keys: vec![], limit: 1 });
     assert_eq!((controlled.affected, controlled.more), (1, true));
     assert_eq!(bench.dead(None)[0].key, keys[2]);
-    assert_eq!(bench.bodies(5), ["a", "b"]);
+    bench.now += SECOND;
+    bench.add(job("d"));
+    assert_eq!(bench.bodies(5), ["a", "b", "d"]);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 use kv_core::queue::{
-    Claim, Control, Exchange, Inspect, JobKey, Lane, NewJob, Operation, Submit, Tend, UniqueScope,
-    Verdict,
+    Claim, Control, Exchange, Inspect, JobKey, Lane, MAX_STAMP, NewJob, Operation, Submit, Tend,
+    UniqueScope, Verdict,
 };
 use kv_core::{Bytes, ErrorKind};
 use kv_queue_machine::testing::Dump;
-use kv_queue_machine::{Map, MemTables, Set, Tables};
+use kv_queue_machine::{Counter, Map, MemTables, Tables};
 
-use crate::bench::{Bench, exchange, job, unique};
+use crate::bench::{Bench, claim, exchange, job, unique};
 
 #[test]
 fn a_submit_beyond_a_limit_adds_nothing() {
@@ -36,7 +36,11 @@ fn an_exchange_beyond_a_limit_does_nothing() {
     for request in [
         Exchange { acks: vec![handle; 1_001], ..exchange() },
         Exchange { acks: vec![handle], operations: vec![extend; 1_001], ..exchange() },
-        Exchange { claim: Some(Claim { limit: 1_001, lease }), acks: vec![handle], ..exchange() },
+        Exchange {
+            claim: Some(Claim { limit: 1_001, bytes: 1, lease }),
+            acks: vec![handle],
+            ..exchange()
+        },
     ] {
         let lane = Lane { name: "other".into(), request: 1 };
         let error = bench.machine().exchange(&Exchange { lane, ..request }).unwrap_err();
@@ -51,6 +55,7 @@ fn other_requests_beyond_a_limit_are_refused() {
     let keys = || vec![JobKey::new(8, 1); 1_001];
     for control in [
         Control::Cancel { keys: keys() },
+        Control::Discard { keys: keys() },
         Control::Redrive { keys: keys(), limit: 1 },
         Control::Redrive { keys: vec![], limit: 1_001 },
         Control::Purge { limit: 1_001 },
@@ -60,7 +65,8 @@ fn other_requests_beyond_a_limit_are_refused() {
     }
     let tend = Tend { limit: 1_001, policy: bench.policy };
     assert_eq!(bench.machine().tend(&tend).unwrap_err().kind(), ErrorKind::TooLarge);
-    for look in [Inspect::Peek { limit: 1_001 }, Inspect::Dead { after: None, limit: 1_001 }] {
+    let (after, limit, bytes) = (None, 1_001, 1);
+    for look in [Inspect::Peek { after, limit, bytes }, Inspect::Dead { after, limit, bytes }] {
         let error = bench.machine().inspect(&look).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
@@ -80,31 +86,33 @@ fn values_at_the_edge_of_an_exchange_are_clamped_not_refused() {
 }
 
 #[test]
-fn stored_nonsense_is_an_error_and_never_a_panic() {
-    let nonsense = || Bytes::from_static(&[0xc1, 0xff]);
-    for map in [Map::Job, Map::Unique, Map::Lane] {
-        let mut bench = Bench::new();
-        let key = bench.add(unique("u", UniqueScope::Live)).to_string();
-        let name = [(Map::Unique, "u"), (Map::Lane, "bench")];
-        let name = name.iter().find(|(one, _)| *one == map).map_or(&*key, |(_, name)| name);
-        bench.tables.put(map, name, nonsense()).unwrap();
-        let jobs = vec![unique("u", UniqueScope::Live)];
-        let submitted = bench.machine().submit(&Submit { lane: None, jobs }).map(drop);
-        let claim = Some(Claim { limit: 1, lease: std::time::Duration::ZERO });
-        let claimed = bench.machine().exchange(&Exchange { claim, ..exchange() }).map(drop);
-        let error = submitted.and(claimed).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Backend, "{map:?}");
+fn a_lane_that_cannot_be_read_is_an_error_before_anything_is_done() {
+    let mut bench = Bench::with(&["a"]);
+    let handle = bench.take().handle;
+    bench.tables.put(Map::Lane, "bench", Bytes::from_static(&[0xc1, 0xff])).unwrap();
+    let ack = Exchange { acks: vec![handle], ..exchange() };
+    let exchanged = bench.machine().exchange(&ack).map(drop);
+    let lane = Some(Lane { name: "bench".into(), request: 9 });
+    let submitted = bench.machine().submit(&Submit { lane, jobs: vec![job("b")] }).map(drop);
+    for refused in [exchanged, submitted] {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Backend);
     }
+    assert_eq!((bench.counts().leased, bench.counts().entered), (1, 1));
 }
 
 #[test]
-fn stored_members_that_are_no_jobs_are_an_error() {
-    for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
-        let mut bench = Bench::new();
-        bench.tables.insert(set, 1, "no job").unwrap();
-        let error = bench.machine().control(&Control::Purge { limit: 10 }).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Backend);
-    }
+fn tokens_and_sequence_numbers_that_are_used_up_refuse_before_anything_is_done() {
+    let mut bench = Bench::with(&["a", "b"]);
+    let handle = bench.take().handle;
+    bench.tables.set_counter(Counter::Token, MAX_STAMP).unwrap();
+    let lane = Lane { name: "other".into(), request: 1 };
+    let request = Exchange { lane, acks: vec![handle], ..claim(1) };
+    assert_eq!(bench.machine().exchange(&request).unwrap_err().kind(), ErrorKind::Backend);
+    assert_eq!((bench.counts().leased, bench.counts().done), (1, 0));
+    bench.tables.set_counter(Counter::Sequence, JobKey::MAX_SEQUENCE - 1).unwrap();
+    let submit = Submit { lane: None, jobs: vec![job("x"); 2] };
+    assert_eq!(bench.machine().submit(&submit).unwrap_err().kind(), ErrorKind::Backend);
+    assert_eq!(bench.counts().ready, 1);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables, reason};
 use crate::bench::{Bench, LEASE, SECOND, job, unique};
 
 #[test]
-fn a_recovered_job_comes_back_at_its_old_rank_with_a_crash_counted() {
-    let mut bench = Bench::with(&["a", "b"]);
+fn a_recovered_job_comes_back_with_a_crash_counted() {
+    let mut bench = Bench::with(&["a"]);
     bench.take();
     let tended = bench.crash();
     assert_eq!((tended.recovered, tended.buried), (1, 0));
@@ -76,6 +76,33 @@ fn a_cap_that_was_lowered_is_reached_by_tends() {
     assert!(bench.tend(3).more);
     assert!(!bench.tend(3).more);
     assert_eq!(bench.counts().evicted, 4);
+}
+
+#[test]
+fn dead_letters_that_are_too_old_go_and_are_counted() {
+    let mut bench = Bench::with(&["a", "b", "c"]);
+    for claimed in bench.claim(3) {
+        bench.fail(claimed.handle);
+        bench.now += SECOND;
+    }
+    bench.policy.keep_dead_for = Some(2 * SECOND);
+    let tended = bench.tend(1);
+    assert_eq!((tended.more, bench.counts().dead, bench.counts().evicted), (true, 2, 1));
+    assert!(!bench.tend(1).more);
+    let kept: Vec<_> = bench.dead(None).into_iter().map(|letter| letter.body).collect();
+    assert_eq!(kept, ["c"]);
+}
+
+#[test]
+fn a_burial_drops_dead_letters_that_are_too_old() {
+    let mut bench = Bench::with(&["a", "b"]);
+    bench.policy.keep_dead_for = Some(SECOND);
+    for _ in 0..2 {
+        let handle = bench.take().handle;
+        bench.fail(handle);
+        bench.now += SECOND;
+    }
+    assert_eq!((bench.counts().dead, bench.counts().evicted), (1, 1));
 }
 
 #[test]

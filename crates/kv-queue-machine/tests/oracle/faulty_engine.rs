@@ -104,6 +104,10 @@ impl QueueEngine for FaultyHost {
         self.host.inspect(&self.at(at), request).await
     }
 
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.host.remove(queue, partitions).await
+    }
+
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.host.wait(partitions, timeout).await
     }

@@ -3,31 +3,46 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use kv_core::queue::Partition;
+use kv_core::queue::{BATCH_BYTES, Partition};
 use kv_core::{Bytes, Effect, Error, ErrorKind, Lifetime, Result};
 use kv_queue_machine::{Counter, Map, MemTables, Member, Set, Tables};
 
 use super::GenericEngine;
 
-/// Bytes of a blob's name: the engine's number and one of its own.
+/// Bytes of a blob's name: the engine's number and one of its own, which name it in the store.
 const NAME_BYTES: usize = 16;
 
+/// Bytes behind a blob's name in the index: how long the blob is, so that a claim can be bounded
+/// without a look at it.
+const LENGTH_BYTES: usize = 4;
+
+/// What a blob counts for whose length is not in the index, as of those before it was noted: as
+/// much as a whole reply, so that they come one by one.
+const UNKNOWN: usize = BATCH_BYTES;
+
 /// The store's key of a blob.
-fn key(partition: &Partition, name: &[u8]) -> Result<String> {
-    let name: [u8; NAME_BYTES] = name.try_into().map_err(|_| {
+pub(super) fn key(partition: &Partition, name: &[u8]) -> Result<String> {
+    let Some((name, _)) = name.split_first_chunk::<NAME_BYTES>() else {
         let message = "the queue's stored data is corrupt: a blob's name cannot be read";
-        Error::new(ErrorKind::Backend, message).key(&partition.queue)
-    })?;
-    let name = u128::from_be_bytes(name);
+        return Err(Error::new(ErrorKind::Backend, message).key(&partition.queue));
+    };
+    let name = u128::from_be_bytes(*name);
     Ok(format!("{}:{}:body:{name:032x}", partition.queue, partition.number))
 }
 
+/// How long the blob is.
+fn length(name: &[u8]) -> usize {
+    let length = name.get(NAME_BYTES..).and_then(|rest| <[u8; LENGTH_BYTES]>::try_from(rest).ok());
+    length.map_or(UNKNOWN, |length| usize::try_from(u32::from_be_bytes(length)).unwrap_or(UNKNOWN))
+}
+
 impl GenericEngine {
-    /// A name that no blob has.
-    pub(super) fn fresh_name(&self) -> Bytes {
+    /// A name that no blob has, with the length of the one that gets it.
+    pub(super) fn fresh_name(&self, length: usize) -> Bytes {
         let own = self.names.fetch_add(1, Ordering::Relaxed);
         let name = (u128::from(self.nonce) << 64) | u128::from(own);
-        Bytes::copy_from_slice(&name.to_be_bytes())
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        [&name.to_be_bytes()[..], &length.to_be_bytes()].concat().into()
     }
 
     /// Writes new blobs. On an error the queue is as it was, whatever became of the blobs.
@@ -151,6 +166,11 @@ impl Tables for NotedTables {
 
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
         self.tables.get(map, key)
+    }
+
+    fn size(&self, map: Map, key: &str) -> Result<Option<usize>> {
+        let stored = self.tables.get(map, key)?;
+        Ok(stored.map(|stored| if is_of_blobs(map) { length(&stored) } else { stored.len() }))
     }
 
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {

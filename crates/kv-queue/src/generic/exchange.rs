@@ -3,12 +3,10 @@
 use kv_core::queue::check_exchange;
 use kv_core::queue::{Claimed, Exchange, Exchanged, Operation, Partition, Policy, SavedProgress};
 use kv_core::{Bytes, Result};
+use kv_queue_machine::reason;
 
 use super::GenericEngine;
 use super::step::{Blobs, Step, bounded};
-
-/// Why a claimed job was buried that could not be read.
-pub(super) const LOST: &str = "its body or checkpoint is gone from the store";
 
 impl GenericEngine {
     pub(super) async fn exchange_jobs(
@@ -21,7 +19,7 @@ impl GenericEngine {
         let mut blobs = Blobs::new();
         for (_, operation) in &mut request.operations {
             if let Operation::Checkpoint { state, .. } = operation {
-                let name = self.fresh_name();
+                let name = self.fresh_name(state.len());
                 blobs.push((name.clone(), std::mem::replace(state, name)));
             }
         }
@@ -50,14 +48,13 @@ impl GenericEngine {
         for (one, body) in claimed.into_iter().zip(bodies) {
             let handle = one.handle;
             match complete(one, body, &mut states) {
-                Some(complete) => filled.push(complete),
-                None => lost.push(handle),
+                Ok(complete) => filled.push(complete),
+                Err(why) => lost.push((handle, Operation::Fail { reason: why.to_owned() })),
             }
         }
         if !lost.is_empty() {
-            let fail = Operation::Fail { reason: LOST.to_owned() };
             let bury = |machine: &mut Step<'_>| {
-                lost.iter().try_for_each(|it| machine.operate(*it, &fail, policy).map(drop))
+                lost.iter().try_for_each(|(it, fail)| machine.operate(*it, fail, policy).map(drop))
             };
             self.step(partition, Blobs::new(), bury).await?;
         }
@@ -65,18 +62,18 @@ impl GenericEngine {
     }
 }
 
-/// A claim with its contents; `None` if some are gone.
+/// A claim with its contents, or what of it is gone.
 fn complete(
     claimed: Claimed,
     body: Option<Bytes>,
     states: &mut impl Iterator<Item = Option<Bytes>>,
-) -> Option<Claimed> {
+) -> std::result::Result<Claimed, &'static str> {
     let checkpoint = match claimed.checkpoint {
         None => None,
-        Some(saved) => match states.next().flatten() {
-            Some(state) => Some(SavedProgress { state, ..saved }),
-            None => return None,
-        },
+        Some(saved) => {
+            let state = states.next().flatten().ok_or(reason::CHECKPOINT)?;
+            Some(SavedProgress { state, ..saved })
+        }
     };
-    Some(Claimed { body: body?, checkpoint, ..claimed })
+    Ok(Claimed { body: body.ok_or(reason::BODY)?, checkpoint, ..claimed })
 }

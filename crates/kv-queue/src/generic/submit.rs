@@ -17,7 +17,7 @@ impl GenericEngine {
         check_submit(&request)?;
         let mut blobs = Vec::with_capacity(request.jobs.len());
         for job in &mut request.jobs {
-            let name = self.fresh_name();
+            let name = self.fresh_name(job.body.len());
             blobs.push((name.clone(), std::mem::replace(&mut job.body, name)));
         }
         let submit = |machine: &mut super::step::Step<'_>| machine.submit(&request);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Exchanged, Inspect, Inspected, Lane, NewJob, Partition, Policy, QueueEngine,
-    Submit,
+    BATCH_BYTES, Claim, Exchange, Exchanged, Inspect, Inspected, Lane, NewJob, Partition, Policy,
+    QueueEngine, Submit,
 };
 
 use super::GenericEngine;
@@ -58,7 +58,7 @@ fn exchange(request: u64) -> Exchange {
 }
 
 fn claim(request: u64, limit: usize) -> Exchange {
-    Exchange { claim: Some(Claim { limit, lease: LEASE }), ..exchange(request) }
+    Exchange { claim: Some(Claim { limit, bytes: BATCH_BYTES, lease: LEASE }), ..exchange(request) }
 }
 
 fn bodies(exchanged: &Exchanged) -> Vec<&[u8]> {
@@ -66,7 +66,7 @@ fn bodies(exchanged: &Exchanged) -> Vec<&[u8]> {
 }
 
 async fn letters(engine: &GenericEngine) -> Vec<kv_core::queue::DeadLetter> {
-    let look = Inspect::Dead { after: None, limit: 10 };
+    let look = Inspect::Dead { after: None, limit: 10, bytes: BATCH_BYTES };
     match engine.inspect(&partition(), look).await.unwrap() {
         Inspected::Dead(letters) => letters,
         other => panic!("{other:?}"),

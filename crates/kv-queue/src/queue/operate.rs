@@ -177,7 +177,8 @@ impl<T> Queue<T> {
         after: Option<JobKey>,
         limit: usize,
     ) -> Result<Vec<DeadJob>> {
-        let answer = self.inspect("dead_letters", partition, Inspect::Dead { after, limit });
+        let bytes = usize::MAX;
+        let answer = self.inspect("dead_letters", partition, Inspect::Dead { after, limit, bytes });
         let Inspected::Dead(letters) = answer.await? else { return Err(unexpected()) };
         let jobs = letters.into_iter().map(|letter| DeadJob {
             id: JobId { partition: partition.number, key: letter.key },
@@ -277,7 +278,8 @@ impl<T: DeserializeOwned> Queue<T> {
             if limit == 0 {
                 break;
             }
-            let answer = self.inspect("peek", partition, Inspect::Peek { limit }).await?;
+            let request = Inspect::Peek { after: None, limit, bytes: usize::MAX };
+            let answer = self.inspect("peek", partition, request).await?;
             let Inspected::Jobs(jobs) = answer else { return Err(unexpected()) };
             let decoded =
                 jobs.iter().filter_map(|job| self.connection().serializer().decode(&job.body).ok());

@@ -48,7 +48,8 @@ impl Item {
         match &self.operation {
             Some(Operation::Checkpoint { state, .. }) => state.len(),
             Some(Operation::Retry { reason, .. } | Operation::Fail { reason }) => reason.len(),
-            Some(Operation::Snooze { .. } | Operation::Extend { .. }) | None => 0,
+            Some(Operation::Snooze { .. } | Operation::Extend { .. } | Operation::Release)
+            | None => 0,
         }
     }
 }

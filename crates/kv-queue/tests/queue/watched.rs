@@ -186,6 +186,10 @@ impl QueueEngine for Watched {
         self.inner().inspect(partition, request).await
     }
 
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.inner().remove(queue, partitions).await
+    }
+
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.pass(None, Some(Call::Wait)).await?;
         let _waiting = Waiting::begin(&self.0.waiting);

@@ -12,6 +12,9 @@ use kv_core::queue::{
 use crate::driver::Answer;
 use crate::verbs::{number, unexpected};
 
+/// In place of a time to come back: a claim came back short, and there is more.
+const MORE: i64 = -2;
+
 /// How long a job's key is.
 const KEY: usize = 14;
 
@@ -76,7 +79,10 @@ pub(super) fn submitted(answer: Answer) -> Result<Vec<Submitted>> {
 
 pub(super) fn exchanged(answer: Answer) -> Result<Exchanged> {
     let mut parts = Parts::of(answer)?;
-    let next_due = parts.wait()?;
+    let (next_due, more) = match parts.int()? {
+        MORE => (Some(Duration::ZERO), true),
+        micros => (u64::try_from(micros).ok().map(Duration::from_micros), false),
+    };
     let token = parts.count()?;
     let acks = verdicts(&parts.data()?)?;
     let operations = verdicts(&parts.data()?)?;
@@ -84,7 +90,7 @@ pub(super) fn exchanged(answer: Answer) -> Result<Exchanged> {
     while !parts.is_over() {
         claimed.push(delivery(&mut parts, token)?);
     }
-    Ok(Exchanged { acks, operations, claimed, next_due })
+    Ok(Exchanged { acks, operations, claimed, next_due, more })
 }
 
 fn verdicts(letters: &[u8]) -> Result<Vec<Verdict>> {

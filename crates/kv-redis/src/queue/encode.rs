@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::MAX_LIFETIME;
 use kv_core::queue::{
-    Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Policy, Submit, Tend,
-    UniqueScope, cut_reason,
+    Claim, Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Policy,
+    Submit, Tend, UniqueScope, cut_reason,
 };
 
 use super::keys;
@@ -55,14 +55,15 @@ fn head(job: &NewJob) -> Bytes {
 pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
     let Exchange { lane, acks, operations, claim, policy } = request;
     let mut args = Vec::with_capacity(7 + acks.len() + 4 * operations.len());
-    let (limit, lease) = claim.map_or((0, Duration::ZERO), |claim| (claim.limit, claim.lease));
+    let none = Claim { limit: 0, bytes: 0, lease: Duration::ZERO };
+    let claim = claim.unwrap_or(none);
     args.extend([
         keys::lane(&lane.name),
         decimal(lane.request),
         decimal(acks.len()),
         decimal(operations.len()),
-        decimal(limit),
-        decimal(micros(lease)),
+        decimal(claim.limit),
+        decimal(micros(claim.lease)),
         budgets(&policy),
     ]);
     args.extend(acks.into_iter().map(member));
@@ -79,6 +80,7 @@ fn operate(operation: Operation) -> (&'static str, Bytes, Bytes) {
         Operation::Retry { after, reason: why } => ("r", decimal(micros(after)), reason(&why)),
         Operation::Fail { reason: why } => ("f", Bytes::new(), reason(&why)),
         Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
+        Operation::Release => ("u", Bytes::new(), Bytes::new()),
         Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
         Operation::Checkpoint { state, progress } => ("c", decimal(progress.min(MAX_STAMP)), state),
     }
@@ -90,10 +92,11 @@ fn member(handle: Handle) -> Bytes {
 }
 
 fn budgets(policy: &Policy) -> Bytes {
-    let Policy { max_failures, max_crashes, max_deliveries, keep_dead } = policy;
+    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, keep_dead_for } = policy;
     let [failures, crashes, deliveries] =
         [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
-    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead}"))
+    let age = keep_dead_for.map_or_else(|| "-1".to_owned(), |age| micros(age).to_string());
+    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead} {age}"))
 }
 
 pub(super) fn tend(request: &Tend) -> Vec<Bytes> {
@@ -105,6 +108,7 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
         Control::Pause => ("pause", 0, &[]),
         Control::Resume => ("resume", 0, &[]),
         Control::Cancel { keys } => ("cancel", 0, keys),
+        Control::Discard { keys } => ("discard", 0, keys),
         Control::Redrive { keys, limit } => ("redrive", *limit, keys),
         Control::Purge { limit } => ("purge", *limit, &[]),
     };
@@ -114,13 +118,18 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
 }
 
 pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
-    let (what, limit, behind) = match request {
-        Inspect::Counts => ("counts", 0, None),
-        Inspect::Peek { limit } => ("peek", limit, None),
-        Inspect::Dead { after, limit } => ("dead", limit, after),
+    let (what, limit, behind, most) = match request {
+        Inspect::Counts => ("counts", 0, None, 0),
+        Inspect::Peek { after, limit, bytes: most } => ("peek", limit, after, most),
+        Inspect::Dead { after, limit, bytes: most } => ("dead", limit, after, most),
     };
     let behind = behind.map_or_else(Bytes::new, |key| Bytes::from(key.to_string()));
-    vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind]
+    vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind, decimal(bytes(most))]
+}
+
+/// A number of bytes that a script can count to.
+fn bytes(most: usize) -> u64 {
+    u64::try_from(most).map_or(MAX_STAMP, |most| most.min(MAX_STAMP))
 }
 
 /// A duration in whole microseconds, rounded up and clamped to what a script can add to a time.

@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "2af60535820effb01daa02cd0a707bb11572470c",
+    "15e6887ce4405940b192d66808f0715cded8690a",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "f325d5be7754af91d19c6048ccdec8c2bdd91eb5",
+    "1610974b5b839b90c59d4f8832a4f8710e435dad",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +51,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "a30ec22e44dcf43ca9661148186a591e72ad326e",
+    "992a228299cb1936d0c6ad08d70fa02d2f37f3dd",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +61,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "05430e9dce8cffc8917ebdd5d67d5d4279de24e8",
+    "97c17da19a9be553ceaf9c1cdd5748f77022d143",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +71,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "18e803fc05971f0fa400483891bd465519b00196",
+    "6db05e40dea4474b4d259d9086a174d7885b7ed5",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

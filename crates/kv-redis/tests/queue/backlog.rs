@@ -35,7 +35,10 @@ async fn works(jobs: u64) {
     assert_eq!(next.claimed[0].handle.key, JobKey::new(8, 1_001));
     let tended = engine.tend(&at, tend(MAX_BATCH)).await.unwrap();
     assert_eq!((tended.promoted, tended.more), (MAX_BATCH, true));
-    let peeked = engine.inspect(&at, Inspect::Peek { limit: MAX_BATCH }).await.unwrap();
+    let peeked = engine
+        .inspect(&at, Inspect::Peek { after: None, limit: MAX_BATCH, bytes: usize::MAX })
+        .await
+        .unwrap();
     let Inspected::Jobs(peeked) = peeked else { panic!("{peeked:?}") };
     assert_eq!((peeked[0].key, peeked.len()), (JobKey::new(8, 2_001), MAX_BATCH));
     let purged = engine.control(&at, Control::Purge { limit: MAX_BATCH }).await.unwrap();

@@ -123,6 +123,10 @@ impl QueueEngine for Disturbed {
         self.engine.inspect(at, request).await
     }
 
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.engine.remove(queue, partitions).await
+    }
+
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.engine.wait(partitions, timeout).await
     }

@@ -142,7 +142,10 @@ async fn a_full_server_can_be_worked_empty_also_by_a_process_that_comes_new() {
     let answer = engine.exchange(&at, request).await.unwrap();
     assert_eq!((answer.acks, answer.operations), (vec![Verdict::Applied], vec![Verdict::Applied]));
     assert_eq!(engine.tend(&at, tend(10)).await.unwrap().promoted, 1);
-    let past = Exchange { claim: Some(Claim { limit: 1, lease: Duration::ZERO }), ..exchange(3) };
+    let past = Exchange {
+        claim: Some(Claim { limit: 1, bytes: 1, lease: Duration::ZERO }),
+        ..exchange(3)
+    };
     engine.exchange(&at, past).await.unwrap();
     assert_eq!(engine.tend(&at, tend(10)).await.unwrap().recovered, 1);
     for control in [Control::Pause, Control::Resume] {
@@ -155,7 +158,8 @@ async fn a_full_server_can_be_worked_empty_also_by_a_process_that_comes_new() {
     engine.exchange(&at, request).await.unwrap();
     let redrive = Control::Redrive { keys: Vec::new(), limit: 1 };
     assert_eq!(engine.control(&at, redrive).await.unwrap().affected, 1);
-    let peeked = engine.inspect(&at, Inspect::Peek { limit: 10 }).await.unwrap();
+    let peeked =
+        engine.inspect(&at, Inspect::Peek { after: None, limit: 10, bytes: 100 }).await.unwrap();
     assert!(matches!(peeked, Inspected::Jobs(jobs) if jobs.len() == 1));
     let held = claimed(&*engine, 6, 1).await;
     engine.exchange(&at, acks(7, held)).await.unwrap();

@@ -94,13 +94,15 @@ async fn a_thousand_jobs_are_promoted_recovered_redriven_cancelled_and_purged_at
     delayed.jobs.iter_mut().for_each(|job| job.delay = Duration::from_micros(1));
     engine.submit(&at, delayed).await.unwrap();
     assert_eq!(engine.tend(&at, tend(MAX_BATCH)).await.unwrap().promoted, MAX_BATCH);
-    let past = Some(Claim { limit: MAX_BATCH, lease: Duration::ZERO });
+    let past = Some(Claim { limit: MAX_BATCH, bytes: usize::MAX, lease: Duration::ZERO });
     engine.exchange(&at, Exchange { claim: past, ..exchange(1) }).await.unwrap();
     assert_eq!(engine.tend(&at, tend(MAX_BATCH)).await.unwrap().recovered, MAX_BATCH);
     let handles = claimed(&*engine, 2, MAX_BATCH).await;
     let fail = Operation::Fail { reason: "it is broken".into() };
     all(&*engine, operations(3, &handles, &fail), Verdict::Buried).await;
-    let dead = engine.inspect(&at, Inspect::Dead { after: None, limit: MAX_BATCH }).await;
+    let dead = engine
+        .inspect(&at, Inspect::Dead { after: None, limit: MAX_BATCH, bytes: usize::MAX })
+        .await;
     let Ok(Inspected::Dead(dead)) = dead else { panic!("{dead:?}") };
     assert_eq!(dead.len(), MAX_BATCH);
     let redrive = Control::Redrive { keys: keys(&handles), limit: MAX_BATCH };
@@ -139,7 +141,8 @@ async fn a_thousand_and_one_is_refused_and_changes_nothing() {
     ] {
         errors.push(engine.control(&at, request).await.unwrap_err());
     }
-    for request in [Inspect::Peek { limit: MORE }, Inspect::Dead { after: None, limit: MORE }] {
+    let (after, limit, bytes) = (None, MORE, 1);
+    for request in [Inspect::Peek { after, limit, bytes }, Inspect::Dead { after, limit, bytes }] {
         errors.push(engine.inspect(&at, request).await.unwrap_err());
     }
     for error in errors {
@@ -156,7 +159,43 @@ async fn large_bodies_and_bytes_of_every_kind_come_back_as_they_were() {
     let bodies = [all_bytes, Vec::new(), vec![b'x'; 4 << 20], b"message".to_vec()];
     let jobs = bodies.iter().cloned().map(job).collect();
     engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
-    let answer = engine.exchange(&partition(), claim(1, 10)).await.unwrap();
+    let all = claim(1, 10).claim.map(|claim| Claim { bytes: usize::MAX, ..claim });
+    let request = Exchange { claim: all, ..exchange(1) };
+    let answer = engine.exchange(&partition(), request).await.unwrap();
     let claimed: Vec<_> = answer.claimed.iter().map(|claimed| claimed.body.to_vec()).collect();
     assert_eq!(claimed, bodies);
+}
+
+/// How many bytes come with each of the claims that it takes to get all jobs.
+async fn claimed_in_parts(engine: &dyn QueueEngine, lanes: u64) -> Vec<usize> {
+    let mut parts = Vec::new();
+    for request in lanes.. {
+        let answer = engine.exchange(&partition(), claim(request, MAX_BATCH)).await.unwrap();
+        if answer.claimed.is_empty() {
+            break;
+        }
+        let bytes: usize = answer.claimed.iter().map(|claimed| claimed.body.len()).sum();
+        assert_eq!(answer.more, answer.next_due == Some(Duration::ZERO), "{answer:?}");
+        parts.push(bytes);
+    }
+    parts
+}
+
+#[tokio::test]
+async fn large_bodies_come_in_parts_whatever_the_limit_also_from_an_older_build() {
+    let server = RedisServer::start().unwrap();
+    let engine = opened(&server.url()).await;
+    let control = crate::stored::key(&partition(), "control");
+    for (round, is_old) in [false, true].into_iter().enumerate() {
+        let jobs = (0..20).map(|_| job(vec![b'x'; 300 << 10])).collect();
+        engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
+        if is_old {
+            server.cli(&["HDEL", &control, "largest"]).unwrap();
+        }
+        let parts = claimed_in_parts(&*engine, 1 + 100 * round as u64).await;
+        assert_eq!(
+            parts,
+            vec![3 * (300 << 10); 6].into_iter().chain([2 * (300 << 10)]).collect::<Vec<_>>()
+        );
+    }
 }

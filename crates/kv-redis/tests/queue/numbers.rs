@@ -102,7 +102,7 @@ async fn the_longest_durations_end_at_the_last_time_there_is() {
     assert!(matches!(again[0], Submitted::Duplicate(_)), "{again:?}");
     // The first claim of a lane and a later one take different ways through the script.
     for request in 1..=2 {
-        let forever = Some(Claim { limit: 1, lease: Duration::MAX });
+        let forever = Some(Claim { limit: 1, bytes: 1, lease: Duration::MAX });
         let request = Exchange { claim: forever, ..exchange(request) };
         assert_eq!(engine.exchange(&partition(), request).await.unwrap().claimed.len(), 1);
     }

@@ -23,10 +23,11 @@ const NO_JOB: &str = "-";
 const FILLER: &str = "-----------------------------------------------------------------";
 
 /// The counters of CONTROL.
-const COUNTERS: [&str; 6] = ["paused", "token", "sequence", "done", "cancelled", "evicted"];
+const COUNTERS: [&str; 7] =
+    ["paused", "token", "sequence", "done", "cancelled", "evicted", "largest"];
 
 /// For each record its job, its number of fields, the unique key, whether there is progress, and
-/// its other numbers.
+/// what stands before the key in READY.
 const RECORDS: &str = "
     local found = {}
     local records = redis.call('HGETALL', KEYS[1])
@@ -37,9 +38,20 @@ const RECORDS: &str = "
         found[#found + 1] = #fields
         found[#found + 1] = fields[1] or ''
         found[#found + 1] = fields[7] and 1 or 0
+        local at = string.sub(records[i], 1, 1)
+        local place = fields[10] and string.format('%s%013xr%014x', at, fields[10], fields[11])
+        found[#found + 1] = place or ''
       end
     end
     return found";
+
+/// How long the longest body is.
+const LONGEST: &str = "
+    local longest = 0
+    for _, body in ipairs(redis.call('HVALS', KEYS[1])) do
+      longest = math.max(longest, #body)
+    end
+    return longest";
 
 /// A key of a partition.
 pub(crate) fn key(partition: &Partition, part: &str) -> String {
@@ -91,11 +103,14 @@ struct Record {
     fields: String,
     unique: String,
     has_progress: bool,
+    /// What stands before the key in READY.
+    place: String,
 }
 
 struct Stored {
     control: BTreeMap<String, String>,
     jobs: BTreeSet<String>,
+    longest: u64,
     records: BTreeMap<String, Record>,
     checkpoints: BTreeSet<String>,
     ready: Members,
@@ -117,14 +132,16 @@ impl Stored {
         let control: BTreeMap<_, _> = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
         let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
         let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
+        let longest = ask(connection, &["EVAL_RO", LONGEST, "1", &key("jobs")])?.integer();
+        let longest = longest.and_then(|it| u64::try_from(it).ok()).ok_or("no longest body")?;
         let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("records")])?);
         let fields = texts(&ask(connection, &["HKEYS", &key("records")])?);
         let record = |found: &[String]| {
-            let [job, fields, unique, progress] = found else { return None };
-            let (fields, unique) = (fields.clone(), unique.clone());
-            Some((job.clone(), Record { fields, unique, has_progress: progress == "1" }))
+            let [job, fields, unique, progress, place] = found else { return None };
+            let (fields, unique, place) = (fields.clone(), unique.clone(), place.clone());
+            Some((job.clone(), Record { fields, unique, has_progress: progress == "1", place }))
         };
-        let records: BTreeMap<_, _> = found.chunks(4).filter_map(record).collect();
+        let records: BTreeMap<_, _> = found.chunks(5).filter_map(record).collect();
         let others = fields.into_iter().filter(|field| !records.contains_key(field));
         let others: BTreeSet<_> = others.collect();
         if !control.is_empty() && !others.contains(NO_JOB) {
@@ -134,6 +151,7 @@ impl Stored {
         Ok(Self {
             control,
             jobs,
+            longest,
             records,
             checkpoints,
             ready,
@@ -157,6 +175,9 @@ impl Stored {
             return Ok(());
         }
         COUNTERS.iter().try_for_each(|counter| self.number(counter).map(drop))?;
+        if self.longest > self.number("largest")? {
+            return Err(format!("a body has {} bytes", self.longest));
+        }
         if self.control.get("format").map(String::as_str) != Some("2") {
             return Err("the partition has no format".into());
         }
@@ -192,8 +213,10 @@ impl Stored {
         let mut placed = BTreeSet::new();
         let leased = self.leases.iter().filter(|(member, _)| member != FILLER);
         let leased = leased.map(|(member, _)| member.split(':').next().unwrap_or_default());
-        let others = [&self.ready, &self.timed, &self.dead].into_iter().flatten();
-        for job in others.map(|(member, _)| member.as_str()).chain(leased) {
+        let others = [&self.timed, &self.dead].into_iter().flatten();
+        let others = others.map(|(member, _)| member.as_str()).chain(leased);
+        let ready = self.ready.iter().map(|(member, _)| job_of(member));
+        for job in ready.chain(others) {
             let parsed: JobKey = job.parse().map_err(|_| format!("{job:?} is no job"))?;
             if parsed.sequence() > self.number("sequence")? {
                 return Err(format!("{job} was never given"));
@@ -205,6 +228,7 @@ impl Stored {
         if let Some((job, score)) = self.ready.iter().find(|(_, score)| score != "0") {
             return Err(format!("{job} is ready at {score}"));
         }
+        self.check_places()?;
         if placed != self.jobs {
             let odd: Vec<_> = placed.symmetric_difference(&self.jobs).take(5).collect();
             return Err(format!("jobs in the sets and bodies do not fit: {odd:?}"));
@@ -212,10 +236,23 @@ impl Stored {
         self.check_records()
     }
 
+    /// Each ready job is at the place that its record says.
+    fn check_places(&self) -> Result<(), String> {
+        for (member, _) in &self.ready {
+            let job = job_of(member);
+            let place = self.records.get(job).map_or("", |record| &record.place);
+            if *member != format!("{place}{job}") {
+                return Err(format!("{member} is not at its place, {place:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Each record and checkpoint is of a job, and who has progress has a checkpoint.
     fn check_records(&self) -> Result<(), String> {
         for (job, record) in &self.records {
-            if record.fields != "9" || !self.jobs.contains(job) {
+            let fields = if record.place.is_empty() { "9" } else { "11" };
+            if record.fields != fields || !self.jobs.contains(job) {
                 return Err(format!("{job} has a record of {} fields", record.fields));
             }
         }
@@ -293,8 +330,13 @@ fn is_reply(reply: &str) -> bool {
     let parts: Vec<_> = exchanged.split(' ').collect();
     let [acks, operations, token, due, claimed] = parts[..] else { return false };
     let letters = |text: &str| text.bytes().all(|letter| b"abcs".contains(&letter));
-    let is_due = due == "-1" || decimal(due).is_some();
+    let is_due = ["-1", "-2"].contains(&due) || decimal(due).is_some();
     letters(acks) && letters(operations) && decimal(token).is_some() && is_due && keys(claimed)
+}
+
+/// The job of a member of READY.
+fn job_of(member: &str) -> &str {
+    member.get(member.len().saturating_sub(14)..).unwrap_or_default()
 }
 
 fn is_hex(digit: u8) -> bool {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Counts, Exchange, Handle, Inspect, Inspected, Lane, NewJob, Operation, Partition,
-    Policy, QueueEngine, QueueSupport, Submit, Tend, Unique, UniqueScope,
+    BATCH_BYTES, Claim, Counts, Exchange, Handle, Inspect, Inspected, Lane, NewJob, Operation,
+    Partition, Policy, QueueEngine, QueueSupport, Submit, Tend, Unique, UniqueScope,
 };
 use kv_core::{KeyValueStore, Result};
 use kv_redis::{RedisConfig, RedisStore};
@@ -76,7 +76,10 @@ pub(crate) fn exchange(request: u64) -> Exchange {
 }
 
 pub(crate) fn claim(request: u64, limit: usize) -> Exchange {
-    Exchange { claim: Some(Claim { limit, lease: PATIENCE }), ..exchange(request) }
+    Exchange {
+        claim: Some(Claim { limit, bytes: BATCH_BYTES, lease: PATIENCE }),
+        ..exchange(request)
+    }
 }
 
 pub(crate) fn acks(request: u64, acks: Vec<Handle>) -> Exchange {
@@ -109,7 +112,7 @@ pub(crate) async fn claimed(engine: &dyn QueueEngine, request: u64, limit: usize
 /// One request of every verb that works on a partition, with its name.
 pub(crate) async fn every_verb(engine: &dyn QueueEngine) -> Vec<(&'static str, Result<()>)> {
     use kv_core::queue::Control;
-    let at = partition();
+    let (at, after) = (partition(), None);
     let keys = || vec![kv_core::queue::JobKey::new(8, 1)];
     let control = |request| engine.control(&at, request);
     vec![
@@ -119,10 +122,11 @@ pub(crate) async fn every_verb(engine: &dyn QueueEngine) -> Vec<(&'static str, R
         ("pause", control(Control::Pause).await.map(drop)),
         ("resume", control(Control::Resume).await.map(drop)),
         ("cancel", control(Control::Cancel { keys: keys() }).await.map(drop)),
+        ("discard", control(Control::Discard { keys: keys() }).await.map(drop)),
         ("redrive", control(Control::Redrive { keys: keys(), limit: 1 }).await.map(drop)),
         ("counts", engine.inspect(&at, Inspect::Counts).await.map(drop)),
-        ("peek", engine.inspect(&at, Inspect::Peek { limit: 1 }).await.map(drop)),
-        ("dead", engine.inspect(&at, Inspect::Dead { after: None, limit: 1 }).await.map(drop)),
+        ("peek", engine.inspect(&at, Inspect::Peek { after, limit: 1, bytes: 1 }).await.map(drop)),
+        ("dead", engine.inspect(&at, Inspect::Dead { after, limit: 1, bytes: 1 }).await.map(drop)),
         ("purge", control(Control::Purge { limit: 10 }).await.map(drop)),
     ]
 }

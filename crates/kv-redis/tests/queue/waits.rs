@@ -59,7 +59,7 @@ impl Process {
             lane: Lane { name: Arc::clone(&self.lane), request },
             acks: Vec::new(),
             operations: Vec::new(),
-            claim: Some(Claim { limit: 1, lease: LONG }),
+            claim: Some(Claim { limit: 1, bytes: 1, lease: LONG }),
             policy: Policy::default(),
         };
         let answer = self.engine.exchange(&self.partitions[number], request).await.unwrap();

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use kv_core::queue::{Operation, Submitted, Unique, UniqueScope, Verdict};
 use kv_core::{Effect, ErrorKind};
 
-use super::super::exchange::LOST;
 use super::*;
 use kv_core::queue::Tend;
+use kv_queue_machine::reason;
 
 #[tokio::test]
 async fn a_repeat_after_a_lost_reply_gets_the_claims_of_the_first() {
@@ -58,9 +58,49 @@ async fn a_job_whose_body_is_gone_is_buried_and_spoils_no_other() {
     let claimed = engine.exchange(&partition(), claim(1, 5)).await.unwrap();
     assert_eq!(bodies(&claimed), [b"b"]);
     let letters = letters(&engine).await;
-    assert_eq!((letters.len(), &*letters[0].reason), (1, LOST));
+    assert_eq!((letters.len(), &*letters[0].reason), (1, reason::BODY));
     let repeat = engine.exchange(&partition(), claim(1, 5)).await.unwrap();
     assert_eq!(bodies(&repeat), [b"b"]);
+}
+
+#[tokio::test]
+async fn a_claim_is_bounded_by_the_bodies_and_not_by_their_names() {
+    let store = Arc::new(MapStore::default());
+    let engine = open(&store).await;
+    engine.submit(&partition(), submit(&["aaaa", "bb", "ccc"])).await.unwrap();
+    let mut request = claim(1, 5);
+    request.claim = request.claim.map(|claim| Claim { bytes: 6, ..claim });
+    let first = engine.exchange(&partition(), request.clone()).await.unwrap();
+    assert_eq!((bodies(&first), first.more), (vec![&b"aaaa"[..], b"bb"], true));
+    request.claim = request.claim.map(|claim| Claim { bytes: 5, ..claim });
+    let repeat = engine.exchange(&partition(), request).await.unwrap();
+    assert_eq!((bodies(&repeat), repeat.more), (vec![&b"aaaa"[..]], true));
+    let next = engine.exchange(&partition(), claim(2, 5)).await.unwrap();
+    assert_eq!(bodies(&next), [&b"bb"[..], b"ccc"]);
+}
+
+#[tokio::test]
+async fn a_repeat_that_withdraws_a_claim_reads_no_body() {
+    let store = Arc::new(MapStore::default());
+    let engine = open(&store).await;
+    engine.submit(&partition(), submit(&["a"])).await.unwrap();
+    store.broken_reads.store(usize::MAX, Ordering::SeqCst);
+    engine.exchange(&partition(), claim(1, 1)).await.unwrap_err();
+    let withdrawn = engine.exchange(&partition(), exchange(1)).await.unwrap();
+    assert!(withdrawn.claimed.is_empty());
+    store.broken_reads.store(0, Ordering::SeqCst);
+    assert_eq!(engine.exchange(&partition(), claim(2, 1)).await.unwrap().claimed[0].delivery, 1);
+}
+
+#[tokio::test]
+async fn a_peek_looks_past_jobs_whose_bodies_are_gone() {
+    let store = Arc::new(MapStore::default());
+    let engine = open(&store).await;
+    engine.submit(&partition(), submit(&["a", "b", "c"])).await.unwrap();
+    store.keys(":body:").iter().take(2).for_each(|key| store.remove(key));
+    let look = Inspect::Peek { after: None, limit: 1, bytes: 9 };
+    let Inspected::Jobs(jobs) = engine.inspect(&partition(), look).await.unwrap() else { panic!() };
+    assert_eq!(jobs[0].body, "c");
 }
 
 #[tokio::test]
@@ -77,7 +117,8 @@ async fn a_job_whose_checkpoint_is_gone_is_buried() {
     engine.exchange(&partition(), request).await.unwrap();
     store.keys(":body:").iter().filter(|it| !body.contains(it)).for_each(|it| store.remove(it));
     assert!(engine.exchange(&partition(), claim(3, 1)).await.unwrap().claimed.is_empty());
-    assert_eq!(letters(&engine).await[0].body, "a");
+    let letters = letters(&engine).await;
+    assert_eq!((&letters[0].body[..], &*letters[0].reason), (&b"a"[..], reason::CHECKPOINT));
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,9 @@ impl Subject for Generic {
         let tables = tables.map_err(|error| error.to_string())?;
         Dump::from(&tables).check()?;
         let names = tables.entries(Map::Body).chain(tables.entries(Map::Checkpoint));
-        let hex = |name: &[u8]| name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |name: &[u8]| {
+            name.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
         let named: BTreeSet<_> = names.map(|(_, it)| format!("{at}:body:{}", hex(it))).collect();
         let stored: BTreeSet<_> = self.store.keys(&format!("{at}:body:")).into_iter().collect();
         if named == stored { Ok(()) } else { Err(format!("{named:?} but {stored:?}")) }

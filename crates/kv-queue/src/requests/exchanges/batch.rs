@@ -135,6 +135,7 @@ impl Drop for Batch {
 fn delay(operation: &Operation) -> Option<Duration> {
     match operation {
         Operation::Retry { after, .. } | Operation::Snooze { after } => Some(*after),
+        Operation::Release => Some(Duration::ZERO),
         Operation::Fail { .. } | Operation::Extend { .. } | Operation::Checkpoint { .. } => None,
     }
 }

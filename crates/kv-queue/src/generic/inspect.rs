@@ -1,0 +1,73 @@
+//! Inspect: the index, then the bodies of what it shows.
+
+use kv_core::queue::{DeadLetter, Inspect, Inspected, JobKey, Partition, Peeked};
+use kv_core::{Bytes, Result};
+
+use super::GenericEngine;
+use super::step::Blobs;
+
+/// How many pages of jobs without a body are passed over in one look, so that it ends where the
+/// store has lost them all.
+const PAGES: usize = 16;
+
+impl GenericEngine {
+    pub(super) async fn look(
+        &self,
+        partition: &Partition,
+        mut request: Inspect,
+    ) -> Result<Inspected> {
+        let mut jobs = Vec::new();
+        for _ in 0..PAGES {
+            let look = |machine: &mut super::step::Step<'_>| machine.inspect(&request);
+            let page = match self.step(partition, Blobs::default(), look).await? {
+                Inspected::Counts(counts) => return Ok(Inspected::Counts(counts)),
+                Inspected::Dead(letters) => {
+                    return Ok(Inspected::Dead(self.letters(partition, letters).await?));
+                }
+                Inspected::Jobs(page) => page,
+            };
+            // An empty page says that this is the end.
+            let Some(last) = page.last().map(|job| job.key) else { break };
+            jobs = self.peeked(partition, page).await?;
+            if !jobs.is_empty() {
+                break;
+            }
+            request = behind(request, last);
+        }
+        Ok(Inspected::Jobs(jobs))
+    }
+
+    /// A job whose body is gone is left out.
+    async fn peeked(&self, partition: &Partition, jobs: Vec<Peeked>) -> Result<Vec<Peeked>> {
+        let bodies = self.read(partition, jobs.iter().map(|job| &job.body)).await?;
+        let found = jobs.into_iter().zip(bodies);
+        Ok(found.filter_map(|(job, body)| Some(Peeked { body: body?, ..job })).collect())
+    }
+
+    /// A letter whose body is gone is shown all the same, without it.
+    async fn letters(
+        &self,
+        partition: &Partition,
+        letters: Vec<DeadLetter>,
+    ) -> Result<Vec<DeadLetter>> {
+        // One whose body is gone from the index, too, has no name to read.
+        let named = letters.iter().filter(|letter| !letter.body.is_empty());
+        let mut bodies = self.read(partition, named.map(|letter| &letter.body)).await?.into_iter();
+        let letter = |letter: DeadLetter| {
+            let is_named = !letter.body.is_empty();
+            let body: Option<Bytes> = if is_named { bodies.next().flatten() } else { None };
+            DeadLetter { body: body.unwrap_or_default(), ..letter }
+        };
+        Ok(letters.into_iter().map(letter).collect())
+    }
+}
+
+/// The page that begins behind a job.
+fn behind(request: Inspect, last: JobKey) -> Inspect {
+    let after = Some(last);
+    match request {
+        Inspect::Peek { limit, bytes, .. } => Inspect::Peek { after, limit, bytes },
+        Inspect::Dead { limit, bytes, .. } => Inspect::Dead { after, limit, bytes },
+        Inspect::Counts => request,
+    }
+}
