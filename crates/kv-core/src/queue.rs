@@ -28,6 +28,9 @@ use crate::{Achieved, Durability, Error, Result};
 /// The most items in one request: jobs, handles, operations, or claims.
 pub const MAX_BATCH: usize = 1_000;
 
+/// About how many bytes travel in one request or reply.
+pub const BATCH_BYTES: usize = 1 << 20;
+
 /// The least urgent priority; 0 is the most urgent.
 pub const MAX_PRIORITY: u8 = 15;
 
@@ -62,6 +65,10 @@ impl std::fmt::Debug for QueueSupport {
 /// - A request that names a [`Lane`] can be repeated, as it is, when its reply was lost: the
 ///   first execution counts, and the repeat gets the same answer. A lane has one request in
 ///   flight; a request older than the last is refused as `Conflict`.
+/// - A repeat may ask for less. Of what the first execution claimed, and what is still leased, it
+///   brings as much as its own claim asks for; the rest is released, as by
+///   [`Operation::Release`]. So a repeat without a claim withdraws the claim of a request whose
+///   reply was lost, without bringing a body.
 /// - Batches are at most [`MAX_BATCH`]; a larger one is `TooLarge`, and nothing is done.
 ///
 /// # Cancel safety
@@ -148,4 +155,18 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// # Cancel safety
     /// A dropped wait may take a wake-up along; a later wait finds what it was about.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>>;
+
+    /// Removes a queue whole: jobs, unique keys, counters, its number of partitions, and what the
+    /// engine keeps of it in memory. It need not be open; later verbs on it are `Config` until it
+    /// is opened again. Removing it again does nothing.
+    ///
+    /// # Errors
+    /// Those of the store, a part may be removed then; `Unsupported` where the engine cannot.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have removed a part.
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        let _ = (queue, partitions);
+        Err(Error::unsupported("removing queues"))
+    }
 }

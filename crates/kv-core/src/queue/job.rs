@@ -135,15 +135,24 @@ pub struct Policy {
     pub max_failures: u32,
     /// A job whose leases ended unsettled this often is dead; at least 1.
     pub max_crashes: u32,
-    /// A job that was delivered this often, whatever for, is dead when it would be delivered
-    /// again; at least 1.
+    /// A job whose deliveries ended this often in a failure, a crash or a snooze is dead when it
+    /// would be delivered again; at least 1. Deliveries that were released do not count.
     pub max_deliveries: u32,
     /// How many dead letters a partition keeps; the oldest go first, and are counted.
     pub keep_dead: u32,
+    /// For how long a partition keeps a dead letter; `None` for no end.
+    pub keep_dead_for: Option<Duration>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_failures: 5, max_crashes: 3, max_deliveries: 1_000, keep_dead: 10_000 }
+        Self {
+            max_failures: 5,
+            max_crashes: 3,
+            // A day of snoozes of one second is a twelfth of it.
+            max_deliveries: 1_000_000,
+            keep_dead: 10_000,
+            keep_dead_for: None,
+        }
     }
 }

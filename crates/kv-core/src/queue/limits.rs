@@ -72,7 +72,8 @@ pub fn check_control(request: &Control) -> Result<()> {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
         }
-        Control::Purge { limit } => check_batch("jobs", *limit),
+        Control::Purge => Ok(()),
+        Control::Discard { keys } => check_batch("keys", keys.len()),
     }
 }
 
@@ -83,7 +84,7 @@ pub fn check_control(request: &Control) -> Result<()> {
 pub fn check_inspect(request: &Inspect) -> Result<()> {
     match request {
         Inspect::Counts => Ok(()),
-        Inspect::Peek { limit } => check_batch("jobs", *limit),
+        Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
     }
 }

@@ -75,6 +75,10 @@ pub enum Operation {
         /// The delay from now; zero makes it claimable at once.
         after: Duration,
     },
+    /// Hand back what never began, such as a job that waited for a slot: no budget is charged, the
+    /// time to live gets back the time since the claim, and the job is claimable at once, at the
+    /// place that it had.
+    Release,
     /// Still at work: the lease ends this long from now.
     Extend {
         /// The new lease.
@@ -94,6 +98,8 @@ pub enum Operation {
 pub struct Claim {
     /// At most this many, and at most [`MAX_BATCH`](super::MAX_BATCH).
     pub limit: usize,
+    /// At most so many bytes of bodies and checkpoints, but at least one job.
+    pub bytes: usize,
     /// They come back if they are not settled or extended within this.
     pub lease: Duration,
 }
@@ -121,8 +127,11 @@ pub struct Exchanged {
     /// The new deliveries, most urgent first.
     pub claimed: Vec<Claimed>,
     /// Where the claim came back short: how long until a job is due or a lease ends, zero if one
-    /// already is; `None` if nothing is scheduled.
+    /// already is, or if there is `more`; `None` if nothing is scheduled.
     pub next_due: Option<Duration>,
+    /// Whether the claim came back short although claimable jobs are left: it stopped at its limit
+    /// of bytes, or had looked at as many jobs as one request may.
+    pub more: bool,
 }
 
 /// One delivery.
@@ -134,7 +143,7 @@ pub struct Claimed {
     pub body: Bytes,
     /// From 1; failures and crashes count, snoozes do not.
     pub attempt: u32,
-    /// From 1; every delivery counts.
+    /// From 1; every delivery counts that was not released.
     pub delivery: u32,
     /// What an earlier delivery left behind.
     pub checkpoint: Option<SavedProgress>,
@@ -182,7 +191,8 @@ pub enum Control {
     Pause,
     /// Ends a pause.
     Resume,
-    /// Removes jobs that wait; those that run are told by their next verdict.
+    /// Removes jobs that wait, and dead letters. Those that run are told by their next verdict;
+    /// their unique key of [`Live`](super::UniqueScope::Live) scope is free at once.
     Cancel {
         /// Which.
         keys: Vec<JobKey>,
@@ -197,8 +207,11 @@ pub enum Control {
     },
     /// Removes everything: jobs of every state, unique keys, lanes. Counters stay.
     Purge {
-        /// At most this many jobs a call.
-        limit: usize,
+ limit: usize },
+    /// Removes dead letters; jobs in other states are passed over.
+    Discard {
+        /// Which.
+        keys: Vec<JobKey>,
     },
 }
 
@@ -216,13 +229,21 @@ pub struct Controlled {
 pub enum Inspect {
     /// Answers [`Inspected::Counts`].
     Counts,
-    /// The jobs that would be claimed next. Answers [`Inspected::Jobs`].
+    /// The jobs that would be claimed next. Answers [`Inspected::Jobs`]; a short page is not the
+    /// end, an empty one is.
     Peek {
+        /// Start behind this one; from the first if it is not claimable any more.
+        after: Option<JobKey>,
+        /// At most so many bytes, but at least one job.
+        bytes: usize,
         /// At most this many.
         limit: usize,
     },
-    /// The dead letters, oldest first. Answers [`Inspected::Dead`].
+    /// The dead letters, oldest first. Answers [`Inspected::Dead`]; a short page is not the end,
+    /// an empty one is.
     Dead {
+        /// At most so many bytes, but at least one letter.
+        bytes: usize,
         /// Start behind this one.
         after: Option<JobKey>,
         /// At most this many.
@@ -258,7 +279,7 @@ pub struct Counts {
     pub done: u64,
     /// Ever cancelled.
     pub cancelled: u64,
-    /// Dead letters dropped beyond the cap.
+    /// Dead letters dropped: beyond the cap, too old, discarded or cancelled.
     pub evicted: u64,
     /// Whether claims are paused.
     pub paused: bool,
@@ -300,7 +321,7 @@ pub struct Peeked {
 pub struct DeadLetter {
     /// Which.
     pub key: JobKey,
-    /// What it was about.
+    /// What it was about; empty if the store has lost it.
     pub body: Bytes,
     /// Why it died: the last failure, or the budget that was spent.
     pub reason: String,

@@ -55,7 +55,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         };
         self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
         let next_due = self.until(claims.due);
-        Ok(Exchanged { acks, operations, claimed: claims.claimed, next_due })
+        Ok(Exchanged { acks, operations, more: next_due == Some(std::time::Duration::ZERO) && claims.claimed.len() < request.claim.map_or(0, |it| it.limit) && self.tables.len(Set::Ready)? > 0, claimed: claims.claimed, next_due })
     }
 
     fn replay(&self, record: &ExchangeRecord) -> Result<Exchanged> {
@@ -68,7 +68,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             acks: record::replay_verdicts(&record.acks)?,
             operations: record::replay_verdicts(&record.operations)?,
             claimed,
-            next_due: self.until(record.due),
+            next_due: self.until(record.due), more: false,
         })
     }
 

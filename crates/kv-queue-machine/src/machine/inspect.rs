@@ -23,8 +23,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         check_inspect(request)?;
         match request {
             Inspect::Counts => self.counts().map(Inspected::Counts),
-            Inspect::Peek { limit } => self.peek(*limit).map(Inspected::Jobs),
-            Inspect::Dead { after, limit } => self.dead(*after, *limit).map(Inspected::Dead),
+            Inspect::Peek { limit, .. } => self.peek(*limit).map(Inspected::Jobs),
+            Inspect::Dead { after, limit, .. } => self.dead(*after, *limit).map(Inspected::Dead),
         }
     }
 

@@ -59,7 +59,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.advance(handle.key, record, (*progress).min(MAX_STAMP))?;
                 Ok(Verdict::Applied)
             }
-            Operation::Retry { .. } | Operation::Fail { .. } | Operation::Snooze { .. } => {
+            Operation::Retry { .. } | Operation::Fail { .. } | Operation::Release | Operation::Snooze { .. } => {
                 self.tables.remove(Set::Leases, &lease)?;
                 self.hand_back(handle.key, record, operation, policy)
             }
@@ -92,6 +92,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 failed(&mut record, reason);
                 (std::time::Duration::ZERO, true)
             }
+            Operation::Release => (std::time::Duration::ZERO, false),
             Operation::Snooze { after } => {
                 record.snoozes = record.snoozes.saturating_add(1);
                 (*after, false)

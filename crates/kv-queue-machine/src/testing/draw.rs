@@ -84,7 +84,7 @@ fn full_step(rng: &mut Rng) -> Step {
         Step::Exchange(_, _, exchanging) => {
             exchanging.acks = full(rng, full_handle);
             exchanging.operations = full(rng, |rng| (full_handle(rng), operation(rng)));
-            exchanging.claim = Some(Claim { limit: MAX_BATCH, lease: pick(rng, &WAITS) });
+            exchanging.claim = Some(Claim { limit: MAX_BATCH, bytes: usize::MAX, lease: pick(rng, &WAITS) });
         }
         Step::Control(_, Controlling::Cancel(keys) | Controlling::Redrive(keys, _)) => {
             *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS)));
@@ -178,7 +178,7 @@ fn exchanging(rng: &mut Rng) -> Exchanging {
         _ => (0..rng.usize(..3)).map(|_| handle(rng)).collect(),
     };
     let operations = (0..rng.usize(..4)).map(|_| (handle(rng), operation(rng))).collect();
-    let claim = (rng.u8(..4) > 0).then(|| Claim { limit: limit(rng), lease: pick(rng, &WAITS) });
+    let claim = (rng.u8(..4) > 0).then(|| Claim { limit: limit(rng), bytes: usize::MAX, lease: pick(rng, &WAITS) });
     Exchanging { acks, operations, claim, policy: policy(rng) }
 }
 
@@ -215,6 +215,7 @@ fn policy(rng: &mut Rng) -> Policy {
         max_crashes: rng.u32(1..4),
         max_deliveries: rng.u32(2..6),
         keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
+        keep_dead_for: None,
     }
 }
 

@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
         for at in 0..PARTITIONS {
             for look in [
                 Inspect::Counts,
-                Inspect::Peek { limit: 1_000 },
-                Inspect::Dead { after: None, limit: 1_000 },
+                Inspect::Peek { after: None, bytes: usize::MAX, limit: 1_000 },
+                Inspect::Dead { after: None, bytes: usize::MAX, limit: 1_000 },
             ] {
                 self.compare(at, Request::Inspect(look)).await?;
             }
@@ -212,16 +212,16 @@ impl Side {
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
-            Controlling::Purge(limit) => Control::Purge { limit: *limit },
+            Controlling::Purge(_) => Control::Purge,
         }
     }
 
     fn inspect(&self, inspecting: Inspecting) -> Inspect {
         match inspecting {
             Inspecting::Counts => Inspect::Counts,
-            Inspecting::Peek(limit) => Inspect::Peek { limit },
+            Inspecting::Peek(limit) => Inspect::Peek { after: None, bytes: usize::MAX, limit },
             Inspecting::Dead(after, limit) => {
-                Inspect::Dead { after: after.and_then(|pick| last(&self.keys, pick)), limit }
+                Inspect::Dead { after: after.and_then(|pick| last(&self.keys, pick)), bytes: usize::MAX, limit }
             }
         }
     }

@@ -84,7 +84,7 @@ pub(super) fn exchanged(answer: Answer) -> Result<Exchanged> {
     while !parts.is_over() {
         claimed.push(delivery(&mut parts, token)?);
     }
-    Ok(Exchanged { acks, operations, claimed, next_due })
+    Ok(Exchanged { acks, operations, claimed, next_due, more: false })
 }
 
 fn verdicts(letters: &[u8]) -> Result<Vec<Verdict>> {

@@ -79,6 +79,7 @@ fn operate(operation: Operation) -> (&'static str, Bytes, Bytes) {
         Operation::Retry { after, reason: why } => ("r", decimal(micros(after)), reason(&why)),
         Operation::Fail { reason: why } => ("f", Bytes::new(), reason(&why)),
         Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
+        Operation::Release => ("s", decimal(0), Bytes::new()),
         Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
         Operation::Checkpoint { state, progress } => ("c", decimal(progress.min(MAX_STAMP)), state),
     }
@@ -90,7 +91,7 @@ fn member(handle: Handle) -> Bytes {
 }
 
 fn budgets(policy: &Policy) -> Bytes {
-    let Policy { max_failures, max_crashes, max_deliveries, keep_dead } = policy;
+    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, .. } = policy;
     let [failures, crashes, deliveries] =
         [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
     Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead}"))
@@ -106,7 +107,8 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
         Control::Resume => ("resume", 0, &[]),
         Control::Cancel { keys } => ("cancel", 0, keys),
         Control::Redrive { keys, limit } => ("redrive", *limit, keys),
-        Control::Purge { limit } => ("purge", *limit, &[]),
+        Control::Purge => ("purge", 1000000, &[]),
+        Control::Discard { keys } => ("cancel", 0, keys),
     };
     let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(limit)];
     args.extend(keys.iter().map(|key| Bytes::from(key.to_string())));
@@ -116,8 +118,8 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
 pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
     let (what, limit, behind) = match request {
         Inspect::Counts => ("counts", 0, None),
-        Inspect::Peek { limit } => ("peek", limit, None),
-        Inspect::Dead { after, limit } => ("dead", limit, after),
+        Inspect::Peek { limit, .. } => ("peek", limit, None),
+        Inspect::Dead { after, limit, .. } => ("dead", limit, after),
     };
     let behind = behind.map_or_else(Bytes::new, |key| Bytes::from(key.to_string()));
     vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind]
