@@ -144,6 +144,10 @@ impl<T> Delivery<T> {
         Self { payload, lease }
     }
 
+    pub(crate) const fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
     /// What the job is about.
     pub const fn payload(&self) -> &T {
         &self.payload

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_core::queue::{Claim, Claimed, Handle, Operation, Tended, Verdict};
+use kv_core::queue::{Claimed, Handle, JobKey, Operation, Tended, Verdict};
 use kv_core::{Error, Result};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, Semaphore};
@@ -208,16 +208,20 @@ impl Board {
 
     /// Extends the leases of all that is in hand, in one exchange a partition.
     pub(super) fn renew(self: &Arc<Self>) {
-        let lease = self.requests.connection.settings.lease;
         let parts = self.state().start_renewal();
         for (number, handles) in parts {
-            let extend = |handle| Item {
-                handle,
-                operation: Some(Operation::Extend { lease }),
-                reply: self.reply(Note::Renewed(number, handle)),
-            };
-            self.requests.gather(number, handles.into_iter().map(extend));
+            self.extend(number, handles);
         }
+    }
+
+    fn extend(self: &Arc<Self>, number: u32, handles: impl IntoIterator<Item = Handle>) {
+        let lease = self.requests.connection.settings.lease;
+        let extend = |handle| Item {
+            handle,
+            operation: Some(Operation::Extend { lease }),
+            reply: self.reply(Note::Renewed(number, handle)),
+        };
+        self.requests.gather(number, handles.into_iter().map(extend));
     }
 
     /// Claims no more, and hands back what no slot has begun.
@@ -303,6 +307,14 @@ impl Claimer for Board {
         });
     }
 
+    fn cancelled(self: Arc<Self>, number: u32, job: JobKey) {
+        let is_own = |lease: &&Arc<Lease>| lease.partition() == number && lease.handle().key == job;
+        let held: Vec<_> = self.state().slots.iter().flatten().filter(is_own).cloned().collect();
+        for lease in held {
+            self.extend(number, [lease.handle()]);
+        }
+    }
+
     fn closed(&self) {
         self.poke();
     }
@@ -320,9 +332,8 @@ struct Ticket {
 }
 
 impl PendingClaim for Ticket {
-    fn request(&self) -> Claim {
-        let lease = self.board.requests.connection.settings.lease;
-        Claim { limit: self.look.limit, lease }
+    fn limit(&self) -> usize {
+        self.look.limit
     }
 
     fn is_late(&mut self) {
@@ -335,7 +346,7 @@ impl PendingClaim for Ticket {
         let take = |state: &mut State| {
             state.looked(number, look);
             match answer {
-                Ok(Claims { claimed, next_due }) => {
+                Ok(Claims { claimed, more: _, next_due }) => {
                     let found = claimed.len();
                     state.found(number, look, found, next_due);
                     state.take_in(number, claimed);

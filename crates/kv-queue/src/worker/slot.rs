@@ -11,7 +11,7 @@ use kv_core::queue::Operation;
 use serde::de::DeserializeOwned;
 
 use super::board::{Board, Start};
-use crate::queue::{Delivery, Lease, set_aside};
+use crate::queue::{Delivery, Lease, undecodable};
 use crate::requests::Requests;
 use crate::retry::RetryPolicy;
 
@@ -66,7 +66,11 @@ impl<H> Crew<H> {
     {
         match self.requests.connection.serializer().decode(body) {
             Ok(payload) => self.run(payload, lease).await,
-            Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
+            Err(error) => {
+                let settings = &self.requests.connection.settings;
+                let failure = undecodable(settings, lease.id(), lease.attempt(), &error);
+                Last::Word(Some(failure), None)
+            }
         }
     }
 
