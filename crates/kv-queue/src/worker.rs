@@ -3,6 +3,8 @@
 mod board;
 mod run;
 mod slot;
+#[cfg(test)]
+mod scheduler;
 mod state;
 
 use std::fmt;
