@@ -10,7 +10,7 @@ mod operate;
 
 pub use builder::QueueBuilder;
 pub use delivery::Delivery;
-pub(crate) use delivery::Lease;
+pub(crate) use delivery::{Lease, Settle, Settled};
 pub(crate) use dequeue::set_aside;
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};

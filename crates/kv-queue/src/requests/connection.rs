@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Exchanged, Handle, NewJob, Operation, Partition, Policy, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Claim, Exchange, Exchanged, Handle, MAX_BATCH, NewJob, Operation, Partition, Policy,
+    QueueEngine, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store};
 use tokio::time::Instant;
@@ -30,9 +30,6 @@ enum Patience {
 
 /// The longest time for which claims alone are made.
 const TEND_PAUSE: Duration = Duration::from_secs(1);
-
-/// How many jobs a tend moves of each kind.
-const TEND_LIMIT: usize = 100;
 
 pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn QueueEngine>,
@@ -202,7 +199,7 @@ impl Connection {
     }
 
     pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
-        let request = Tend { limit: TEND_LIMIT, policy: self.settings.policy };
+        let request = Tend { limit: MAX_BATCH, policy: self.settings.policy };
         self.write(|| self.engine.tend(partition, request)).await
     }
 

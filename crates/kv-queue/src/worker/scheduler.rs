@@ -187,14 +187,14 @@ impl Scheduler {
         !self.agenda.due.is_empty() || !self.agenda.trials.is_empty()
     }
 
-    /// Whether jobs came in hand since the last time, or it is the first time.
-    pub(super) const fn take_has_claimed(&mut self) -> bool {
-        std::mem::replace(&mut self.has_claimed, false)
-    }
-
-    /// Whether jobs came in hand since [`take_has_claimed`](Self::take_has_claimed).
+    /// Whether jobs came in hand since [`forget_claims`](Self::forget_claims), or it was not
+    /// called.
     pub(super) const fn has_claimed(&self) -> bool {
         self.has_claimed
+    }
+
+    pub(super) const fn forget_claims(&mut self) {
+        self.has_claimed = false;
     }
 
     /// Claims and maintains nothing more.

@@ -24,6 +24,8 @@ const APART: Duration = Duration::from_millis(5);
 pub(in crate::worker) struct Maintained {
     /// Whether jobs may have become claimable.
     pub(in crate::worker) has_moved: bool,
+    /// Whether it did anything at all.
+    pub(in crate::worker) has_changed: bool,
     /// Whether the limit left something to do.
     pub(in crate::worker) more: bool,
     pub(in crate::worker) next_due: Option<Duration>,
@@ -116,7 +118,8 @@ impl Scheduler {
         let begun = self.end_maintenance(number, now);
         self.hear(number, begun.map(|begun| now.saturating_sub(begun)), now);
         self.recover(number, now);
-        let is_vain = !answer.has_moved && (answer.more || answer.next_due == Some(Duration::ZERO));
+        let is_vain =
+            !answer.has_changed && (answer.more || answer.next_due == Some(Duration::ZERO));
         let claims = self.change(number, now, |partition| {
             partition.maintained_at = Some(now);
             std::mem::take(&mut partition.claim_after) || answer.has_moved

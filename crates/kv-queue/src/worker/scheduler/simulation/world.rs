@@ -203,6 +203,8 @@ impl World {
         }
         let Some(until) = self.listens else { return };
         if self.scheduler.room() == 0 {
+            // Who is full listens to nothing.
+            self.listens = Some(until.max(self.now + MS));
             return;
         }
         let all = 0..self.places.len() as u32;
@@ -306,7 +308,8 @@ impl World {
         }
         let next_due = place.timed.first().map(|(due, _)| due.saturating_sub(now));
         let more = next_due == Some(Duration::ZERO);
-        let answer = Maintained { has_moved: !due.is_empty(), more, next_due };
+        let (has_moved, has_changed) = (!due.is_empty(), !due.is_empty());
+        let answer = Maintained { has_moved, has_changed, more, next_due };
         self.scheduler.maintained(number, answer, now);
     }
 
