@@ -13,7 +13,7 @@ mod operate;
 pub use builder::QueueBuilder;
 pub use dead::{DeadJob, DeadLetters};
 pub use delivery::Delivery;
-pub(crate) use delivery::Lease;
+pub(crate) use delivery::{Lease, Settle, Settled};
 pub(crate) use dequeue::undecodable;
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};

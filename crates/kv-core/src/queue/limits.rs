@@ -72,7 +72,7 @@ pub fn check_control(request: &Control) -> Result<()> {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
         }
-        Control::Purge => Ok(()),
+        Control::Purge { limit } => check_batch("jobs", *limit),
         Control::Discard { keys } => check_batch("keys", keys.len()),
     }
 }

@@ -33,7 +33,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Resume => self.set_paused(false),
             Control::Cancel { keys } => self.cancel(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
-            Control::Purge => self.purge(usize::MAX),
+            Control::Purge { limit } => self.purge(*limit),
  Control::Discard { .. } => Ok(Controlled::default()),
         }
     }

@@ -212,7 +212,7 @@ impl Side {
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
-            Controlling::Purge(_) => Control::Purge,
+            Controlling::Purge(limit) => Control::Purge { limit: *limit },
         }
     }
 

@@ -30,9 +30,6 @@ pub(crate) trait PendingClaim: Send {
     /// How many jobs to ask for.
     fn limit(&self) -> usize;
 
-    /// The answer is late: other claims go before this one.
-    fn is_late(&mut self);
-
     /// Brings the answer.
     fn finish(self: Box<Self>, answer: Result<Claims>);
 }

@@ -198,7 +198,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Settles and claims up to so many jobs. Calls `late` if that takes long.
+    /// Settles and claims up to so many jobs.
     ///
     /// What settles is repeated for as long as a lease lasts: a job that is done is not to run
     /// again. A claim asks for half as many bytes with each repeat, and one whose answer does not
@@ -212,7 +212,6 @@ impl Connection {
         acks: Vec<Handle>,
         operations: Vec<(Handle, Operation)>,
         limit: usize,
-        late: impl FnOnce(),
     ) -> Result<Exchanged> {
         let Settings { lease, timeout, policy, .. } = self.settings;
         let settles = !acks.is_empty() || !operations.is_empty();
@@ -233,9 +232,9 @@ impl Connection {
         };
         let sent = self.repeats.insist(patience, send);
         let answer = match settles {
-            true => self.admitted(partition.number, limit, late, sent).await,
+            true => self.admitted(partition.number, limit, sent).await,
             false => {
-                let sent = self.admitted(partition.number, limit, late, sent);
+                let sent = self.admitted(partition.number, limit, sent);
                 self.repeats.write(sent).await
             }
         };
@@ -260,13 +259,7 @@ impl Connection {
 
     /// Has a claim wait until there is room for what it may bring, and gives the room back when
     /// it takes long: a partition that hangs is not to keep the others waiting.
-    async fn admitted<R>(
-        &self,
-        number: u32,
-        limit: usize,
-        late: impl FnOnce(),
-        sent: impl Future<Output = R>,
-    ) -> R {
+    async fn admitted<R>(&self, number: u32, limit: usize, sent: impl Future<Output = R>) -> R {
         let is_late = usize::try_from(number).ok().and_then(|number| self.is_late.get(number));
         let was_late = is_late.is_some_and(|it| it.load(Ordering::Relaxed));
         let under_way = match was_late {
@@ -288,7 +281,6 @@ impl Connection {
         if let Some(is_late) = is_late {
             is_late.store(true, Ordering::Relaxed);
         }
-        late();
         sent.await
     }
 

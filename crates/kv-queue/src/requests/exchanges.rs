@@ -216,7 +216,7 @@ impl Requests {
     /// What a dropped future has claimed is handed back in the background.
     pub(crate) async fn claim(&self, partition: &Partition, limit: usize) -> Result<Claims> {
         let (acks, operations) = (Vec::new(), Vec::new());
-        let answer = self.connection.exchange(partition, acks, operations, limit, || ()).await?;
+        let answer = self.connection.exchange(partition, acks, operations, limit).await?;
         let Exchanged { claimed, more, next_due, .. } = answer;
         Ok(Claims { claimed, more, next_due })
     }

@@ -68,8 +68,7 @@ pub(crate) async fn a_job_that_snoozes_goes_behind_those_that_wait(bench: &Bench
     queue.enqueue_many([1, 2]).await.unwrap();
     queue.dequeue(1).await.unwrap()[0].snooze(Duration::ZERO).await.unwrap();
     queue.enqueue(3).await.unwrap();
-    let order: Vec<_> =
-        queue.dequeue(9).await.unwrap().iter().map(|one| *one.payload()).collect();
+    let order: Vec<_> = queue.dequeue(9).await.unwrap().iter().map(|one| *one.payload()).collect();
     assert_eq!(order, [2, 1, 3]);
 }
 

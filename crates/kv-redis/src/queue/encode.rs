@@ -107,7 +107,7 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
         Control::Resume => ("resume", 0, &[]),
         Control::Cancel { keys } => ("cancel", 0, keys),
         Control::Redrive { keys, limit } => ("redrive", *limit, keys),
-        Control::Purge => ("purge", 1000000, &[]),
+        Control::Purge { limit } => ("purge", *limit, &[]),
         Control::Discard { keys } => ("cancel", 0, keys),
     };
     let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(limit)];

@@ -244,7 +244,7 @@ end
 
 -- A policy as the client sends it.
 local function read_policy(text)
-  local failures, crashes, deliveries, dead = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
+  local failures, crashes, deliveries, dead = string.match(text, '^(%d+) (%d+) (%d+) (%d+)')
   return {
     failures = tonumber(failures),
     crashes = tonumber(crashes),

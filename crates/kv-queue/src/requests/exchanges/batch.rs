@@ -73,13 +73,7 @@ impl Batch {
         let partition = connection.partition(number)?;
         let (acks, operations) = (take(&mut self.acks), take(&mut self.operations));
         let limit = self.claim.as_ref().map_or(0, |claim| claim.limit());
-        let claim = &mut self.claim;
-        let late = || {
-            if let Some(claim) = claim {
-                claim.is_late();
-            }
-        };
-        connection.exchange(partition, acks, operations, limit, late).await
+        connection.exchange(partition, acks, operations, limit).await
     }
 
     /// Tells everyone; how soon a job is due that was put off.
