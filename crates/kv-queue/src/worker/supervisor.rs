@@ -125,7 +125,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
 
     /// Does what time brings.
     fn maintain(&mut self) {
-        for number in self.shared.change(|state, now| state.scheduler.advance(now)) {
+        for number in self.shared.supervise(|state, now| state.scheduler.advance(now)) {
             let shared = Arc::clone(&self.shared);
             self.maintenance.spawn(async move {
                 let connection = &shared.requests.connection;
