@@ -140,6 +140,19 @@ impl Error {
         self
     }
 
+    /// Says of which of many items it is, before what was wrong.
+    ///
+    /// ```
+    /// use kv_core::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::TooLarge, "priority 16; expected 0 to 15").at("job 3");
+    /// assert_eq!(error.message(), "job 3: priority 16; expected 0 to 15");
+    /// ```
+    #[must_use]
+    pub fn at(mut self, item: &str) -> Self {
+        self.0.message = format!("{item}: {}", self.0.message).into();
+        self
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {

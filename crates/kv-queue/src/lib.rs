@@ -13,7 +13,10 @@ mod retry;
 mod worker;
 
 pub use kv_core::queue::Counts as QueueStats;
-pub use queue::{DeadJob, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder};
+pub use queue::{
+    DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder,
+};
+pub use requests::Undecodable;
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Worker, WorkerSummary};

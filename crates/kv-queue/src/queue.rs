@@ -1,6 +1,8 @@
 //! What a program touches: the queue, its jobs, and deliveries.
 
+mod agreement;
 mod builder;
+mod dead;
 mod delivery;
 mod dequeue;
 mod enqueue;
@@ -9,9 +11,9 @@ mod job;
 mod operate;
 
 pub use builder::QueueBuilder;
+pub use dead::{DeadJob, DeadLetters};
 pub use delivery::Delivery;
-pub(crate) use delivery::Lease;
-pub(crate) use dequeue::set_aside;
+pub(crate) use delivery::{Lease, Settle, Settled};
+pub(crate) use dequeue::undecodable;
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};
-pub use operate::DeadJob;

@@ -7,11 +7,15 @@
 //!     Connection  the engine; numbers, bounds and repeats each request
 //! ```
 
+mod budget;
 mod claimers;
 mod connection;
 mod exchanges;
 mod lanes;
+mod repeats;
+mod unanswered;
 
 pub(crate) use claimers::{Claimer, Claims, PendingClaim};
+pub use connection::Undecodable;
 pub(crate) use connection::{Connection, Settings};
 pub(crate) use exchanges::{Item, Reply, Requests};

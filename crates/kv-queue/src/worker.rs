@@ -1,9 +1,16 @@
 //! Runs jobs: claims for free slots, keeps leases alive, settles, stops gracefully.
 
-mod board;
-mod run;
+mod call;
+mod drained;
+mod listener;
+mod running;
+mod scheduler;
+mod shared;
 mod slot;
 mod state;
+mod summary;
+mod supervisor;
+mod unsettled;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +18,8 @@ use std::time::Duration;
 use kv_core::Result;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+
+pub use summary::WorkerSummary;
 
 use crate::queue::{Delivery, Queue};
 
@@ -30,6 +39,9 @@ use crate::queue::{Delivery, Queue};
 ///   nobody told of, such as a job that another process left behind when it died.
 /// - A partition that does not answer delays no other, no renewal and no stop. While the store
 ///   is away the worker waits, from 100 ms up to 2.5 s at a time, then looks at all partitions.
+/// - A handler must not block its thread: blocking code belongs in
+///   `tokio::task::spawn_blocking`. One that blocks keeps others from running, and leases from
+///   being renewed; a warning in the log names its job.
 ///
 /// ```
 /// # use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,30 +76,6 @@ pub struct Worker<T> {
     stop_within: Duration,
     job_timeout: Option<Duration>,
     until_drained: bool,
-}
-
-/// What a worker did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WorkerSummary {
-    /// Handlers that ended well.
-    pub done: u64,
-    /// Handlers that failed, panicked or took too long.
-    pub failed: u64,
-    /// Deliveries whose lease was lost or whose job was cancelled.
-    pub lost: u64,
-    /// Deliveries handed back at the stop.
-    pub handed_back: u64,
-}
-
-impl WorkerSummary {
-    const fn count(&mut self, end: slot::End) {
-        match end {
-            slot::End::Done => self.done += 1,
-            slot::End::Failed => self.failed += 1,
-            slot::End::Lost => self.lost += 1,
-        }
-    }
 }
 
 impl<T> Worker<T> {
@@ -161,7 +149,7 @@ impl<T: DeserializeOwned + Send + 'static> Worker<T> {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
-        run::run(self, handler).await
+        supervisor::run(self, handler).await
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
+use super::agreement;
 use super::handle::Queue;
 use crate::generic::GenericEngine;
-use crate::requests::{Connection, Requests, Settings};
+use crate::requests::{Connection, Requests, Settings, Undecodable};
 use crate::retry::RetryPolicy;
 
 impl<T> Queue<T> {
@@ -43,11 +44,13 @@ impl<T> QueueBuilder<T> {
             name: name.to_owned(),
             partitions: 1,
             settings: Settings {
+                name: name.into(),
                 lease: Duration::from_secs(30),
                 timeout: Duration::from_secs(15),
                 max_payload: 1 << 20,
                 policy: Policy::default(),
                 retry: RetryPolicy::default(),
+                undecodable: Undecodable::default(),
             },
             clock: Arc::new(SystemClock::new()),
             payload: PhantomData,
@@ -70,9 +73,9 @@ impl<T> QueueBuilder<T> {
         self
     }
 
-    /// Into how many parts the queue is split, from 1, the default, to 1,024; fixed by whoever
-    /// opens the queue first. Order and uniqueness hold within a part; a unique key always has
-    /// the same one.
+    /// Into how many partitions the queue is split, from 1, the default, to 1,024; fixed by whoever
+    /// opens the queue first. Order holds within a partition. A unique key always maps to the same
+    /// partition, so it is unique in the whole queue.
     #[must_use]
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = partitions;
@@ -84,6 +87,14 @@ impl<T> QueueBuilder<T> {
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = policy;
+        self
+    }
+
+    /// What becomes of a job whose payload does not decode: it has failed like any other, unless
+    /// set.
+    #[must_use]
+    pub fn undecodable(mut self, undecodable: Undecodable) -> Self {
+        self.settings.undecodable = undecodable;
         self
     }
 
@@ -102,7 +113,9 @@ impl<T> QueueBuilder<T> {
         self
     }
 
-    /// How many deliveries a job gets at all, snoozes included: 1,000 unless set; at least 1.
+    /// After how many deliveries a job is a dead letter when it would be delivered again: 1,000,000
+    /// unless set; at least 1. Deliveries count that ended in a failure, a crash or a snooze; a
+    /// day of snoozes of one second is 86,400. Those that were handed back unbegun do not count.
     #[must_use]
     pub fn max_deliveries(mut self, deliveries: u32) -> Self {
         self.settings.policy.max_deliveries = deliveries;
@@ -113,6 +126,14 @@ impl<T> QueueBuilder<T> {
     #[must_use]
     pub fn keep_dead(mut self, letters: u32) -> Self {
         self.settings.policy.keep_dead = letters;
+        self
+    }
+
+    /// For how long a partition keeps a dead letter: without end unless set; at least a
+    /// millisecond.
+    #[must_use]
+    pub fn keep_dead_for(mut self, time: Duration) -> Self {
+        self.settings.policy.keep_dead_for = Some(time);
         self
     }
 
@@ -130,7 +151,8 @@ impl<T> QueueBuilder<T> {
         self
     }
 
-    /// Opens the queue on a store, and creates it if it is new.
+    /// Opens the queue on a store, and creates it if it is new. If the last handle of this queue,
+    /// in any process, had another lease or other budgets, a warning is logged.
     ///
     /// # Errors
     /// `InvalidKey` for a name that is empty or too long; `Config` for settings out of range, or
@@ -146,6 +168,7 @@ impl<T> QueueBuilder<T> {
         let connection = Connection::new(engine, store.clone(), partitions, self.settings);
         let opened = connection.write(|| connection.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
+        agreement::check(store, &connection.settings).await;
         Ok(Queue::of(Arc::new(Requests::new(connection))))
     }
 
@@ -159,7 +182,8 @@ impl<T> QueueBuilder<T> {
             let given = self.partitions;
             return wrong(format!("{given} partitions; expected 1 to {MAX_PARTITIONS}"));
         }
-        for (name, time) in [("lease", lease), ("timeout", timeout)] {
+        let keep = &policy.keep_dead_for.unwrap_or(Duration::MAX);
+        for (name, time) in [("lease", lease), ("timeout", timeout), ("keep_dead_for", keep)] {
             if *time < Duration::from_millis(1) {
                 return wrong(format!("a {name} of {time:?}; expected at least a millisecond"));
             }

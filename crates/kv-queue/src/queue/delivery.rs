@@ -1,8 +1,8 @@
 //! One delivery of one job, and the right to settle it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kv_core::queue::{Claimed, Handle, Operation, SavedProgress, Verdict};
@@ -44,8 +44,38 @@ pub(crate) struct Lease {
     checkpoint: Option<SavedProgress>,
     /// A settling request is out, or has ended the delivery.
     settling: AtomicBool,
-    settled: AtomicBool,
+    /// The first verdict on a settling request.
+    settled: OnceLock<Settled>,
+    /// What the store said when it was found that the lease is gone.
+    gone: OnceLock<Verdict>,
     lost: Notify,
+}
+
+/// What settles a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settle {
+    Ack,
+    Retry,
+    Fail,
+    Snooze,
+}
+
+impl Settle {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ack => "ack",
+            Self::Retry => "retry",
+            Self::Fail => "fail",
+            Self::Snooze => "snooze",
+        }
+    }
+}
+
+/// How a delivery was settled by its own verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) by: Settle,
+    pub(crate) verdict: Verdict,
 }
 
 impl Lease {
@@ -59,7 +89,8 @@ impl Lease {
             delivery,
             checkpoint,
             settling: AtomicBool::new(false),
-            settled: AtomicBool::new(false),
+            settled: OnceLock::new(),
+            gone: OnceLock::new(),
             lost: Notify::new(),
         }
     }
@@ -80,8 +111,13 @@ impl Lease {
         JobId { partition: self.partition, key: self.handle.key }
     }
 
+    /// How it was settled, if a verdict came.
+    pub(crate) fn settled(&self) -> Option<Settled> {
+        self.settled.get().copied()
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
-        self.settled.load(Ordering::Acquire)
+        self.settled.get().is_some()
     }
 
     /// Whether the store's verdict on a settling request is there or on its way.
@@ -89,14 +125,17 @@ impl Lease {
         self.settling.load(Ordering::Acquire)
     }
 
-    /// Ends the handler of this delivery: the job is no longer its own.
-    pub(crate) fn lose(&self) {
+    /// Ends the handler of this delivery: the job is no longer its own, as this verdict says.
+    pub(crate) fn lose(&self, verdict: Verdict) {
+        // The first that was found says why.
+        let _ = self.gone.set(verdict);
         self.lost.notify_one();
     }
 
-    /// Ends when [`lose`](Self::lose) was called.
-    pub(crate) async fn lost(&self) {
+    /// Ends when [`lose`](Self::lose) was called, with its verdict.
+    pub(crate) async fn lost(&self) -> Verdict {
         self.lost.notified().await;
+        self.gone.get().copied().unwrap_or(Verdict::Stale)
     }
 
     /// Extends or checkpoints: the delivery goes on.
@@ -105,23 +144,41 @@ impl Lease {
     }
 
     /// Ends the delivery, unless no verdict comes.
-    async fn settle(&self, verb: &'static str, operation: Option<Operation>) -> Result<()> {
+    async fn settle(&self, verb: Settle, operation: Option<Operation>) -> Result<()> {
+        if self.own_verb().is_some() {
+            return self.judge(verb.name(), Ok(Verdict::Stale));
+        }
         self.settling.store(true, Ordering::Release);
         let mut asking = Asking { settling: &self.settling, has_verdict: false };
         let verdict = self.requests.ask(self.partition, self.handle, operation).await;
         asking.has_verdict = verdict.is_ok();
-        self.settled.fetch_or(verdict.is_ok(), Ordering::AcqRel);
-        self.judge(verb, verdict)
+        let judged = self.judge(verb.name(), verdict.clone());
+        if let Ok(verdict) = verdict {
+            // Of two that were sent at once the first has settled it.
+            let _ = self.settled.set(Settled { by: verb, verdict });
+        }
+        judged
+    }
+
+    /// The verb of this delivery that has settled it.
+    fn own_verb(&self) -> Option<Settle> {
+        let is_own = |it: &&Settled| matches!(it.verdict, Verdict::Applied | Verdict::Buried);
+        self.settled.get().filter(is_own).map(|it| it.by)
     }
 
     /// What a verdict means to whoever asked for it.
     pub(crate) fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
-        let conflict = |message: &'static str| Err(Error::new(ErrorKind::Conflict, message));
-        let judged = match verdict {
-            Ok(Verdict::Stale) => conflict("the lease was lost; the job is no longer yours"),
-            Ok(Verdict::Cancelled) => conflict("the job was cancelled; it is gone"),
-            Ok(Verdict::Applied | Verdict::Buried) => Ok(()),
-            Err(error) => Err(error),
+        let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
+        let judged = match (verdict, self.own_verb()) {
+            (Ok(Verdict::Stale), Some(by)) => {
+                conflict(format!("this delivery was already settled by `{}`", by.name()))
+            }
+            (Ok(Verdict::Stale), None) => {
+                conflict("the lease was lost; the job is no longer yours".to_owned())
+            }
+            (Ok(Verdict::Cancelled), _) => conflict("the job was cancelled; it is gone".to_owned()),
+            (Ok(Verdict::Applied | Verdict::Buried), _) => Ok(()),
+            (Err(error), _) => Err(error),
         };
         judged.map_err(|error| error.operation(verb).key(&self.id().to_string()))
     }
@@ -142,6 +199,10 @@ impl Drop for Asking<'_> {
 impl<T> Delivery<T> {
     pub(crate) const fn new(payload: T, lease: Arc<Lease>) -> Self {
         Self { payload, lease }
+    }
+
+    pub(crate) const fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     /// What the job is about.
@@ -175,7 +236,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost: another delivery does the job.
     pub async fn ack(&self) -> Result<()> {
-        self.lease.settle("ack", None).await
+        self.lease.settle(Settle::Ack, None).await
     }
 
     /// It failed: deliver it again after a time, or bury it if its budget of failures is spent.
@@ -185,7 +246,7 @@ impl<T> Delivery<T> {
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn retry(&self, after: Duration) -> Result<()> {
         let reason = "retry asked for".to_owned();
-        self.lease.settle("retry", Some(Operation::Retry { after, reason })).await
+        self.lease.settle(Settle::Retry, Some(Operation::Retry { after, reason })).await
     }
 
     /// It failed for good: to the dead letters, with the reason.
@@ -193,7 +254,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn fail(&self, reason: impl Into<String>) -> Result<()> {
-        self.lease.settle("fail", Some(Operation::Fail { reason: reason.into() })).await
+        self.lease.settle(Settle::Fail, Some(Operation::Fail { reason: reason.into() })).await
     }
 
     /// Not now: deliver it again after a time, and charge no attempt.
@@ -201,7 +262,7 @@ impl<T> Delivery<T> {
     /// # Errors
     /// `Conflict` where the lease was lost or the job was cancelled.
     pub async fn snooze(&self, after: Duration) -> Result<()> {
-        self.lease.settle("snooze", Some(Operation::Snooze { after })).await
+        self.lease.settle(Settle::Snooze, Some(Operation::Snooze { after })).await
     }
 
     /// Still at work: the lease ends this long from now. A [`Worker`](crate::Worker) does it by

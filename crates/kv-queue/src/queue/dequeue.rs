@@ -3,95 +3,115 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{Claim, Claimed, MAX_BATCH, Operation, Partition};
+use kv_core::queue::{Claimed, MAX_BATCH, Operation, Partition};
 use kv_core::{Error, Result};
 use serde::de::DeserializeOwned;
 
 use super::delivery::{Delivery, Lease};
 use super::handle::Queue;
 use super::job::JobId;
+use crate::requests::{Requests, Settings, Undecodable};
+
+/// How often a partition is maintained in a row while more is due.
+const MAINTENANCE: usize = 10;
 
 impl<T: DeserializeOwned> Queue<T> {
     /// Takes up to `n` jobs that can run now, the most urgent and then the oldest of a partition
     /// first; none if there are none. Each is leased: settle it, or it comes back.
     ///
-    /// A job whose payload is no `T` goes to the dead letters with its bytes, and does not count.
+    /// Jobs travel in replies of about 1 MiB. A job whose payload is no `T` has failed, and does
+    /// not count: it is tried again later or buried, as the queue
+    /// [was told](crate::QueueBuilder::undecodable).
     ///
     /// # Errors
     /// Those of the store, if not one job was taken; otherwise what was taken is returned.
     ///
     /// # Cancel safety
-    /// Jobs that a dropped future has taken come back when their lease ends.
+    /// Jobs that a dropped future has taken are handed back in the background, and charged
+    /// nothing: they were never begun. Without a runtime, or if the process ends, they come back
+    /// when their leases end.
     pub async fn dequeue(&self, n: usize) -> Result<Vec<Delivery<T>>> {
-        self.look(n).await.map_err(|error| error.operation("dequeue"))
+        self.take(n).await.map_err(|error| error.operation("dequeue"))
     }
 
     /// Looks through the partitions for up to `n` jobs.
-    async fn look(&self, n: usize) -> Result<Vec<Delivery<T>>> {
-        self.connection().check_open()?;
-        let mut found = Vec::new();
-        for partition in self.connection().in_turn() {
-            let lacking = n - found.len();
+    async fn take(&self, n: usize) -> Result<Vec<Delivery<T>>> {
+        let connection = self.connection();
+        connection.check_open()?;
+        let mut taken = Taken { requests: self.requests(), deliveries: Vec::new() };
+        for partition in connection.in_turn() {
+            let lacking = n - taken.deliveries.len();
             if lacking == 0 {
                 break;
             }
-            if let Err(error) = self.look_into(partition, lacking, &mut found).await {
-                if found.is_empty() {
+            if let Err(error) = self.take_from(partition, lacking, &mut taken).await {
+                if taken.deliveries.is_empty() {
                     return Err(error);
                 }
-                // What was taken is handed out; the error will show at the next look.
+                // What was taken is handed out; the next call shows the error.
                 break;
             }
         }
-        Ok(found)
+        Ok(std::mem::take(&mut taken.deliveries))
     }
 
-    async fn look_into(
+    async fn take_from(
         &self,
         partition: &Partition,
         mut lacking: usize,
-        found: &mut Vec<Delivery<T>>,
+        taken: &mut Taken<'_, T>,
     ) -> Result<()> {
-        let mut tended = self.connection().is_tend_due(partition);
-        if tended {
-            self.connection().tend(partition).await?;
+        let mut maintained = self.connection().is_tend_due(partition);
+        if maintained {
+            self.maintain(partition).await?;
         }
         while lacking > 0 {
             let limit = lacking.min(MAX_BATCH);
-            let claim = Claim { limit, lease: self.connection().settings.lease };
-            let answer =
-                self.connection().exchange(partition, Vec::new(), Vec::new(), Some(claim)).await?;
-            let claimed = answer.claimed.len();
-            for claimed in answer.claimed {
+            let claims = self.requests().claim(partition, limit).await?;
+            let is_short = claims.claimed.len() < limit;
+            for claimed in claims.claimed {
                 if let Some(delivery) = self.decode(partition.number, claimed).await {
-                    found.push(delivery);
+                    taken.deliveries.push(delivery);
                     lacking = lacking.saturating_sub(1);
                 }
             }
-            if claimed == limit {
+            if !is_short || claims.more {
                 continue;
             }
-            if answer.next_due != Some(Duration::ZERO) || tended {
+            if claims.next_due != Some(Duration::ZERO) || maintained {
                 break;
             }
-            self.connection().tend(partition).await?;
-            tended = true;
+            self.maintain(partition).await?;
+            maintained = true;
         }
         Ok(())
     }
 
+    /// Promotes and recovers all that is due, so that what is urgent among it is claimed first.
+    async fn maintain(&self, partition: &Partition) -> Result<()> {
+        for _ in 0..MAINTENANCE {
+            if !self.connection().tend(partition).await?.more {
+                return Ok(());
+            }
+        }
+        self.connection().tend_soon(partition);
+        Ok(())
+    }
+
     async fn decode(&self, partition: u32, claimed: Claimed) -> Option<Delivery<T>> {
-        match self.connection().serializer().decode(&claimed.body) {
+        let connection = self.connection();
+        match connection.serializer().decode(&claimed.body) {
             Ok(payload) => {
                 let lease = Arc::new(Lease::of(self.requests(), partition, claimed));
                 Some(Delivery::new(payload, lease))
             }
             Err(error) => {
-                let handle = claimed.handle;
-                let fail = set_aside(JobId { partition, key: handle.key }, &error);
-                if let Err(error) = self.requests().ask(partition, handle, Some(fail)).await {
+                let id = JobId { partition, key: claimed.handle.key };
+                let failure = undecodable(&connection.settings, id, claimed.attempt, &error);
+                let told = self.requests().ask(partition, claimed.handle, Some(failure)).await;
+                if let Err(error) = told {
                     // It comes back when its lease ends; the others must not wait for that.
-                    tracing::warn!(%error, "job could not be set aside");
+                    tracing::warn!(job = %id, %error, "job could not be set aside");
                 }
                 None
             }
@@ -99,8 +119,43 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 }
 
-/// What becomes of a job whose payload does not decode.
-pub(crate) fn set_aside(id: JobId, error: &Error) -> Operation {
-    tracing::warn!(job = %id, "payload does not decode; set aside as a dead letter");
-    Operation::Fail { reason: format!("the payload does not decode: {error}") }
+/// Deliveries that are not handed out yet. Dropped, they are handed back: nobody began them.
+struct Taken<'a, T> {
+    requests: &'a Arc<Requests>,
+    deliveries: Vec<Delivery<T>>,
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        for delivery in self.deliveries.drain(..) {
+            let lease = delivery.lease();
+            self.requests.release(lease.partition(), lease.handle());
+        }
+    }
+}
+
+/// What is said of a delivery whose payload does not decode.
+pub(crate) fn undecodable(
+    settings: &Settings,
+    id: JobId,
+    attempt: u32,
+    error: &Error,
+) -> Operation {
+    let reason = format!("the payload does not decode: {}", chain(error));
+    tracing::warn!(queue = %settings.name, job = %id, attempt, reason, "payload does not decode");
+    match settings.undecodable {
+        Undecodable::Retry => Operation::Retry { after: settings.retry.delay(attempt), reason },
+        Undecodable::Bury => Operation::Fail { reason },
+    }
+}
+
+/// An error with its causes, each once.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -1,20 +1,34 @@
 //! Handing jobs in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
 
-use kv_core::queue::{JobKey, MAX_BATCH, NewJob, Submitted};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use kv_core::queue::{
+    BATCH_BYTES, MAX_BATCH, MAX_PRIORITY, MAX_UNIQUE_BYTES, NewJob, Submitted, Unique, UniqueScope,
+};
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::handle::Queue;
 use super::job::{Enqueue, Enqueued, Job, JobId};
 
+/// How many partitions a call works on at once.
+const AT_ONCE: usize = 16;
+
 impl<T: Serialize> Queue<T> {
     /// Adds a job, or tells which one holds its unique key.
     ///
+    /// While the store is away this waits for up to the queue's
+    /// [timeout](crate::QueueBuilder::timeout); a handler of a web request uses a handle that
+    /// [fails fast](Self::fail_fast).
+    ///
     /// # Errors
-    /// `TooLarge` for a payload beyond the queue's limit or a unique key of over 1,024 bytes,
-    /// `Serialization` for one that the serializer cannot hold, `Backpressure` for a full queue.
+    /// `TooLarge` for a payload beyond the queue's limit and a priority above 15, `InvalidKey`
+    /// for an empty unique key, `InvalidTtl` for a window or a time to live of zero,
+    /// `Serialization` for a payload that the serializer cannot hold, `Backpressure` for a full
+    /// queue.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have added the job.
@@ -23,13 +37,13 @@ impl<T: Serialize> Queue<T> {
         T: Send,
     {
         let (number, job) = self.place(job.into()).map_err(|e| e.operation("enqueue"))?;
-        let answers = self.requests().submit(number, vec![job]).await;
+        let answers = self.requests().submit(number, vec![job], self.fails_fast()).await;
         placed(number, &answers.map_err(|error| error.operation("enqueue"))?)
     }
 
     /// Adds a job as [`enqueue`](Self::enqueue) does, and waits until copies have it, or the job
-    /// that holds its unique key: what they had when the time for that was over. Too little is no
-    /// error, and the job is there: see [`Achieved::meets`].
+    /// that holds its unique key: what they had when the time for that was over. Reaching fewer
+    /// copies than asked is not an error, and the job is there: compare with [`Achieved::meets`].
     ///
     /// ```
     /// # use kv_core::{Durability, Store};
@@ -59,16 +73,33 @@ impl<T: Serialize> Queue<T> {
     {
         let operation = |error: Error| error.operation("enqueue_durable");
         let (number, job) = self.place(job.into()).map_err(operation)?;
-        let answers = self.requests().submit_durable(number, vec![job], durability).await;
-        let (answers, achieved) = answers.map_err(operation)?;
+        let sent = self.requests().submit_durable(number, vec![job], self.fails_fast(), durability);
+        let (answers, achieved) = sent.await.map_err(operation)?;
         Ok((placed(number, &answers)?, achieved))
     }
 
-    /// Adds many jobs, in requests of up to 1,000 for each partition.
+    /// Adds many jobs: an answer for each, in their order.
+    ///
+    /// They leave in requests of up to 1,000 jobs and about 1 MiB, those of one partition one
+    /// after another, partitions side by side. Each request has the queue's
+    /// [timeout](crate::QueueBuilder::timeout) for itself.
+    ///
+    /// ```
+    /// # use kv_queue::{Enqueue, Job, Queue};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<&str>::open(&store, "fetch").await?;
+    /// let pages = ["/a", "/b", "/a"];
+    /// let enqueued = queue.enqueue_many(pages.map(|page| Job::new(page).unique(page))).await?;
+    /// assert_eq!((enqueued.added, enqueued.duplicates), (2, 1));
+    /// assert_eq!(enqueued.jobs[2], Enqueue::Duplicate(enqueued.jobs[0].id()));
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue). Everything is encoded before anything is sent; an error of
-    /// a later request says `MaybeApplied`, since earlier ones were executed.
+    /// As [`enqueue`](Self::enqueue), with the number of the job, from 0. Everything is checked
+    /// and encoded before anything is sent; an error of a later request says `MaybeApplied`, since
+    /// others were executed.
     ///
     /// # Cancel safety
     /// A dropped future may have added any number of the jobs.
@@ -78,12 +109,12 @@ impl<T: Serialize> Queue<T> {
         T: Send,
     {
         let batches = self.batches(jobs).map_err(|error| error.operation("enqueue_many"))?;
-        let mut enqueued = Enqueued::default();
-        for (number, batch) in batches {
-            let answers = self.requests().submit(number, batch).await;
-            enqueued.count(&answers.map_err(|error| enqueued.blame(error, "enqueue_many"))?);
-        }
-        Ok(enqueued)
+        let submit = |number, jobs| async move {
+            let answers = self.requests().submit(number, jobs, self.fails_fast()).await?;
+            Ok((answers, Achieved::default()))
+        };
+        let enqueued = submit_all(batches, submit).await;
+        enqueued.map(|(enqueued, _)| enqueued).map_err(|error| error.operation("enqueue_many"))
     }
 
     /// Adds many jobs as [`enqueue_many`](Self::enqueue_many) does, and waits until copies have
@@ -103,68 +134,183 @@ impl<T: Serialize> Queue<T> {
         J: IntoIterator<Item: Into<Job<T>>> + Send,
         T: Send,
     {
-        let name = "enqueue_many_durable";
-        let batches = self.batches(jobs).map_err(|error| error.operation(name))?;
-        let (mut enqueued, mut least) = (Enqueued::default(), None::<Achieved>);
-        for (number, batch) in batches {
-            let answers = self.requests().submit_durable(number, batch, durability).await;
-            let (answers, achieved) = answers.map_err(|error| enqueued.blame(error, name))?;
-            enqueued.count(&answers);
-            least = Some(least.map_or(achieved, |least| least.least(achieved)));
-        }
-        Ok((enqueued, least.unwrap_or_default()))
+        let operation = |error: Error| error.operation("enqueue_many_durable");
+        let batches = self.batches(jobs).map_err(operation)?;
+        let submit = |number, jobs| {
+            self.requests().submit_durable(number, jobs, self.fails_fast(), durability)
+        };
+        submit_all(batches, submit).await.map_err(operation)
     }
 
-    /// Jobs by partition, in requests of a size that an engine takes.
-    fn batches<J>(&self, jobs: J) -> Result<Vec<(u32, Vec<NewJob>)>>
+    /// Jobs by partition, in requests of a size that travels well.
+    fn batches<J>(&self, jobs: J) -> Result<BTreeMap<u32, VecDeque<Batch>>>
     where
         J: IntoIterator<Item: Into<Job<T>>>,
     {
-        let mut by_partition: BTreeMap<u32, Vec<NewJob>> = BTreeMap::new();
-        for job in jobs {
-            let (number, job) = self.place(job.into())?;
-            by_partition.entry(number).or_default().push(job);
-        }
-        let mut batches = Vec::new();
-        for (number, mut jobs) in by_partition {
-            while !jobs.is_empty() {
-                let rest = jobs.split_off(jobs.len().min(MAX_BATCH));
-                batches.push((number, jobs));
-                jobs = rest;
+        let mut batches: BTreeMap<u32, VecDeque<Batch>> = BTreeMap::new();
+        for (at, job) in jobs.into_iter().enumerate() {
+            let (number, job) =
+                self.place(job.into()).map_err(|error| error.at(&format!("job {at}")))?;
+            let own = batches.entry(number).or_default();
+            match own.back_mut().filter(|batch| batch.has_room_for(&job)) {
+                Some(batch) => batch.push(at, job),
+                None => own.push_back(Batch::of(at, job)),
             }
         }
         Ok(batches)
     }
 
-    /// Encodes a job and finds its partition: by its unique key, which always has the same one,
-    /// else in turn.
+    /// Checks and encodes a job, and finds its partition: by its unique key, which always maps to
+    /// the same one, else in turn.
     fn place(&self, job: Job<T>) -> Result<(u32, NewJob)> {
-        self.connection().check_open()?;
+        let connection = self.connection();
+        connection.check_open()?;
         let Job { payload, priority, delay, unique, time_to_live } = job;
-        let body = self.connection().serializer().encode(&payload)?;
-        let limit = self.connection().settings.max_payload;
+        let unique = unique.map(checked).transpose()?;
+        if time_to_live.is_some_and(|time| time.is_zero()) {
+            let message = "a time to live of zero; expected a time, or none for no end";
+            return Err(Error::new(ErrorKind::InvalidTtl, message));
+        }
+        if priority > MAX_PRIORITY {
+            let message = format!("priority {priority}; expected 0 to {MAX_PRIORITY}");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let body = connection.serializer().encode(&payload)?;
+        let limit = connection.settings.max_payload;
         if body.len() > limit {
             let message = format!("a payload of {} bytes; expected at most {limit}", body.len());
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let partitions = self.connection().partitions.len().max(1) as u64;
+        let partitions = connection.partitions.len().max(1) as u64;
         let spread = match &unique {
             Some(unique) => stable_hash(unique.key.as_bytes()),
-            None => self.connection().turn() as u64,
+            None => connection.turn() as u64,
         };
         let number = u32::try_from(spread % partitions).unwrap_or(0);
         Ok((number, NewJob { body, priority, delay, unique, time_to_live }))
     }
 }
 
+/// Jobs of one partition for one request, with their places among all.
+struct Batch {
+    places: Vec<usize>,
+    jobs: Vec<NewJob>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn of(at: usize, job: NewJob) -> Self {
+        Self { places: vec![at], bytes: size(&job), jobs: vec![job] }
+    }
+
+    fn has_room_for(&self, job: &NewJob) -> bool {
+        self.jobs.len() < MAX_BATCH && self.bytes.saturating_add(size(job)) <= BATCH_BYTES
+    }
+
+    fn push(&mut self, at: usize, job: NewJob) {
+        self.places.push(at);
+        self.bytes = self.bytes.saturating_add(size(&job));
+        self.jobs.push(job);
+    }
+}
+
+fn size(job: &NewJob) -> usize {
+    job.body.len() + job.unique.as_ref().map_or(0, |unique| unique.key.len())
+}
+
+/// Hands in all batches: those of a partition one after another, so that its jobs keep their
+/// order, and up to [`AT_ONCE`] partitions side by side.
+async fn submit_all<F, Fut>(
+    batches: BTreeMap<u32, VecDeque<Batch>>,
+    submit: F,
+) -> Result<(Enqueued, Achieved)>
+where
+    F: Fn(u32, Vec<NewJob>) -> Fut,
+    Fut: Future<Output = Result<(Vec<Submitted>, Achieved)>>,
+{
+    let total = batches.values().flatten().map(|batch| batch.jobs.len()).sum();
+    let answers = Mutex::new(Answers::to(total));
+    let (heard, submit) = (&answers, &submit);
+    let partitions = batches.into_iter().map(|(number, batches)| async move {
+        for Batch { places, jobs, .. } in batches {
+            let (submitted, achieved) = submit(number, jobs).await?;
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.take(number, &places, &submitted, achieved);
+        }
+        Ok(())
+    });
+    let sent = stream::iter(partitions).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+    let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match sent {
+        Ok(()) => answers.finish(),
+        Err(error) if answers.is_empty() => Err(error),
+        Err(error) => Err(error.maybe_applied()),
+    }
+}
+
+/// The answers to many jobs, as they come.
+struct Answers {
+    jobs: Vec<Option<Enqueue>>,
+    least: Option<Achieved>,
+}
+
+impl Answers {
+    fn to(jobs: usize) -> Self {
+        Self { jobs: vec![None; jobs], least: None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.least.is_none()
+    }
+
+    fn take(&mut self, number: u32, places: &[usize], answers: &[Submitted], achieved: Achieved) {
+        for (place, answer) in places.iter().zip(answers) {
+            if let Some(job) = self.jobs.get_mut(*place) {
+                *job = Some(enqueue(number, *answer));
+            }
+        }
+        self.least = Some(self.least.map_or(achieved, |least| least.least(achieved)));
+    }
+
+    fn finish(self) -> Result<(Enqueued, Achieved)> {
+        let jobs: Option<Vec<_>> = self.jobs.into_iter().collect();
+        let enqueued = Enqueued::of(jobs.ok_or_else(no_answer)?);
+        Ok((enqueued, self.least.unwrap_or_default()))
+    }
+}
+
 /// What became of the one job of a request.
 fn placed(number: u32, answers: &[Submitted]) -> Result<Enqueue> {
-    let id = |key: &JobKey| JobId { partition: number, key: *key };
-    match answers.first() {
-        Some(Submitted::Added(key)) => Ok(Enqueue::Added(id(key))),
-        Some(Submitted::Duplicate(key)) => Ok(Enqueue::Duplicate(id(key))),
-        None => Err(Error::new(ErrorKind::Backend, "the engine gave no answer")),
+    answers.first().map(|answer| enqueue(number, *answer)).ok_or_else(no_answer)
+}
+
+const fn enqueue(partition: u32, answer: Submitted) -> Enqueue {
+    match answer {
+        Submitted::Added(key) => Enqueue::Added(JobId { partition, key }),
+        Submitted::Duplicate(key) => Enqueue::Duplicate(JobId { partition, key }),
     }
+}
+
+fn no_answer() -> Error {
+    Error::new(ErrorKind::Backend, "the engine gave no answer").maybe_applied()
+}
+
+/// A unique key that an engine takes: one that is too long stands there by its hash.
+fn checked(unique: Unique) -> Result<Unique> {
+    if unique.key.is_empty() {
+        let message = "an empty unique key; expected at least one character";
+        return Err(Error::new(ErrorKind::InvalidKey, message));
+    }
+    if matches!(unique.scope, UniqueScope::Window(window) if window.is_zero()) {
+        let message = "a unique key for a time of zero; expected a time";
+        return Err(Error::new(ErrorKind::InvalidTtl, message));
+    }
+    if unique.key.len() <= MAX_UNIQUE_BYTES {
+        return Ok(unique);
+    }
+    let digest = Sha256::digest(unique.key.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Unique { key: format!("sha256:{hex}"), ..unique })
 }
 
 /// FNV-1a, which must never change: it says in which partition a unique key is looked for.

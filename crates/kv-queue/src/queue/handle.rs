@@ -44,12 +44,13 @@ use crate::requests::{Connection, Requests};
 /// ```
 pub struct Queue<T> {
     requests: Arc<Requests>,
+    fails_fast: bool,
     payload: PhantomData<fn() -> T>,
 }
 
 impl<T> Queue<T> {
     pub(crate) const fn of(requests: Arc<Requests>) -> Self {
-        Self { requests, payload: PhantomData }
+        Self { requests, fails_fast: false, payload: PhantomData }
     }
 
     pub(crate) const fn requests(&self) -> &Arc<Requests> {
@@ -58,6 +59,28 @@ impl<T> Queue<T> {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.requests.connection
+    }
+
+    pub(crate) const fn fails_fast(&self) -> bool {
+        self.fails_fast
+    }
+
+    /// A handle of the same queue whose enqueues are tried once: while the store is known to be
+    /// away they fail at once, as a `set` does, and do not wait for it. For whoever has somebody
+    /// waiting, such as a web handler; a batch had better wait.
+    ///
+    /// ```
+    /// # use kv_queue::Queue;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<u32>::open(&store, "orders").await?.fail_fast();
+    /// store.close().await?;
+    /// assert!(queue.enqueue(1).await.is_err());
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn fail_fast(&self) -> Self {
+        Self { fails_fast: true, ..self.clone() }
     }
 
     /// Closes this handle and its clones: later verbs are errors of kind `Closed`, workers on
@@ -77,7 +100,11 @@ impl<T> Queue<T> {
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self::of(Arc::clone(&self.requests))
+        Self {
+            requests: Arc::clone(&self.requests),
+            fails_fast: self.fails_fast,
+            payload: PhantomData,
+        }
     }
 }
 

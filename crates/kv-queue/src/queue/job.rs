@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use kv_core::queue::{JobKey, Submitted, Unique, UniqueScope};
+use kv_core::queue::{JobKey, Unique, UniqueScope};
 use kv_core::{Error, ErrorKind};
 
 /// A job to be enqueued: a payload and how to treat it.
@@ -55,6 +55,8 @@ impl<T> Job<T> {
 
     /// Admits one job under this key in the whole life of the queue, until it is
     /// [cleared](crate::Queue::clear): what a crawler wants of a URL.
+    ///
+    /// A key of more than 1,024 bytes is kept as its SHA-256.
     #[must_use]
     pub fn unique(self, key: impl Into<String>) -> Self {
         self.unique_in(key, UniqueScope::Run)
@@ -146,24 +148,20 @@ impl Enqueue {
 }
 
 /// What became of many jobs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Enqueued {
-    /// Jobs that were added.
+    /// How many jobs were added.
     pub added: usize,
-    /// Jobs whose unique key was taken.
+    /// How many jobs had a unique key that another job holds.
     pub duplicates: usize,
+    /// What became of each, in the order in which they were handed in.
+    pub jobs: Vec<Enqueue>,
 }
 
 impl Enqueued {
-    pub(crate) fn count(&mut self, answers: &[Submitted]) {
-        let added = answers.iter().filter(|one| matches!(one, Submitted::Added(_))).count();
-        self.added += added;
-        self.duplicates += answers.len() - added;
-    }
-
-    /// The error of a request, after others that were executed.
-    pub(crate) fn blame(&self, error: Error, operation: &'static str) -> Error {
-        let error = error.operation(operation);
-        if *self == Self::default() { error } else { error.maybe_applied() }
+    pub(crate) fn of(jobs: Vec<Enqueue>) -> Self {
+        let duplicates = jobs.iter().filter(|job| job.is_duplicate()).count();
+        Self { added: jobs.len() - duplicates, duplicates, jobs }
     }
 }

@@ -1,36 +1,22 @@
-//! The queue as an operator uses it: looking, clearing, dead letters.
+//! The queue as an operator uses it: counting, pausing, cancelling, clearing, deleting.
+//!
+//! Every verb is about the whole queue, and asks its partitions side by side.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kv_core::queue::{
-    Control, Controlled, Counts, Inspect, Inspected, JobKey, MAX_BATCH, Partition,
+    Control, Controlled, Counts, Inspect, Inspected, JobKey, MAX_BATCH, Partition, Peeked,
 };
 use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
+use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
 
-/// A job that failed for good, as it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeadJob {
-    /// Which.
-    pub id: JobId,
-    /// Its payload as stored, whether or not it decodes.
-    pub payload: Bytes,
-    /// Why it died.
-    pub reason: String,
-    /// Its failures since its progress last advanced.
-    pub failures: u32,
-    /// Its leases that ended unsettled.
-    pub crashes: u32,
-    /// Its deliveries.
-    pub deliveries: u32,
-    /// When it died, by the store's clock: time since 1970-01-01T00:00:00Z.
-    pub died: Duration,
-}
+/// How many partitions are asked at once.
+const AT_ONCE: usize = 64;
 
 impl<T> Queue<T> {
     /// How many jobs wait: those that can run now and those that wait for a time.
@@ -42,7 +28,7 @@ impl<T> Queue<T> {
         Ok(stats.ready + stats.timed)
     }
 
-    /// How many jobs are where, summed over the partitions, which are looked at in turn.
+    /// How many jobs are where, summed over the partitions, each counted in one step.
     ///
     /// # Errors
     /// Those of the store.
@@ -80,7 +66,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// Those of the store; some partitions may be paused then.
     pub async fn pause(&self) -> Result<()> {
-        self.control_all("pause", || Control::Pause).await.map(drop)
+        self.control_all("pause", Control::Pause).await.map(drop)
     }
 
     /// Ends a pause.
@@ -88,53 +74,94 @@ impl<T> Queue<T> {
     /// # Errors
     /// Those of the store; some partitions may still be paused then.
     pub async fn resume(&self) -> Result<()> {
-        self.control_all("resume", || Control::Resume).await.map(drop)
+        self.control_all("resume", Control::Resume).await.map(drop)
     }
 
     /// Removes everything: jobs of every state, dead letters, unique keys. Running jobs find
     /// their lease lost. Returns how many jobs were removed.
     ///
+    /// Each partition is cleared in one step, so this ends beside producers, too; what they add
+    /// after that step stays.
+    ///
     /// # Errors
-    /// Those of the store; a part may be removed then.
+    /// Those of the store; some partitions may be cleared then.
     ///
     /// # Cancel safety
-    /// A dropped future may have removed a part; calling it again removes the rest.
+    /// A dropped future may have cleared some partitions; calling it again clears the rest.
     pub async fn clear(&self) -> Result<u64> {
-        self.control_all("clear", || Control::Purge { limit: MAX_BATCH }).await
+        self.control_all("clear", Control::Purge { limit: MAX_BATCH }).await
     }
 
-    /// Cancels jobs: those that wait are removed, those that run are told by their next verdict.
-    /// Returns how many were there.
+    /// Removes the queue whole: its jobs, its keys, its number of partitions. Closes this handle
+    /// and its clones.
+    ///
+    /// Nobody else should have it open: what another handle writes later would bring a part of it
+    /// back.
+    ///
+    /// # Errors
+    /// Those of the store, a part may be removed then; `Unsupported` on a store whose engine
+    /// cannot remove queues.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have removed a part; opening the queue and deleting it again removes
+    /// the rest.
+    pub async fn delete(&self) -> Result<()> {
+        let connection = self.connection();
+        connection.check_open().map_err(|error| error.operation("delete"))?;
+        self.requests().close();
+        let Some(queue) = connection.partitions.first().map(|partition| &partition.queue) else {
+            return Ok(());
+        };
+        let count = u32::try_from(connection.partitions.len()).unwrap_or(u32::MAX);
+        let removed = connection.write(|| connection.engine.remove(queue, count)).await;
+        removed.map_err(|error| error.operation("delete"))?;
+        let forgotten = agreement::forget(connection.store(), &connection.settings.name).await;
+        forgotten.map_err(|error| error.operation("delete").maybe_applied())
+    }
+
+    /// Cancels jobs: those that wait and dead letters are removed. Those that run are told at
+    /// once by a worker of this process, else by their next verdict; their key of
+    /// [`unique_while_live`](crate::Job::unique_while_live) is free at once. Returns how many were
+    /// there.
     ///
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
     pub async fn cancel(&self, jobs: &[JobId]) -> Result<u64> {
-        self.control_jobs("cancel", jobs, |keys| Control::Cancel { keys }).await
+        let affected = self.control_jobs("cancel", jobs, |keys| Control::Cancel { keys }).await?;
+        self.requests().cancelled(jobs.iter().map(|job| (job.partition, job.key)));
+        Ok(affected)
     }
 
-    /// Makes up to `limit` dead letters of each partition claimable again, the oldest first,
-    /// with fresh budgets. Returns how many.
+    /// Removes these dead letters; jobs in other states are left alone. Returns how many were
+    /// there.
+    ///
+    /// # Errors
+    /// `InvalidKey` for an id of another queue; those of the store.
+    pub async fn discard(&self, jobs: &[JobId]) -> Result<u64> {
+        self.control_jobs("discard", jobs, |keys| Control::Discard { keys }).await
+    }
+
+    /// Makes up to `limit` dead letters of the queue claimable again, with fresh budgets: the
+    /// oldest of each partition first, one partition after another. Returns how many.
     ///
     /// # Errors
     /// Those of the store; a part may be redriven then.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
-        let mut redriven = 0;
-        for partition in &self.connection().partitions {
-            let mut left = limit;
+        let counts = self.all_counts().await.map_err(|error| error.operation("redrive"))?;
+        let mut left = limit;
+        for (partition, _) in self.partitions().zip(counts).filter(|(_, counts)| counts.dead > 0) {
             while left > 0 {
-                let limit = left.min(MAX_BATCH);
-                let control = Control::Redrive { keys: Vec::new(), limit };
-                let done = self.control("redrive", partition, control).await;
-                let done = done
-                    .map_err(|error| if redriven == 0 { error } else { error.maybe_applied() })?;
-                redriven += done.affected as u64;
-                left -= limit;
-                if !done.more {
+                let control = Control::Redrive { keys: Vec::new(), limit: left.min(MAX_BATCH) };
+                let redriven = self.control("redrive", partition, control).await;
+                let redriven = redriven
+                    .map_err(|error| if left == limit { error } else { error.maybe_applied() })?;
+                left = left.saturating_sub(redriven.affected);
+                if !redriven.more {
                     break;
                 }
             }
         }
-        Ok(redriven)
+        Ok((limit - left) as u64)
     }
 
     /// Makes these dead letters claimable again, with fresh budgets. Returns how many were there.
@@ -149,61 +176,23 @@ impl<T> Queue<T> {
         .await
     }
 
-    /// Up to `limit` dead letters, the oldest of each partition first.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadJob>> {
-        let mut letters = Vec::new();
-        for partition in &self.connection().partitions {
-            let mut after: Option<JobKey> = None;
-            while letters.len() < limit {
-                let asked = (limit - letters.len()).min(MAX_BATCH);
-                let found = self.dead_page(partition, after, asked).await?;
-                after = found.last().map(|letter| letter.id.key);
-                let short = found.len() < asked;
-                letters.extend(found);
-                if short {
-                    break;
-                }
-            }
+    pub(super) async fn all_counts(&self) -> Result<Vec<Counts>> {
+        let counts: Vec<_> = self.partitions().map(|partition| self.counts(partition)).collect();
+        stream::iter(counts).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn counts(&self, partition: &Partition) -> Result<Counts> {
+        match self.inspect("stats", partition, Inspect::Counts).await? {
+            Inspected::Counts(counts) => Ok(counts),
+            _ => Err(unexpected()),
         }
-        Ok(letters)
     }
 
-    async fn dead_page(
-        &self,
-        partition: &Partition,
-        after: Option<JobKey>,
-        limit: usize,
-    ) -> Result<Vec<DeadJob>> {
-        let bytes = usize::MAX;
-        let answer = self.inspect("dead_letters", partition, Inspect::Dead { after, limit, bytes });
-        let Inspected::Dead(letters) = answer.await? else { return Err(unexpected()) };
-        let jobs = letters.into_iter().map(|letter| DeadJob {
-            id: JobId { partition: partition.number, key: letter.key },
-            payload: letter.body,
-            reason: letter.reason,
-            failures: letter.failures,
-            crashes: letter.crashes,
-            deliveries: letter.deliveries,
-            died: letter.died,
-        });
-        Ok(jobs.collect())
+    fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.connection().partitions.iter()
     }
 
-    async fn all_counts(&self) -> Result<Vec<Counts>> {
-        let mut all = Vec::with_capacity(self.connection().partitions.len());
-        for partition in &self.connection().partitions {
-            match self.inspect("stats", partition, Inspect::Counts).await? {
-                Inspected::Counts(counts) => all.push(counts),
-                _ => return Err(unexpected()),
-            }
-        }
-        Ok(all)
-    }
-
-    async fn inspect(
+    pub(super) async fn inspect(
         &self,
         verb: &'static str,
         partition: &Partition,
@@ -228,19 +217,10 @@ impl<T> Queue<T> {
         answer.map_err(|error| error.operation(verb))
     }
 
-    /// The same in every partition, until nothing is left to do.
-    async fn control_all(&self, verb: &'static str, make: impl Fn() -> Control) -> Result<u64> {
-        let mut affected = 0;
-        for partition in &self.connection().partitions {
-            loop {
-                let done = self.control(verb, partition, make()).await?;
-                affected += done.affected as u64;
-                if !done.more {
-                    break;
-                }
-            }
-        }
-        Ok(affected)
+    /// The same in every partition; how many jobs were changed.
+    async fn control_all(&self, verb: &'static str, control: Control) -> Result<u64> {
+        let requests = self.partitions().map(|partition| (partition, control.clone()));
+        self.control_each(verb, requests).await
     }
 
     async fn control_jobs(
@@ -249,17 +229,33 @@ impl<T> Queue<T> {
         jobs: &[JobId],
         make: impl Fn(Vec<JobKey>) -> Control,
     ) -> Result<u64> {
+        let mut by_partition: BTreeMap<u32, Vec<JobKey>> = BTreeMap::new();
         for job in jobs {
             self.connection().partition(job.partition).map_err(|error| error.operation(verb))?;
+            by_partition.entry(job.partition).or_default().push(job.key);
         }
+        let mut requests = Vec::new();
+        for (number, keys) in by_partition {
+            let partition = self.connection().partition(number)?;
+            requests.extend(keys.chunks(MAX_BATCH).map(|keys| (partition, make(keys.to_vec()))));
+        }
+        self.control_each(verb, requests).await
+    }
+
+    /// Requests side by side; how many jobs were changed. After an error, those that were not
+    /// begun are left.
+    async fn control_each<'a>(
+        &self,
+        verb: &'static str,
+        requests: impl IntoIterator<Item = (&'a Partition, Control)>,
+    ) -> Result<u64> {
+        let requests = requests.into_iter();
+        let sent: Vec<_> =
+            requests.map(|(partition, control)| self.control(verb, partition, control)).collect();
+        let mut done = stream::iter(sent).buffer_unordered(AT_ONCE);
         let mut affected = 0;
-        for partition in &self.connection().partitions {
-            let own = jobs.iter().filter(|job| job.partition == partition.number);
-            let keys: Vec<JobKey> = own.map(|job| job.key).collect();
-            for keys in keys.chunks(MAX_BATCH) {
-                let done = self.control(verb, partition, make(keys.to_vec())).await?;
-                affected += done.affected as u64;
-            }
+        while let Some(done) = done.try_next().await? {
+            affected += done.affected as u64;
         }
         Ok(affected)
     }
@@ -270,22 +266,44 @@ impl<T: DeserializeOwned> Queue<T> {
     /// delivered next, without taking them. One that does not decode is left out.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; `Serialization` if there are jobs and none of them is a `T`.
     pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
-        let mut payloads = Vec::new();
-        for partition in &self.connection().partitions {
-            let limit = (n - payloads.len()).min(MAX_BATCH);
-            if limit == 0 {
-                break;
+        let (mut payloads, mut wrong) = (Vec::new(), None);
+        for partition in self.partitions() {
+            let mut after = None;
+            while payloads.len() < n {
+                let jobs = self.peek_page(partition, after, n - payloads.len()).await?;
+                let Some(last) = jobs.last() else { break };
+                after = Some(last.key);
+                for job in jobs {
+                    match self.connection().serializer().decode(&job.body) {
+                        Ok(payload) => payloads.push(payload),
+                        Err(error) => {
+                            let id = JobId { partition: partition.number, key: job.key };
+                            wrong.get_or_insert_with(|| error.key(&id.to_string()));
+                        }
+                    }
+                }
             }
-            let request = Inspect::Peek { after: None, limit, bytes: usize::MAX };
-            let answer = self.inspect("peek", partition, request).await?;
-            let Inspected::Jobs(jobs) = answer else { return Err(unexpected()) };
-            let decoded =
-                jobs.iter().filter_map(|job| self.connection().serializer().decode(&job.body).ok());
-            payloads.extend(decoded);
         }
-        Ok(payloads)
+        match wrong {
+            Some(error) if payloads.is_empty() && n > 0 => Err(error.operation("peek")),
+            _ => Ok(payloads),
+        }
+    }
+
+    async fn peek_page(
+        &self,
+        partition: &Partition,
+        after: Option<JobKey>,
+        limit: usize,
+    ) -> Result<Vec<Peeked>> {
+        let (limit, bytes) = (limit.min(MAX_BATCH), self.connection().request_bytes());
+        let request = Inspect::Peek { after, limit, bytes };
+        match self.inspect("peek", partition, request).await? {
+            Inspected::Jobs(jobs) => Ok(jobs),
+            _ => Err(unexpected()),
+        }
     }
 }
 
@@ -295,6 +313,6 @@ fn sum(counts: &[Counts]) -> Counts {
     sum
 }
 
-fn unexpected() -> Error {
+pub(super) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the engine answered another question")
 }

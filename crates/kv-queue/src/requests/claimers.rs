@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_core::queue::{Claim, Claimed};
+use kv_core::queue::{Claimed, JobKey};
 use tokio::runtime::Handle as Runtime;
 
 /// Claims jobs when exchanges leave.
@@ -15,6 +15,9 @@ pub(crate) trait Claimer: Send + Sync {
     /// A job was put into a partition that can run after this time.
     fn due(&self, partition: u32, after: Duration);
 
+    /// This job was cancelled.
+    fn cancelled(self: Arc<Self>, partition: u32, job: JobKey);
+
     /// The queue was closed.
     fn closed(&self);
 
@@ -24,11 +27,8 @@ pub(crate) trait Claimer: Send + Sync {
 
 /// A claim under way.
 pub(crate) trait PendingClaim: Send {
-    /// What to ask for.
-    fn request(&self) -> Claim;
-
-    /// The answer is late: other claims go before this one.
-    fn is_late(&mut self);
+    /// How many jobs to ask for.
+    fn limit(&self) -> usize;
 
     /// Brings the answer.
     fn finish(self: Box<Self>, answer: Result<Claims>);
@@ -38,7 +38,9 @@ pub(crate) trait PendingClaim: Send {
 #[derive(Debug)]
 pub(crate) struct Claims {
     pub(crate) claimed: Vec<Claimed>,
-    /// When to look again, if it was less than asked for.
+    /// Whether claimable jobs are left although it was less than asked for.
+    pub(crate) more: bool,
+    /// When to claim again, if it was less than asked for.
     pub(crate) next_due: Option<Duration>,
 }
 
@@ -66,6 +68,10 @@ impl Claimers {
 
     pub(super) fn tell(&self, tell: impl Fn(&dyn Claimer)) {
         self.running().iter().for_each(|claimer| tell(&**claimer));
+    }
+
+    pub(super) fn cancelled(&self, partition: u32, job: JobKey) {
+        self.running().into_iter().for_each(|claimer| claimer.cancelled(partition, job));
     }
 
     /// The runtime of one of them.

@@ -1,38 +1,29 @@
 //! The engine of one open queue: each request numbered, bounded in time, and repeated where its
 //! reply was lost.
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Exchanged, Handle, NewJob, Operation, Partition, Policy, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Claim, Exchange, Exchanged, Handle, Lane, MAX_BATCH, NewJob, Operation, Partition, Policy,
+    QueueEngine, Submit, Submitted, Tend, Tended,
 };
-use kv_core::{Achieved, Durability, Effect, Error, ErrorKind, Result, Serializer, Store};
+use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Serializer, Store};
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::lanes::Lanes;
+use super::repeats::{Patience, Repeats};
+use super::unanswered::{ClaimUnderWay, UnansweredClaims};
 use crate::retry::RetryPolicy;
-
-/// How often a request is sent again that failed in passing, before the caller hears of it.
-const REPEATS: u32 = 4;
-
-/// For how long a request is repeated while the store is away.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// A few times: who asks can look elsewhere, or later.
-    Short,
-    /// As long as the queue allows: nobody else can say it, and a failover takes seconds.
-    Long,
-}
 
 /// The longest time for which claims alone are made.
 const TEND_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many jobs a tend moves of each kind.
-const TEND_LIMIT: usize = 100;
+/// How long what a request expects to bring keeps others from being sent.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn QueueEngine>,
@@ -41,7 +32,11 @@ pub(crate) struct Connection {
     pub(crate) partitions: Vec<Partition>,
     pub(crate) settings: Settings,
     lanes: Lanes,
-    repeats: RetryPolicy,
+    repeats: Repeats,
+    budget: Budget,
+    unanswered: UnansweredClaims,
+    /// Of each partition, whether the last claim took long.
+    is_late: Box<[AtomicBool]>,
     enqueued: Turns,
     dequeued: Turns,
     /// When each partition was last tended from here.
@@ -66,11 +61,27 @@ impl Turns {
 /// What a queue's handle is configured with.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The queue's name, for logs.
+    pub(crate) name: Arc<str>,
     pub(crate) lease: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_payload: usize,
     pub(crate) policy: Policy,
     pub(crate) retry: RetryPolicy,
+    pub(crate) undecodable: Undecodable,
+}
+
+/// What becomes of a job whose payload does not decode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undecodable {
+    /// It has failed like any other: it is tried again later, and buried with its bytes when its
+    /// budget of failures is spent. A deploy that changed the type by mistake can be mended
+    /// meanwhile.
+    #[default]
+    Retry,
+    /// It is buried at once, with its bytes.
+    Bury,
 }
 
 impl Connection {
@@ -80,8 +91,8 @@ impl Connection {
         partitions: Vec<Partition>,
         settings: Settings,
     ) -> Self {
-        let repeats =
-            RetryPolicy::exponential(Duration::from_millis(50), Duration::from_millis(500));
+        let repeats = Repeats::new(settings.timeout);
+        let is_late = partitions.iter().map(|_| AtomicBool::new(false)).collect();
         let tended = Mutex::new(vec![None; partitions.len()]);
         Self {
             engine,
@@ -91,6 +102,9 @@ impl Connection {
             settings,
             lanes: Lanes::new(),
             repeats,
+            budget: Budget::new(),
+            unanswered: UnansweredClaims::default(),
+            is_late,
             enqueued: Turns::new(),
             dequeued: Turns::new(),
             closed: AtomicBool::new(false),
@@ -99,6 +113,10 @@ impl Connection {
 
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn serializer(&self) -> &Serializer {
@@ -137,54 +155,149 @@ impl Connection {
         self.enqueued.next()
     }
 
-    pub(crate) async fn submit(
+    /// Adds jobs.
+    pub(super) async fn submit(
         &self,
         partition: &Partition,
         jobs: Vec<NewJob>,
+        fail_fast: bool,
     ) -> Result<Vec<Submitted>> {
-        self.submit_by(jobs, |request| self.engine.submit(partition, request)).await
+        self.submit_by(jobs, fail_fast, |it| self.engine.submit(partition, it)).await
     }
 
     /// The same, and waits until copies have the jobs.
-    pub(crate) async fn submit_durable(
+    pub(super) async fn submit_durable(
         &self,
         partition: &Partition,
         jobs: Vec<NewJob>,
+        fail_fast: bool,
         durability: Durability,
     ) -> Result<(Vec<Submitted>, Achieved)> {
-        let submit = |request| self.engine.submit_durable(partition, request, durability);
-        self.submit_by(jobs, submit).await
+        let submit = |it| self.engine.submit_durable(partition, it, durability);
+        self.submit_by(jobs, fail_fast, submit).await
     }
 
-    async fn submit_by<R, F, Fut>(&self, jobs: Vec<NewJob>, submit: F) -> Result<R>
+    async fn submit_by<R, F, Fut>(&self, jobs: Vec<NewJob>, fail_fast: bool, submit: F) -> Result<R>
     where
         F: Fn(Submit) -> Fut,
         Fut: Future<Output = Result<R>>,
     {
         self.check_open()?;
+        let patience =
+            if fail_fast { Patience::None } else { Patience::Long(self.settings.timeout) };
+        let bytes = jobs.iter().map(|job| job.body.len()).sum();
+        self.budget.learn_of_jobs(jobs.iter().map(|job| job.body.len()));
         let lane = self.lanes.take();
         let request = Submit { lane: Some(lane.clone()), jobs };
-        let answer = self.once(self.insist(Patience::Long, || submit(request.clone()))).await?;
+        let sent = async {
+            let _under_way = self.budget.admit(bytes).await;
+            self.repeats.insist(patience, |_| self.learning(submit(request.clone()))).await
+        };
+        let answer = self.repeats.write(sent).await?;
         self.lanes.give_back(lane);
         Ok(answer)
     }
 
-    pub(crate) async fn exchange(
-        &self,
+    /// Settles and claims up to so many jobs.
+    ///
+    /// What settles is repeated for as long as a lease lasts: a job that is done is not to run
+    /// again. A claim asks for half as many bytes with each repeat, and one whose answer does not
+    /// come is withdrawn in the background: what it took was never begun.
+    ///
+    /// # Cancel safety
+    /// A dropped future withdraws its claim, and settles all the same.
+    pub(super) async fn exchange(
+        self: &Arc<Self>,
         partition: &Partition,
         acks: Vec<Handle>,
         operations: Vec<(Handle, Operation)>,
-        claim: Option<Claim>,
+        limit: usize,
     ) -> Result<Exchanged> {
+        let Settings { lease, timeout, policy, .. } = self.settings;
         let settles = !acks.is_empty() || !operations.is_empty();
-        let patience = if settles { Patience::Long } else { Patience::Short };
+        let patience = if settles { Patience::Long(lease.max(timeout)) } else { Patience::Short };
+        let bytes = self.budget.size();
+        let claim = (limit > 0).then_some(Claim { limit, bytes, lease });
         let lane = self.lanes.take();
-        let policy = self.settings.policy;
-        let request = Exchange { lane: lane.clone(), acks, operations, claim, policy };
-        let send = || self.engine.exchange(partition, request.clone());
-        let answer = self.once(self.insist(patience, send)).await?;
+        let request = Arc::new(Exchange { lane: lane.clone(), acks, operations, claim, policy });
+        let under_way = ClaimUnderWay::of(self, partition, &request);
+        let timeouts = AtomicU32::new(0);
+        let send = |_| async {
+            let request = asking_for_less(&request, timeouts.load(Ordering::Relaxed));
+            let sent = self.engine.exchange(partition, request);
+            let answer = self.learning(self.repeats.write(sent)).await;
+            let is_timeout = matches!(&answer, Err(error) if error.kind() == ErrorKind::Timeout);
+            timeouts.fetch_add(u32::from(is_timeout), Ordering::Relaxed);
+            answer
+        };
+        let sent = self.repeats.insist(patience, send);
+        let answer = match settles {
+            true => self.admitted(partition.number, limit, sent).await,
+            false => {
+                let sent = self.admitted(partition.number, limit, sent);
+                self.repeats.write(sent).await
+            }
+        };
+        if let Some(under_way) = under_way {
+            under_way.heed(&answer);
+        }
+        if let Ok(answer) = &answer {
+            self.budget.learn_of_jobs(answer.claimed.iter().map(|one| one.body.len()));
+            self.lanes.give_back(lane);
+        }
+        answer
+    }
+
+    /// A lane whose request was answered after all.
+    pub(super) fn give_back(&self, lane: Lane) {
         self.lanes.give_back(lane);
-        Ok(answer)
+    }
+
+    pub(super) const fn unanswered(&self) -> &UnansweredClaims {
+        &self.unanswered
+    }
+
+    /// Has a claim wait until there is room for what it may bring, and gives the room back when
+    /// it takes long: a partition that hangs is not to keep the others waiting.
+    async fn admitted<R>(&self, number: u32, limit: usize, sent: impl Future<Output = R>) -> R {
+        let is_late = usize::try_from(number).ok().and_then(|number| self.is_late.get(number));
+        let was_late = is_late.is_some_and(|it| it.load(Ordering::Relaxed));
+        let under_way = match was_late {
+            true => None,
+            false => self.budget.admit(self.budget.expected(limit)).await,
+        };
+        let mut sent = pin!(sent);
+        tokio::select! {
+            biased;
+            answer = &mut sent => {
+                if was_late && let Some(is_late) = is_late {
+                    is_late.store(false, Ordering::Relaxed);
+                }
+                return answer;
+            }
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        drop(under_way);
+        if let Some(is_late) = is_late {
+            is_late.store(true, Ordering::Relaxed);
+        }
+        sent.await
+    }
+
+    /// Learns from how a request ends how large the next ones may be.
+    async fn learning<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
+        let answer = request.await;
+        match &answer {
+            Ok(_) => self.budget.learn(true),
+            Err(error) if error.kind() == ErrorKind::Timeout => self.budget.learn(false),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// How many bytes a request or a reply may have, one item beyond not counted.
+    pub(crate) fn request_bytes(&self) -> usize {
+        self.budget.size()
     }
 
     /// Whether to tend a partition before claiming from it: now and then, since a backlog of
@@ -201,8 +314,20 @@ impl Connection {
         due
     }
 
+    /// Has the next claim maintain a partition first.
+    pub(crate) fn tend_soon(&self, partition: &Partition) {
+        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = usize::try_from(partition.number).unwrap_or(usize::MAX);
+        if let Some(last) = tended.get_mut(index) {
+            *last = None;
+        }
+    }
+
+    /// Maintains a partition: promotes what is due, recovers ended leases. Claims whose answer
+    /// never came are withdrawn first, since what they took was never begun.
     pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
-        let request = Tend { limit: TEND_LIMIT, policy: self.settings.policy };
+        self.unanswered.withdraw_all(self, partition).await?;
+        let request = Tend { limit: MAX_BATCH, policy: self.settings.policy };
         self.write(|| self.engine.tend(partition, request)).await
     }
 
@@ -212,7 +337,8 @@ impl Connection {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        self.within(self.insist(Patience::Short, send)).await
+        let sent = self.repeats.insist(Patience::Short, |_| self.learning(send()));
+        self.repeats.read(sent).await
     }
 
     /// Sends a request that does nothing twice, and repeats what fails in passing, within the
@@ -222,71 +348,20 @@ impl Connection {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<R>>,
     {
-        self.once(self.insist(Patience::Short, send)).await
+        self.repeats.write(self.repeats.insist(Patience::Short, |_| send())).await
     }
 
     /// Sends a request that is not to be repeated, within the queue's time.
-    pub(crate) async fn once<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
-        self.within(verb).await.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => error.maybe_applied(),
-            _ => error,
-        })
-    }
-
-    /// Bounds a verb by the queue's time.
-    async fn within<R>(&self, verb: impl Future<Output = Result<R>>) -> Result<R> {
-        let limit = self.settings.timeout;
-        tokio::time::timeout(limit, verb).await.unwrap_or_else(|_| {
-            let message = format!("the store did not do it within {limit:?}");
-            Err(Error::new(ErrorKind::Timeout, message))
-        })
-    }
-
-    /// Repeats what fails in passing. It gives up before its time is over, so that the caller
-    /// hears why.
-    async fn insist<R, F, Fut>(&self, patience: Patience, send: F) -> Result<R>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<R>>,
-    {
-        let (mut attempt, mut unknown, begin) = (0, false, Instant::now());
-        loop {
-            let error = match send().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            attempt += 1;
-            unknown |= error.effect() == Effect::MaybeApplied;
-            let pause = self.repeats.delay(attempt);
-            let is_over = match patience {
-                Patience::Long if is_away(&error) => {
-                    begin.elapsed() + pause >= self.settings.timeout
-                }
-                Patience::Long | Patience::Short => attempt > REPEATS,
-            };
-            if is_over || !is_passing(&error) {
-                // What an earlier attempt may have done counts, whatever the last one says.
-                return Err(if unknown { error.maybe_applied() } else { error });
-            }
-            tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
-            tokio::time::sleep(pause).await;
-        }
+    pub(crate) async fn once<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
+        self.repeats.write(request).await
     }
 }
 
-/// Whether nobody answers: what is refused will hardly be taken soon.
-fn is_away(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
-}
-
-fn is_passing(error: &Error) -> bool {
-    let lost = error.effect() == Effect::MaybeApplied;
-    match error.kind() {
-        ErrorKind::Connection | ErrorKind::Timeout => true,
-        // A replica that was the primary a moment ago: the other one is being found.
-        ErrorKind::ReadOnly => true,
-        ErrorKind::Conflict => !lost,
-        ErrorKind::Backend => lost,
-        _ => false,
+/// A request after so many timeouts: each of them halves the bytes that are asked for.
+fn asking_for_less(request: &Exchange, timeouts: u32) -> Exchange {
+    let mut request = request.clone();
+    if let Some(claim) = &mut request.claim {
+        claim.bytes = claim.bytes.checked_shr(timeouts).unwrap_or(0).max(1);
     }
+    request
 }

@@ -17,12 +17,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use kv_core::queue::{Handle, MAX_BATCH, NewJob, Operation, Submitted, Verdict};
+use kv_core::queue::{
+    BATCH_BYTES, Exchanged, Handle, JobKey, MAX_BATCH, NewJob, Operation, Partition, Submitted,
+    Verdict,
+};
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
-use super::claimers::{Claimer, Claimers};
+use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
 use batch::Batch;
 
@@ -32,9 +35,6 @@ const IN_FLIGHT: usize = 2;
 
 /// How many items make another exchange worth its while beside one under way.
 const WORTH: usize = 32;
-
-/// How many bytes of states and reasons share an exchange, the last one beyond not counted.
-const MAX_BYTES: usize = 1 << 20;
 
 /// What one caller says about one delivery: an ack where there is no operation.
 pub(crate) struct Item {
@@ -48,7 +48,7 @@ impl Item {
         match &self.operation {
             Some(Operation::Checkpoint { state, .. }) => state.len(),
             Some(Operation::Retry { reason, .. } | Operation::Fail { reason }) => reason.len(),
-            Some(Operation::Snooze { .. } | Operation::Extend { .. } | Operation::Release)
+            Some(Operation::Release | Operation::Snooze { .. } | Operation::Extend { .. })
             | None => 0,
         }
     }
@@ -60,6 +60,7 @@ pub(crate) enum Reply {
     Caller(oneshot::Sender<Result<Verdict>>),
     /// A worker, which went on meanwhile.
     Worker(Box<dyn FnOnce(Result<Verdict>) + Send>),
+    Nobody,
 }
 
 impl Reply {
@@ -68,20 +69,21 @@ impl Reply {
             // Who dropped the verb wants no answer.
             Self::Caller(caller) => drop(caller.send(verdict)),
             Self::Worker(hear) => hear(verdict),
+            Self::Nobody => {}
         }
     }
 
     fn is_awaited(&self) -> bool {
         match self {
             Self::Caller(caller) => !caller.is_closed(),
-            Self::Worker(_) => true,
+            Self::Worker(_) | Self::Nobody => true,
         }
     }
 }
 
 /// The requests of one open queue.
 pub(crate) struct Requests {
-    pub(crate) connection: Connection,
+    pub(crate) connection: Arc<Connection>,
     claimers: Claimers,
     turn: AtomicUsize,
     gathered: Box<[Mutex<Gathered>]>,
@@ -112,10 +114,11 @@ impl Gathered {
     fn take(&mut self, batch: &mut Batch) {
         let mut bytes = 0;
         while let Some(item) = self.items.front() {
-            if bytes >= MAX_BYTES || !batch.has_room_for(item) {
+            bytes += item.bytes();
+            let is_full = bytes > BATCH_BYTES && !batch.settles_nothing();
+            if is_full || !batch.has_room_for(item) {
                 break;
             }
-            bytes += item.bytes();
             batch.extend(self.items.pop_front());
         }
     }
@@ -124,6 +127,7 @@ impl Gathered {
 impl Requests {
     pub(crate) fn new(connection: Connection) -> Self {
         let gathered = connection.partitions.iter().map(|_| Mutex::default()).collect();
+        let connection = Arc::new(connection);
         Self { connection, claimers: Claimers::default(), turn: AtomicUsize::new(0), gathered }
     }
 
@@ -139,9 +143,15 @@ impl Requests {
     }
 
     /// Adds jobs, and tells the workers of those that are to wait.
-    pub(crate) async fn submit(&self, number: u32, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
+    pub(crate) async fn submit(
+        &self,
+        number: u32,
+        jobs: Vec<NewJob>,
+        fail_fast: bool,
+    ) -> Result<Vec<Submitted>> {
         let due = earliest(&jobs);
-        let answer = self.connection.submit(self.connection.partition(number)?, jobs).await?;
+        let partition = self.connection.partition(number)?;
+        let answer = self.connection.submit(partition, jobs, fail_fast).await?;
         self.tell_due(number, due);
         Ok(answer)
     }
@@ -151,11 +161,12 @@ impl Requests {
         &self,
         number: u32,
         jobs: Vec<NewJob>,
+        fail_fast: bool,
         durability: Durability,
     ) -> Result<(Vec<Submitted>, Achieved)> {
         let due = earliest(&jobs);
         let partition = self.connection.partition(number)?;
-        let answer = self.connection.submit_durable(partition, jobs, durability).await?;
+        let answer = self.connection.submit_durable(partition, jobs, fail_fast, durability).await?;
         self.tell_due(number, due);
         Ok(answer)
     }
@@ -165,6 +176,11 @@ impl Requests {
         if let Some(after) = after {
             self.claimers.tell(|claimer| claimer.due(number, after));
         }
+    }
+
+    /// Tells the workers of jobs that were cancelled.
+    pub(crate) fn cancelled(&self, jobs: impl Iterator<Item = (u32, JobKey)>) {
+        jobs.for_each(|(number, job)| self.claimers.cancelled(number, job));
     }
 
     /// Where what serves all handles of the queue runs: with a worker, which lasts, if there is
@@ -192,6 +208,23 @@ impl Requests {
         let (caller, verdict) = oneshot::channel();
         self.gather(number, [Item { handle, operation, reply: Reply::Caller(caller) }]);
         self.connection.once(async { verdict.await.unwrap_or_else(|_| Err(interrupted())) }).await
+    }
+
+    /// Claims up to so many jobs, in an exchange of its own.
+    ///
+    /// # Cancel safety
+    /// What a dropped future has claimed is handed back in the background.
+    pub(crate) async fn claim(&self, partition: &Partition, limit: usize) -> Result<Claims> {
+        let (acks, operations) = (Vec::new(), Vec::new());
+        let answer = self.connection.exchange(partition, acks, operations, limit).await?;
+        let Exchanged { claimed, more, next_due, .. } = answer;
+        Ok(Claims { claimed, more, next_due })
+    }
+
+    /// Hands a delivery back that was never begun; nobody waits for the verdict.
+    pub(crate) fn release(self: &Arc<Self>, number: u32, handle: Handle) {
+        let reply = Reply::Nobody;
+        self.gather(number, [Item { handle, operation: Some(Operation::Release), reply }]);
     }
 
     /// Adds items to the next exchange, which leaves at once unless enough are under way.

@@ -1,6 +1,7 @@
 //! One slot: runs the handler on one delivery after another.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,39 +10,31 @@ use std::time::Duration;
 
 use kv_core::queue::Operation;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use super::board::{Board, Start};
-use crate::queue::{Delivery, Lease, set_aside};
-use crate::requests::Requests;
+use super::shared::{Shared, Start};
+use super::summary::{Ending, Sent};
+use crate::queue::{Delivery, Lease, Settle, undecodable};
 use crate::retry::RetryPolicy;
 
 const PANICKED: &str = "the handler panicked";
 
-/// How a delivery ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Done,
-    Failed,
-    Lost,
-}
-
-/// What is left to say about a delivery whose slot is free.
-pub(super) enum Last {
-    /// The ack or operation that settles it, and how its handler ended, if it began.
-    Word(Option<Operation>, Option<End>),
-    /// Nothing.
-    Said(End),
+/// What is left to do about a delivery whose slot is free.
+pub(super) enum Outcome {
+    /// To send the ack or operation that settles it.
+    ToSend(Option<Operation>, Sent),
+    /// Nothing: it has ended.
+    Ended(Ending),
 }
 
 /// What all slots of a worker have in common.
-pub(super) struct Crew<H> {
-    pub(super) board: Arc<Board>,
-    pub(super) requests: Arc<Requests>,
+pub(super) struct Slots<H> {
+    pub(super) shared: Arc<Shared>,
     pub(super) handler: H,
     pub(super) job_timeout: Option<Duration>,
 }
 
-impl<H> Crew<H> {
+impl<H> Slots<H> {
     /// Runs deliveries until no more are to be started.
     pub(super) async fn work<T, Fut, E>(self: Arc<Self>, slot: usize)
     where
@@ -50,28 +43,33 @@ impl<H> Crew<H> {
         Fut: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        while let Some(Start { lease, body }) = self.board.next(slot).await {
+        while let Some(Start { lease, body }) = self.shared.next(slot).await {
             let panicked = || self.failed(&lease, PANICKED.to_owned(), &RetryPolicy::default());
-            let last = caught(self.deliver(&body, &lease)).await.unwrap_or_else(panicked);
-            self.board.end(slot, &lease, last);
+            let watched = self.watched(&lease, caught(self.deliver(&body, &lease)));
+            let outcome = watched.await.unwrap_or_else(panicked);
+            self.shared.end(slot, &lease, outcome);
         }
     }
 
-    async fn deliver<T, Fut, E>(&self, body: &[u8], lease: &Arc<Lease>) -> Last
+    async fn deliver<T, Fut, E>(&self, body: &[u8], lease: &Arc<Lease>) -> Outcome
     where
         T: DeserializeOwned,
         H: Fn(Delivery<T>) -> Fut,
         Fut: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        match self.requests.connection.serializer().decode(body) {
+        match self.shared.requests.connection.serializer().decode(body) {
             Ok(payload) => self.run(payload, lease).await,
-            Err(error) => Last::Word(Some(set_aside(lease.id(), &error)), None),
+            Err(error) => {
+                let settings = &self.shared.requests.connection.settings;
+                let failure = undecodable(settings, lease.id(), lease.attempt(), &error);
+                Outcome::ToSend(Some(failure), Sent::SetAside)
+            }
         }
     }
 
     /// Runs the handler to its end, or until the lease is lost.
-    async fn run<T, Fut, E>(&self, payload: T, lease: &Arc<Lease>) -> Last
+    async fn run<T, Fut, E>(&self, payload: T, lease: &Arc<Lease>) -> Outcome
     where
         H: Fn(Delivery<T>) -> Fut,
         Fut: Future<Output = Result<(), E>>,
@@ -89,22 +87,55 @@ impl<H> Crew<H> {
         let outcome = tokio::select! {
             biased;
             outcome = bounded(handled, self.job_timeout) => outcome,
-            () = lease.lost() => return Last::Said(End::Lost),
+            verdict = lease.lost() => {
+                return Outcome::Ended(Sent::HandBack.ending(Some(verdict)));
+            }
         };
         match outcome {
-            Err(reason) => self.failed(lease, reason, &self.requests.connection.settings.retry),
-            Ok(()) if lease.is_settled() => Last::Said(End::Done),
-            Ok(()) => Last::Word(None, Some(End::Done)),
+            Err(reason) => {
+                self.failed(lease, reason, &self.shared.requests.connection.settings.retry)
+            }
+            Ok(()) => match lease.settled() {
+                Some(settled) => Outcome::Ended(Ending::from(settled)),
+                None => Outcome::ToSend(None, Sent::Settle(Settle::Ack)),
+            },
         }
     }
 
-    fn failed(&self, lease: &Lease, reason: String, retry: &RetryPolicy) -> Last {
-        if lease.is_settled() {
-            return Last::Said(End::Failed);
+    fn failed(&self, lease: &Lease, reason: String, retry: &RetryPolicy) -> Outcome {
+        let (queue, job, attempt) = (self.shared.queue(), lease.id(), lease.attempt());
+        if let Some(settled) = lease.settled() {
+            let settled_by = settled.by.name();
+            tracing::warn!(
+                queue, %job, attempt, reason, settled_by,
+                "the handler failed after it had settled the job, which stays as it is"
+            );
+            return Outcome::Ended(Ending::from(settled));
         }
-        tracing::warn!(job = %lease.id(), attempt = lease.attempt(), reason, "job failed");
-        let after = retry.delay(lease.attempt());
-        Last::Word(Some(Operation::Retry { after, reason }), Some(End::Failed))
+        tracing::warn!(queue, %job, attempt, reason, "job failed");
+        let after = retry.delay(attempt);
+        let operation = Operation::Retry { after, reason };
+        Outcome::ToSend(Some(operation), Sent::Settle(Settle::Retry))
+    }
+
+    /// Warns of each poll that keeps its thread for so long that renewals are in danger.
+    async fn watched<F: Future>(&self, lease: &Lease, work: F) -> F::Output {
+        let longest = self.shared.requests.connection.settings.lease / 3;
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let begun = Instant::now();
+            let polled = work.as_mut().poll(context);
+            let took = begun.elapsed();
+            if took > longest {
+                let (queue, job) = (self.shared.queue(), lease.id());
+                tracing::warn!(
+                    queue, %job, ?took,
+                    "the handler blocked its thread; blocking code belongs in spawn_blocking"
+                );
+            }
+            polled
+        })
+        .await
     }
 }
 
@@ -122,7 +153,7 @@ where
 /// chooses delays.
 async fn caught<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         match polled {
             Ok(polled) => polled.map(Some),

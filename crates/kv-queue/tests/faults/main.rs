@@ -19,3 +19,4 @@ mod poison;
 mod power;
 mod scripts;
 mod silence;
+mod slow;

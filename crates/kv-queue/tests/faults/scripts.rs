@@ -48,7 +48,7 @@ async fn scripts_that_are_flushed_again_and_again_are_not_noticed() {
     let summary = in_time(work).await.unwrap();
     stop.store(true, SeqCst);
     let flushed = flushing.await.unwrap();
-    assert_eq!((summary.done, summary.failed, summary.lost), ((2 << DEPTH) - 1, 0, 0));
+    assert_eq!((summary.done, summary.retried, summary.lost), ((2 << DEPTH) - 1, 0, 0));
     assert_eq!(again.load(SeqCst), 0, "no job was delivered twice");
     assert!(flushed > 10, "flushed {flushed} times only");
     assert_agrees(&server);

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use kv_core::{Error, ErrorKind};
-use kv_queue::{Delivery, Job, Queue};
+use kv_queue::{Delivery, Job, Queue, RetryPolicy, Undecodable};
 use serde::de::DeserializeOwned;
 
 use crate::bench::Bench;
@@ -212,15 +212,33 @@ pub(crate) async fn progress_renews_the_budget_of_failures(bench: &Bench) {
     assert_eq!(queue.stats().await.unwrap().dead, 1, "no progress, no new budget");
 }
 
-pub(crate) async fn a_payload_that_does_not_decode_is_set_aside_with_its_bytes(bench: &Bench) {
+pub(crate) async fn a_payload_that_does_not_decode_has_failed_and_is_buried_with_its_bytes(
+    bench: &Bench,
+) {
     let writer = bench.queue::<String>().await;
     writer.enqueue("no number".to_owned()).await.unwrap();
-    bench.queue::<u32>().await.enqueue(7).await.unwrap();
-    let reader = bench.queue::<u32>().await;
+    let reader = bench.builder::<u32>().max_failures(2);
+    let reader = reader.retry(RetryPolicy::fixed(LEASE)).open(&bench.store).await.unwrap();
+    reader.enqueue(7).await.unwrap();
     assert_eq!(payloads(&reader, 1).await, [7], "it does not count");
+    assert_eq!(reader.stats().await.unwrap().timed, 1, "it is tried again");
+    bench.advance(LEASE);
+    // The queue as another process would see it: the job is due, and fails for the last time.
+    let reader = bench.builder::<u32>().max_failures(2).open(&bench.store).await.unwrap();
+    assert!(reader.dequeue(1).await.unwrap().is_empty());
     let letters = reader.dead_letters(9).await.unwrap();
     assert_eq!((letters.len(), &*letters[0].payload), (1, &b"\"no number\""[..]));
-    assert!(!letters[0].reason.contains("no number"), "{}", letters[0].reason);
+    let reason = &letters[0].reason;
+    assert!(reason.contains("string, expected u32 at line 1 column 11"), "{reason}");
+    assert!(!reason.contains("no number"), "{reason}");
+}
+
+pub(crate) async fn a_queue_may_bury_at_once_what_does_not_decode(bench: &Bench) {
+    bench.queue::<String>().await.enqueue("no number".to_owned()).await.unwrap();
+    let reader = bench.builder::<u32>().undecodable(Undecodable::Bury);
+    let reader = reader.open(&bench.store).await.unwrap();
+    assert!(reader.dequeue(1).await.unwrap().is_empty());
+    assert_eq!(reader.stats().await.unwrap().dead, 1);
 }
 
 pub(crate) async fn a_payload_beyond_the_limit_is_refused_with_the_limit(bench: &Bench) {

@@ -107,7 +107,7 @@ async fn a_retry_is_run_when_it_is_due() {
     let run = Worker::new(queue).until_drained().run(|delivery| async move {
         if delivery.attempt() == 3 { Ok(()) } else { Err("not yet") }
     });
-    assert_eq!(run.await.unwrap().failed, 2);
+    assert_eq!(run.await.unwrap().retried, 2);
     // The end is asked for once a second.
     assert!((SECOND * 20..SECOND * 22).contains(&before.elapsed()), "{:?}", before.elapsed());
 }

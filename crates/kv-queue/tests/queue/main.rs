@@ -4,8 +4,10 @@
 #![cfg(test)]
 
 mod bench;
+mod charged;
 mod contract;
 mod idle;
+mod producing;
 mod sharing;
 mod speed;
 mod supervision;
@@ -52,7 +54,8 @@ on_every_engine! {
     contract::a_unique_window_ends_with_time,
     contract::a_checkpoint_survives_a_crash_and_a_stale_one_is_refused,
     contract::progress_renews_the_budget_of_failures,
-    contract::a_payload_that_does_not_decode_is_set_aside_with_its_bytes,
+    contract::a_payload_that_does_not_decode_has_failed_and_is_buried_with_its_bytes,
+    contract::a_queue_may_bury_at_once_what_does_not_decode,
     contract::a_payload_beyond_the_limit_is_refused_with_the_limit,
     contract::a_cancelled_job_is_gone_and_its_worker_is_told,
     contract::a_paused_queue_delivers_nothing_until_resumed,
@@ -66,6 +69,13 @@ on_every_engine! {
     contract::a_dropped_dequeue_leaves_its_jobs_no_longer_than_a_lease,
     contract::many_jobs_in_many_partitions_arrive_once_each,
     contract::a_job_that_is_too_old_is_a_dead_letter,
+    charged::a_dropped_dequeue_hands_back_at_once_and_charges_nothing,
+    charged::a_live_job_behind_expired_ones_is_found_at_once,
+    charged::a_job_that_snoozes_goes_behind_those_that_wait,
+    producing::each_of_many_jobs_gets_its_own_answer_in_order,
+    producing::jobs_of_a_partition_keep_their_order_over_many_requests,
+    producing::a_bad_job_among_many_keeps_all_of_them_out,
+    producing::a_unique_key_of_any_length_admits_one_job,
     sharing::each_of_many_settles_gets_its_own_verdict,
     sharing::a_dropped_settle_blocks_no_other,
     worker::every_job_is_done_once_and_the_end_is_seen,

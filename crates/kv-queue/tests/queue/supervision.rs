@@ -136,7 +136,7 @@ async fn a_handler_whose_job_was_cancelled_is_dropped() {
     sleep(SECOND).await;
     assert_eq!(queue.cancel(&[id]).await.unwrap(), 1);
     let summary = run.await.unwrap().unwrap();
-    assert_eq!((summary.lost, summary.done), (1, 0));
+    assert_eq!((summary.cancelled, summary.done), (1, 0));
     assert_eq!(Arc::strong_count(&gate), 1, "the handlers are gone");
 }
 
@@ -222,7 +222,7 @@ async fn a_panic_anywhere_in_the_programs_code_is_a_failure_and_frees_the_slot()
             }
         });
     let summary = run.await.unwrap();
-    assert_eq!((summary.done, summary.failed), (2, 2));
+    assert_eq!((summary.done, summary.buried), (2, 2));
     assert_eq!(queue.dead_letters(10).await.unwrap().len(), 2);
 }
 

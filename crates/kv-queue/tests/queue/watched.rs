@@ -39,6 +39,10 @@ struct Watcher {
     waiting: watch::Sender<usize>,
     /// The partitions whose calls hang.
     held: watch::Sender<HashSet<u32>>,
+    /// How long a submit takes.
+    time: Mutex<Duration>,
+    /// How many exchanges are executed, and their replies lost.
+    lost: Mutex<usize>,
     /// With what every call fails.
     failure: Mutex<Option<(ErrorKind, Effect)>>,
 }
@@ -61,8 +65,9 @@ impl Watched {
     pub(crate) fn new() -> Self {
         let memory = MemoryStore::builder().clock(TokioClock(Instant::now())).build();
         let (calls, failure) = (Mutex::default(), Mutex::default());
+        let (time, lost) = (Mutex::default(), Mutex::default());
         let (waiting, held) = (watch::Sender::default(), watch::Sender::default());
-        Self(Arc::new(Watcher { memory, calls, waiting, held, failure }))
+        Self(Arc::new(Watcher { memory, calls, waiting, held, time, lost, failure }))
     }
 
     pub(crate) fn builder(&self) -> (QueueBuilder<u32>, Store) {
@@ -89,6 +94,16 @@ impl Watched {
     /// Fails every call, and says that it may have been executed.
     pub(crate) fn fail_unsure(&self, kind: ErrorKind) {
         *self.0.failure.lock().unwrap() = Some((kind, Effect::MaybeApplied));
+    }
+
+    /// Has each submit take so long.
+    pub(crate) fn take_time(&self, time: Duration) {
+        *self.0.time.lock().unwrap() = time;
+    }
+
+    /// Executes the next exchanges, and loses their replies.
+    pub(crate) fn lose_replies(&self, exchanges: usize) {
+        *self.0.lost.lock().unwrap() = exchanges;
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -158,6 +173,9 @@ impl QueueEngine for Watched {
     }
 
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
+        let time = *self.0.time.lock().unwrap();
+        tokio::time::sleep(time).await;
+        self.pass(None, None).await?;
         self.inner().submit(partition, request).await
     }
 
@@ -169,7 +187,17 @@ impl QueueEngine for Watched {
             claim: request.claim.map(|claim| claim.limit),
         };
         self.pass(Some(partition.number), Some(call)).await?;
-        self.inner().exchange(partition, request).await
+        let answer = self.inner().exchange(partition, request).await;
+        let is_lost = {
+            let mut lost = self.0.lost.lock().unwrap();
+            let is_lost = *lost > 0;
+            *lost = lost.saturating_sub(1);
+            is_lost
+        };
+        if is_lost {
+            return Err(Error::new(ErrorKind::Timeout, "the reply is lost").maybe_applied());
+        }
+        answer
     }
 
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {

@@ -1,6 +1,7 @@
 //! One exchange, and who waits for what it brings.
 
 use std::mem::take;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{Exchanged, Handle, MAX_BATCH, Operation, Verdict};
@@ -9,9 +10,6 @@ use kv_core::{Error, ErrorKind, Result};
 use super::super::claimers::{Claims, PendingClaim};
 use super::super::connection::Connection;
 use super::{Item, Reply, Requests, interrupted};
-
-/// How long a claim keeps the slots that it is for from the other partitions.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What leaves together. Dropped before it was answered, as with its runtime, it tells everyone
 /// so.
@@ -36,7 +34,11 @@ impl Batch {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.acks.is_empty() && self.operations.is_empty() && self.claim.is_none()
+        self.settles_nothing() && self.claim.is_none()
+    }
+
+    pub(super) fn settles_nothing(&self) -> bool {
+        self.acks.is_empty() && self.operations.is_empty()
     }
 
     pub(super) fn has_room_for(&self, item: &Item) -> bool {
@@ -67,19 +69,11 @@ impl Batch {
         requests.tell_due(number, due);
     }
 
-    async fn exchange(&mut self, connection: &Connection, number: u32) -> Result<Exchanged> {
+    async fn exchange(&mut self, connection: &Arc<Connection>, number: u32) -> Result<Exchanged> {
         let partition = connection.partition(number)?;
         let (acks, operations) = (take(&mut self.acks), take(&mut self.operations));
-        let request = self.claim.as_ref().map(|claim| claim.request());
-        let exchange = connection.exchange(partition, acks, operations, request);
-        let Some(claim) = &mut self.claim else { return exchange.await };
-        let mut exchange = std::pin::pin!(exchange);
-        tokio::select! {
-            biased;
-            answer = &mut exchange => return answer,
-            () = tokio::time::sleep(PATIENCE) => claim.is_late(),
-        }
-        exchange.await
+        let limit = self.claim.as_ref().map_or(0, |claim| claim.limit());
+        connection.exchange(partition, acks, operations, limit).await
     }
 
     /// Tells everyone; how soon a job is due that was put off.
@@ -97,7 +91,11 @@ impl Batch {
 
     fn succeed(&mut self, answer: Exchanged) -> Option<Duration> {
         if let Some(claim) = self.claim.take() {
-            claim.finish(Ok(Claims { claimed: answer.claimed, next_due: answer.next_due }));
+            claim.finish(Ok(Claims {
+                claimed: answer.claimed,
+                more: answer.more,
+                next_due: answer.next_due,
+            }));
         }
         let mut acks = answer.acks.into_iter();
         for reply in take(&mut self.ack_replies) {

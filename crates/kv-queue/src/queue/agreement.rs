@@ -1,0 +1,118 @@
+//! Whether all who open a queue open it with the same settings.
+//!
+//! A lease and budgets belong to each handle. Two services that disagree on them are hard to
+//! notice: one buries what the other would have tried again. So the settings of the last handle
+//! are kept beside the queue, and another one is warned of.
+
+use std::time::Duration;
+
+use kv_core::{Lifetime, Result, Serializer, Store, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::requests::Settings;
+
+/// The settings on which handles should agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Agreed {
+    lease: Duration,
+    max_failures: u32,
+    max_crashes: u32,
+    max_deliveries: u32,
+    keep_dead: u32,
+    keep_dead_for: Option<Duration>,
+}
+
+impl Agreed {
+    fn of(settings: &Settings) -> Self {
+        let policy = &settings.policy;
+        Self {
+            lease: settings.lease,
+            max_failures: policy.max_failures,
+            max_crashes: policy.max_crashes,
+            max_deliveries: policy.max_deliveries,
+            keep_dead: policy.keep_dead,
+            keep_dead_for: policy.keep_dead_for,
+        }
+    }
+
+    /// What is set otherwise here, such as `lease 5s instead of 30s`.
+    fn differences(&self, before: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut compare = |name: &str, here: String, there: String| {
+            if here != there {
+                differences.push(format!("{name} {here} instead of {there}"));
+            }
+        };
+        let duration = |time: Duration| format!("{time:?}");
+        let age = |age: Option<Duration>| age.map_or_else(|| "without end".to_owned(), duration);
+        compare("lease", duration(self.lease), duration(before.lease));
+        for (name, here, there) in [
+            ("max_failures", self.max_failures, before.max_failures),
+            ("max_crashes", self.max_crashes, before.max_crashes),
+            ("max_deliveries", self.max_deliveries, before.max_deliveries),
+            ("keep_dead", self.keep_dead, before.keep_dead),
+        ] {
+            compare(name, here.to_string(), there.to_string());
+        }
+        compare("keep_dead_for", age(self.keep_dead_for), age(before.keep_dead_for));
+        differences
+    }
+}
+
+/// Keeps the settings of a queue, and warns if the last handle had others.
+pub(super) async fn check(store: &Store, settings: &Settings) {
+    // The queue is open: what fails here costs a warning at most.
+    if let Err(error) = compare(store, settings).await {
+        tracing::debug!(queue = %settings.name, %error, "a queue's settings cannot be compared");
+    }
+}
+
+/// Removes what was kept.
+pub(super) async fn forget(store: &Store, queue: &str) -> Result<()> {
+    store.inner().delete(&key(store, queue)?, kv_core::Condition::Always).await.map(drop)
+}
+
+async fn compare(store: &Store, settings: &Settings) -> Result<()> {
+    let key = key(store, &settings.name)?;
+    let here = Agreed::of(settings);
+    let stored = store.inner().get(&key).await?;
+    // What a later version keeps there is not of this one's making.
+    let before = stored.and_then(|entry| Serializer::Json.decode::<Agreed>(&entry.value).ok());
+    if before.as_ref() == Some(&here) {
+        return Ok(());
+    }
+    if let Some(before) = before {
+        let differences = here.differences(&before).join(", ");
+        tracing::warn!(queue = %settings.name, differences, "a queue is opened with other settings");
+    }
+    let write = Write { lifetime: Lifetime::Never, ..Write::ALWAYS };
+    store.inner().set(&key, Serializer::Json.encode(&here)?, write).await.map(drop)
+}
+
+fn key(store: &Store, queue: &str) -> Result<String> {
+    store.reserved_key("queue-settings", queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_with_both_values() {
+        let before = Agreed {
+            lease: Duration::from_secs(30),
+            max_failures: 5,
+            max_crashes: 3,
+            max_deliveries: 1_000,
+            keep_dead: 10,
+            keep_dead_for: None,
+        };
+        let day = Some(Duration::from_secs(86_400));
+        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
+        assert_eq!(before.differences(&before), Vec::<String>::new());
+        assert_eq!(
+            here.differences(&before),
+            ["lease 5s instead of 30s", "keep_dead_for 86400s instead of without end"]
+        );
+    }
+}

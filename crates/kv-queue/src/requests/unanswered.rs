@@ -1,0 +1,161 @@
+//! Claims whose answer never came: what they took was never begun, and is handed back.
+//!
+//! A claim may have been executed although its caller heard nothing: the time was over, the caller
+//! was dropped, the connection broke. Its jobs would wait for the end of their leases, and be
+//! charged a crash. So the request is repeated on its lane, without its claim: the partition
+//! releases what the first execution took, and executes no late one.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kv_core::queue::{Exchange, Exchanged, Partition};
+use kv_core::{Effect, Error, ErrorKind, Result};
+use tokio::runtime::Handle as Runtime;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::repeats::is_safe_to_resend;
+
+/// How many claims are remembered at most. The jobs of others come back when their leases end.
+const MOST: usize = 1_000;
+
+/// How long a partition remembers the last request of a lane.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Those of one open queue, the oldest first.
+#[derive(Default)]
+pub(super) struct UnansweredClaims {
+    waiting: Mutex<VecDeque<Arc<Unanswered>>>,
+}
+
+struct Unanswered {
+    partition: Partition,
+    /// Without its claim.
+    request: Exchange,
+    since: Instant,
+    is_withdrawn: AtomicBool,
+}
+
+impl UnansweredClaims {
+    /// Withdraws those of a partition.
+    ///
+    /// # Errors
+    /// Those of the store that may pass; then some are left.
+    pub(super) async fn withdraw_all(
+        &self,
+        connection: &Connection,
+        partition: &Partition,
+    ) -> Result<()> {
+        let own: Vec<_> = {
+            let waiting = self.lock();
+            waiting.iter().filter(|one| one.partition == *partition).cloned().collect()
+        };
+        for unanswered in own {
+            unanswered.withdraw(connection).await?;
+        }
+        Ok(())
+    }
+
+    fn remember(&self, unanswered: &Arc<Unanswered>) {
+        let mut waiting = self.lock();
+        waiting.retain(|one| one.since.elapsed() < REMEMBERED);
+        if waiting.len() >= MOST {
+            waiting.pop_front();
+        }
+        waiting.push_back(Arc::clone(unanswered));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Unanswered>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unanswered {
+    async fn withdraw(self: &Arc<Self>, connection: &Connection) -> Result<()> {
+        if self.is_withdrawn.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let sent =
+            connection.once(connection.engine.exchange(&self.partition, self.request.clone()));
+        let withdrawn = sent.await;
+        if let Err(error) = withdrawn {
+            if is_safe_to_resend(&error) {
+                return Err(error);
+            }
+            // What is refused for good will not be accepted later: the leases end by themselves.
+            tracing::debug!(%error, queue = %self.partition.queue, "a claim cannot be withdrawn");
+        } else {
+            connection.give_back(self.request.lane.clone());
+        }
+        self.is_withdrawn.store(true, Ordering::Release);
+        connection.unanswered().lock().retain(|one| !Arc::ptr_eq(one, self));
+        Ok(())
+    }
+
+    /// Tries for as long as a lease lasts. What is left then is withdrawn before the partition is
+    /// maintained from here.
+    async fn keep_trying(self: Arc<Self>, connection: Arc<Connection>) {
+        let lease = connection.settings.lease;
+        let mut pause = Duration::from_millis(10);
+        while self.withdraw(&connection).await.is_err() && self.since.elapsed() < lease {
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// A request with a claim is under way. Dropped before its answer is known, the claim is withdrawn
+/// in the background.
+pub(super) struct ClaimUnderWay {
+    connection: Arc<Connection>,
+    partition: Partition,
+    request: Option<Arc<Exchange>>,
+}
+
+impl ClaimUnderWay {
+    /// Watches a request, if it claims.
+    pub(super) fn of(
+        connection: &Arc<Connection>,
+        partition: &Partition,
+        request: &Arc<Exchange>,
+    ) -> Option<Self> {
+        request.claim?;
+        Some(Self {
+            connection: Arc::clone(connection),
+            partition: partition.clone(),
+            request: Some(Arc::clone(request)),
+        })
+    }
+
+    /// The answer is known, or it is known that there is none to come.
+    pub(super) fn heed(mut self, answer: &Result<Exchanged>) {
+        let is_unknown = |error: &Error| {
+            error.effect() == Effect::MaybeApplied || error.kind() == ErrorKind::Timeout
+        };
+        if !answer.as_ref().err().is_some_and(is_unknown) {
+            self.request = None;
+        }
+    }
+}
+
+impl Drop for ClaimUnderWay {
+    fn drop(&mut self) {
+        let Some(request) = self.request.take() else { return };
+        let unanswered = Arc::new(Unanswered {
+            partition: self.partition.clone(),
+            request: Exchange { claim: None, ..Arc::unwrap_or_clone(request) },
+            since: Instant::now(),
+            is_withdrawn: AtomicBool::new(false),
+        });
+        self.connection.unanswered().remember(&unanswered);
+        // Without a runtime it is withdrawn when the partition is maintained from here.
+        if let Ok(runtime) = Runtime::try_current() {
+            runtime.spawn(unanswered.keep_trying(Arc::clone(&self.connection)));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Asks whether all jobs of the queue are done, for a worker that ends then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kv_core::Result;
+use kv_core::queue::Counts;
+use tokio::time::Instant;
+
+use super::call::Call;
+use super::shared::Shared;
+use crate::queue::Queue;
+
+/// How often it is asked whether all is done, unless the own work has just run out.
+const ASK: Duration = Duration::from_secs(1);
+
+pub(super) struct DrainCheck<T> {
+    shared: Arc<Shared>,
+    /// None if the worker does not end by itself.
+    queue: Option<Queue<T>>,
+    call: Call<Option<Vec<Counts>>>,
+    next: Instant,
+    failures: u32,
+}
+
+impl<T: 'static> DrainCheck<T> {
+    pub(super) fn new(shared: &Arc<Shared>, queue: Option<Queue<T>>) -> Self {
+        let (shared, next) = (Arc::clone(shared), Instant::now());
+        Self { shared, queue, call: Call::none(), next, failures: 0 }
+    }
+
+    /// Asks whether all is done, if that may be.
+    pub(super) fn ask(&mut self) {
+        let now = Instant::now();
+        let Some(queue) = self.queue.as_ref().filter(|_| !self.call.is_under_way()) else { return };
+        {
+            let mut state = self.shared.state();
+            let scheduler = &mut state.scheduler;
+            let at_once = scheduler.has_claimed() && !scheduler.knows_of_due_jobs();
+            let is_time = now >= self.next || at_once && self.failures == 0;
+            if !scheduler.has_run_out() || !is_time {
+                return;
+            }
+            scheduler.forget_claims();
+        }
+        self.next = now + ASK;
+        let queue = queue.clone();
+        self.call.begin(async move { queue.outstanding().await });
+    }
+
+    /// Ends when there is an answer.
+    pub(super) async fn answer(&mut self) -> Result<Option<Vec<Counts>>> {
+        self.call.answer().await
+    }
+
+    /// Whether all is done. What is not tells where jobs may be.
+    ///
+    /// # Errors
+    /// One that waiting does not mend.
+    pub(super) fn has_ended(&mut self, left: Result<Option<Vec<Counts>>>) -> Result<bool> {
+        match left {
+            Ok(None) => return Ok(true),
+            Ok(Some(counts)) => {
+                self.failures = 0;
+                self.shared.supervise(|state, now| state.scheduler.hear_of(&counts, now));
+            }
+            Err(error) if error.kind().is_passing() => {
+                self.failures = self.failures.saturating_add(1);
+                let pause = self.shared.state().scheduler.pause_after(self.failures);
+                let queue = self.shared.queue();
+                tracing::warn!(queue, %error, ?pause, "the end cannot be asked for");
+                self.next = Instant::now() + pause;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(false)
+    }
+
+    /// When to ask again, if that is known.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        let waits = self.queue.is_some() && !self.call.is_under_way() && self.next > now;
+        waits.then_some(self.next)
+    }
+
+    /// Asks no more.
+    pub(super) fn stop(&mut self) {
+        self.call = Call::none();
+    }
+}

@@ -1,0 +1,164 @@
+//! When partitions are maintained: due jobs promoted, ended leases recovered.
+
+use std::time::Duration;
+
+use super::agenda::first_until;
+use super::partition::{Life, Maintenance, Partition};
+use super::{Scheduler, is_starved};
+
+/// How many partitions are maintained at a time, those that take long not counted: enough that
+/// a third of 64 may hang at once and delay the others by one patience only.
+const PLACES: usize = 32;
+
+/// How long a partition is claimed from at most without maintenance, give or take a half.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A job is due in whole microseconds of the store's clock, so never sleep not at all.
+const SOON: Duration = Duration::from_millis(1);
+
+/// By how much processes that wait for the same job keep apart.
+const APART: Duration = Duration::from_millis(5);
+
+/// What a maintenance did.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::worker) struct Maintained {
+    /// Whether jobs may have become claimable.
+    pub(in crate::worker) has_moved: bool,
+    /// Whether it did anything at all.
+    pub(in crate::worker) has_changed: bool,
+    /// Whether the limit left something to do.
+    pub(in crate::worker) more: bool,
+    pub(in crate::worker) next_due: Option<Duration>,
+}
+
+impl Scheduler {
+    /// A job was put into a partition that can run after this time.
+    pub(in crate::worker) fn due(&mut self, number: u32, after: Duration, now: Duration) {
+        if after.is_zero() {
+            return self.want(number, now);
+        }
+        self.change(number, now, |partition| partition.told = partition.told.wrapping_add(1));
+        self.due_after(number, Some(after), now);
+    }
+
+    /// Maintains a partition after this time, or at an earlier one that was set.
+    pub(super) fn due_after(&mut self, number: u32, after: Option<Duration>, now: Duration) {
+        let Some(after) = after else { return };
+        let apart = APART.mul_f64(self.chance.f64());
+        self.change(number, now, |partition| {
+            let soon = if after.is_zero() { partition.pause().max(SOON) } else { SOON };
+            // Beyond any run of a program there is nothing to do.
+            if let Some(due) = now.checked_add(after.max(soon).saturating_add(apart)) {
+                partition.due = Some(partition.due.map_or(due, |earlier| earlier.min(due)));
+            }
+        });
+    }
+
+    /// A backlog of claimable jobs would keep what comes due, or ends its lease, from being seen.
+    pub(super) fn maintain_in_a_while(&mut self, number: u32, now: Duration) {
+        let pause = (self.plan.lease / 3).min(PAUSE);
+        let Some(partition) = self.get(number) else { return };
+        if partition.due.is_some_and(|due| due.saturating_sub(now) <= pause) {
+            return;
+        }
+        let since = partition.maintained_at.map_or(pause, |last| now.saturating_sub(last));
+        let pause = pause.mul_f64(1.0 + self.chance.f64() / 2.0);
+        self.due_after(number, Some(pause.saturating_sub(since).max(SOON)), now);
+    }
+
+    /// Maintains a partition now, unless it was a moment ago: what woke was not claimable, so it
+    /// may be due, in a queue that is paused.
+    pub(super) fn maintain_once(&mut self, number: u32, now: Duration) {
+        let pause = (self.plan.lease / 3).min(PAUSE);
+        let last = self.get(number).and_then(|partition| partition.maintained_at);
+        if last.is_none_or(|last| now.saturating_sub(last) >= pause) {
+            self.due_after(number, Some(SOON), now);
+        }
+    }
+
+    pub(super) const fn may_maintain(&self) -> bool {
+        self.totals.maintaining < PLACES
+    }
+
+    /// The partitions whose time has come, as far as there are places; and one of those that
+    /// fail, to see whether it does still.
+    pub(super) fn start_maintenance(&mut self, now: Duration) -> Vec<u32> {
+        let mut started = Vec::new();
+        let patience = self.patience.get();
+        while self.may_maintain()
+            && let Some(number) = first_until(&self.agenda.due, now)
+        {
+            self.change(number, now, |partition| {
+                partition.due = None;
+                let late_at = Some(now + patience);
+                partition.maintenance = Maintenance::UnderWay { begun: now, late_at };
+            });
+            started.push(number);
+        }
+        started.extend(self.start_trial(now));
+        started
+    }
+
+    /// Maintenance that takes long leaves its place to others.
+    pub(super) fn find_late(&mut self, now: Duration) {
+        let patience = self.patience.get();
+        while let Some(number) = first_until(&self.agenda.late, now) {
+            self.change(number, now, |partition| {
+                if let Maintenance::UnderWay { late_at, .. } = &mut partition.maintenance {
+                    let is_starved = late_at.is_some_and(|it| is_starved(it, now, patience));
+                    *late_at = is_starved.then(|| now + patience);
+                    partition.is_slow |= !is_starved;
+                }
+            });
+        }
+    }
+
+    /// Maintenance came back.
+    pub(in crate::worker) fn maintained(&mut self, number: u32, answer: Maintained, now: Duration) {
+        let begun = self.end_maintenance(number, now);
+        self.hear(number, begun.map(|begun| now.saturating_sub(begun)), now);
+        self.recover(number, now);
+        let is_vain =
+            !answer.has_changed && (answer.more || answer.next_due == Some(Duration::ZERO));
+        let claims = self.change(number, now, |partition| {
+            partition.maintained_at = Some(now);
+            std::mem::take(&mut partition.claim_after) || answer.has_moved
+        });
+        if claims == Some(true) {
+            self.want(number, now);
+        }
+        match is_vain {
+            true => self.brought_nothing(number, false, now),
+            false if answer.more => self.go_on(number, now),
+            false => {}
+        }
+        let due = if answer.more { Some(Duration::ZERO) } else { answer.next_due };
+        self.due_after(number, due, now);
+    }
+
+    /// Maintains a partition again at once.
+    fn go_on(&mut self, number: u32, now: Duration) {
+        self.change(number, now, |partition| partition.due = Some(now));
+    }
+
+    /// Maintenance failed; whether waiting mends that, the caller knows.
+    pub(in crate::worker) fn maintenance_failed(&mut self, number: u32, now: Duration) {
+        self.end_maintenance(number, now);
+        self.back_off(number, now);
+    }
+
+    /// When it began that is over now.
+    fn end_maintenance(&mut self, number: u32, now: Duration) -> Option<Duration> {
+        self.change(number, now, |partition| match std::mem::take(&mut partition.maintenance) {
+            Maintenance::UnderWay { begun, .. } => Some(begun),
+            Maintenance::Resting => None,
+        })?
+    }
+}
+
+impl Partition {
+    /// Whether its maintenance can only be a trial.
+    pub(super) const fn is_backing_off(&self) -> bool {
+        matches!(self.life, Life::BackingOff { .. })
+    }
+}

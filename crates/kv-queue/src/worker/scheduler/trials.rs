@@ -1,0 +1,89 @@
+//! Partitions whose requests fail, and a store that is away.
+//!
+//! Whether a partition fails is its own matter. Those that fail are left alone for 100 ms, then
+//! for longer, up to 2.5 s. As many may fail together, trials keep apart, and the first that
+//! succeeds has all others tried: what was away may be back.
+
+use std::time::Duration;
+
+use super::Scheduler;
+use super::agenda::first_until;
+use super::partition::{Life, Maintenance};
+
+/// The shortest and the longest time after a failure, up to half of which chance takes off.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(2_500)];
+
+/// How far apart trials begin: each is up to five requests.
+const TRIAL_PAUSE: Duration = Duration::from_millis(750);
+
+/// How often all partitions are looked at after failures, at most.
+const RELEASE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Scheduler {
+    /// How long to wait after so many failures in a row.
+    pub(in crate::worker) fn pause_after(&mut self, failures: u32) -> Duration {
+        let [first, longest] = BACK_OFF;
+        let doublings = failures.saturating_sub(1).min(16);
+        let full = first.saturating_mul(1 << doublings).min(longest);
+        full.mul_f64(1.0 - self.chance.f64() / 2.0)
+    }
+
+    /// A request failed: the partition is left alone for a while.
+    pub(super) fn back_off(&mut self, number: u32, now: Duration) {
+        let Some(failures) = self.get(number).map(|it| it.failures.saturating_add(1)) else {
+            return;
+        };
+        let until = now + self.pause_after(failures);
+        self.change(number, now, |partition| {
+            partition.failures = failures;
+            partition.life = Life::BackingOff { until };
+            partition.has_work = false;
+            partition.claim_after = true;
+            partition.due = None;
+        });
+    }
+
+    /// One of those that fail, if it is time to try one.
+    pub(super) fn start_trial(&mut self, now: Duration) -> Option<u32> {
+        if now < self.next_trial {
+            return None;
+        }
+        let number = first_until(&self.agenda.trials, now)?;
+        self.next_trial = now + TRIAL_PAUSE;
+        let under_way = Maintenance::UnderWay { begun: now, late_at: None };
+        self.change(number, now, |partition| partition.maintenance = under_way);
+        Some(number)
+    }
+
+    /// A request succeeded. What was told of while others failed may be lost.
+    pub(super) fn recover(&mut self, number: u32, now: Duration) {
+        let has_failed = self.get(number).is_some_and(|partition| partition.failures > 0);
+        if has_failed {
+            self.change(number, now, |partition| {
+                partition.failures = 0;
+                if partition.is_backing_off() {
+                    partition.life = Life::Idle;
+                }
+            });
+            self.release(now);
+        }
+        if self.lost_wakeups {
+            self.want_all(now);
+        }
+    }
+
+    /// Has all partitions that fail tried anew, soon after one of them succeeded.
+    fn release(&mut self, now: Duration) {
+        if self.released_at.is_some_and(|last| now.saturating_sub(last) < RELEASE_PAUSE) {
+            return;
+        }
+        self.released_at = Some(now);
+        let failing: Vec<u32> = self.agenda.trials.iter().map(|(_, number)| *number).collect();
+        for number in failing {
+            self.change(number, now, |partition| {
+                partition.life = Life::Idle;
+                partition.due = Some(now);
+            });
+        }
+    }
+}

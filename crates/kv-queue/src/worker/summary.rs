@@ -1,0 +1,115 @@
+//! What became of the deliveries that a worker took in hand.
+
+use std::fmt;
+
+use kv_core::queue::Verdict;
+
+use crate::queue::{Settle, Settled};
+
+/// What a worker did: each delivery that it took in hand counts in exactly one field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerSummary {
+    /// Jobs that are done: acked by the worker or by their handler.
+    pub done: u64,
+    /// Jobs that failed and will be tried again.
+    pub retried: u64,
+    /// Jobs whose handler put them off.
+    pub snoozed: u64,
+    /// Jobs that went to the dead letters, by a spent budget or by their handler.
+    pub buried: u64,
+    /// Jobs whose payload did not decode; they go to the dead letters as well.
+    pub undecodable: u64,
+    /// Jobs that were cancelled meanwhile.
+    pub cancelled: u64,
+    /// Deliveries whose lease was lost, or of which the store gave no verdict.
+    pub lost: u64,
+    /// Deliveries handed back at the stop.
+    pub handed_back: u64,
+}
+
+impl WorkerSummary {
+    /// All deliveries.
+    pub const fn deliveries(&self) -> u64 {
+        let settled = self.done + self.retried + self.snoozed + self.buried + self.undecodable;
+        settled + self.cancelled + self.lost + self.handed_back
+    }
+
+    pub(super) const fn count(&mut self, ending: Ending) {
+        let field = match ending {
+            Ending::Done => &mut self.done,
+            Ending::Retried => &mut self.retried,
+            Ending::Snoozed => &mut self.snoozed,
+            Ending::Buried => &mut self.buried,
+            Ending::Undecodable => &mut self.undecodable,
+            Ending::Cancelled => &mut self.cancelled,
+            Ending::Lost => &mut self.lost,
+            Ending::HandedBack => &mut self.handed_back,
+        };
+        *field = field.saturating_add(1);
+    }
+}
+
+impl fmt::Display for WorkerSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { done, retried, snoozed, buried, undecodable, cancelled, lost, handed_back } =
+            self;
+        write!(
+            f,
+            "{done} done, {retried} retried, {snoozed} snoozed, {buried} buried, {undecodable} \
+             undecodable, {cancelled} cancelled, {lost} lost, {handed_back} handed back"
+        )
+    }
+}
+
+/// How one delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Done,
+    Retried,
+    Snoozed,
+    Buried,
+    Undecodable,
+    Cancelled,
+    Lost,
+    HandedBack,
+}
+
+/// What was sent about a delivery to end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Settle(Settle),
+    /// Its payload does not decode.
+    SetAside,
+    HandBack,
+}
+
+impl Sent {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Settle(verb) => verb.name(),
+            Self::SetAside => "set aside",
+            Self::HandBack => "hand back",
+        }
+    }
+
+    /// How the delivery ended, by the store's verdict if there is one.
+    pub(super) const fn ending(self, verdict: Option<Verdict>) -> Ending {
+        match (self, verdict) {
+            (Self::SetAside, _) => Ending::Undecodable,
+            (_, None | Some(Verdict::Stale)) => Ending::Lost,
+            (_, Some(Verdict::Cancelled)) => Ending::Cancelled,
+            (_, Some(Verdict::Buried)) | (Self::Settle(Settle::Fail), _) => Ending::Buried,
+            (Self::Settle(Settle::Ack), _) => Ending::Done,
+            (Self::Settle(Settle::Retry), _) => Ending::Retried,
+            (Self::Settle(Settle::Snooze), _) => Ending::Snoozed,
+            (Self::HandBack, _) => Ending::HandedBack,
+        }
+    }
+}
+
+impl From<Settled> for Ending {
+    fn from(settled: Settled) -> Self {
+        Sent::Settle(settled.by).ending(Some(settled.verdict))
+    }
+}

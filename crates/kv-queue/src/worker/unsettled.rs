@@ -1,0 +1,70 @@
+//! A verdict that is awaited.
+
+use std::sync::Arc;
+
+use kv_core::Result;
+use kv_core::queue::Verdict;
+
+use super::shared::Shared;
+use super::state::State;
+use super::summary::{Ending, Sent};
+use crate::queue::Lease;
+
+/// One delivery whose end was sent to the store. It counts as unsettled until this is dropped,
+/// and then as what the verdict says, or as lost if none came.
+pub(super) struct Unsettled {
+    shared: Arc<Shared>,
+    partition: u32,
+    sent: Sent,
+    ending: Ending,
+}
+
+impl Unsettled {
+    pub(super) fn new(shared: &Arc<Shared>, state: &mut State, partition: u32, sent: Sent) -> Self {
+        let count =
+            if sent == Sent::HandBack { &mut state.handing_back } else { &mut state.settling };
+        *count = count.saturating_add(1);
+        Self { shared: Arc::clone(shared), partition, sent, ending: sent.ending(None) }
+    }
+
+    /// Hears the verdict on what the worker said of a delivery.
+    pub(super) fn hear(self, lease: &Lease, verdict: Result<Verdict>) {
+        let (queue, job, sent) = (self.shared.queue(), lease.id(), self.sent.name());
+        match &verdict {
+            Ok(Verdict::Applied) => {}
+            Ok(Verdict::Buried) => {
+                tracing::debug!(queue, %job, sent, "job went to the dead letters");
+            }
+            Ok(Verdict::Cancelled) => tracing::info!(queue, %job, "job was cancelled"),
+            Ok(Verdict::Stale) => {
+                tracing::warn!(queue, %job, sent, "lease was lost before the job was settled");
+            }
+            // Unsettled, the job comes back when its lease ends.
+            Err(error) => {
+                tracing::warn!(queue, %job, sent, %error, "delivery could not be settled");
+            }
+        }
+        self.end(verdict.ok());
+    }
+
+    /// Ends with a verdict, or with none.
+    pub(super) fn end(mut self, verdict: Option<Verdict>) {
+        self.ending = self.sent.ending(verdict);
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        let (number, ending) = (self.partition, self.ending);
+        let is_settle = self.sent != Sent::HandBack;
+        self.shared.change(|state, now| {
+            state.summary.count(ending);
+            if is_settle {
+                state.settling = state.settling.saturating_sub(1);
+                state.scheduler.settled(number, now);
+            } else {
+                state.handing_back = state.handing_back.saturating_sub(1);
+            }
+        });
+    }
+}
