@@ -62,7 +62,7 @@ impl<T: 'static> DrainCheck<T> {
             Ok(None) => return Ok(true),
             Ok(Some(counts)) => {
                 self.failures = 0;
-                self.shared.change(|state, now| state.scheduler.hear_of(&counts, now));
+                self.shared.supervise(|state, now| state.scheduler.hear_of(&counts, now));
             }
             Err(error) if error.kind().is_passing() => {
                 self.failures = self.failures.saturating_add(1);

@@ -54,7 +54,7 @@ impl Listener {
         }
         if self.failures > 0 {
             // Whether the store is back shows sooner by a claim than by a wait that lasts.
-            self.shared.change(|state, now| state.scheduler.scan(now));
+            self.shared.supervise(|state, now| state.scheduler.scan(now));
         }
         self.begin(has_muted);
     }
@@ -91,7 +91,7 @@ impl Listener {
         }
         self.next = until;
         if let Some(Ok(named)) = self.wait.give_up() {
-            self.shared.change(|state, now| {
+            self.shared.supervise(|state, now| {
                 named.iter().for_each(|number| state.scheduler.wake(*number, now));
             });
         }
@@ -108,7 +108,7 @@ impl Listener {
         let pause = match named {
             Ok(named) => {
                 self.failures = 0;
-                self.shared.change(|state, now| state.scheduler.waited(&named, now))
+                self.shared.supervise(|state, now| state.scheduler.waited(&named, now))
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);

@@ -108,13 +108,28 @@ impl Shared {
         let wakes = state.take_wake();
         drop(state);
         then(&mut changed);
-        for number in claims {
-            self.requests.depart(number);
-        }
+        self.depart(claims);
         if wakes {
             self.wake();
         }
         changed
+    }
+
+    /// A change by the supervisor, which sees to its own part anyway.
+    pub(super) fn supervise<R>(&self, change: impl FnOnce(&mut State, Duration) -> R) -> R {
+        let now = self.now();
+        let mut state = self.state();
+        let changed = change(&mut state, now);
+        let claims = state.scheduler.grant(now);
+        drop(state);
+        self.depart(claims);
+        changed
+    }
+
+    fn depart(&self, claims: Vec<u32>) {
+        for number in claims {
+            self.requests.depart(number);
+        }
     }
 
     /// Makes the supervisor look again.

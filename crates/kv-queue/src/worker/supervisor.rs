@@ -125,7 +125,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
 
     /// Does what time brings.
     fn maintain(&mut self) {
-        for number in self.shared.change(|state, now| state.scheduler.advance(now)) {
+        for number in self.shared.supervise(|state, now| state.scheduler.advance(now)) {
             let shared = Arc::clone(&self.shared);
             self.maintenance.spawn(async move {
                 let connection = &shared.requests.connection;
@@ -182,7 +182,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
             let queue = self.shared.queue();
             tracing::warn!(queue, "handlers block their threads; the worker ends without them");
         }
-        self.await_verdicts().await;
+        await_verdicts(&self.shared).await;
         let mut state = self.shared.state();
         let left = state.settling.saturating_add(state.handing_back);
         let mut summary = state.summary;
@@ -190,23 +190,24 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
         state.failed = None;
         summary
     }
-
-    async fn await_verdicts(&self) {
-        let grace = GRACE.min(self.shared.requests.connection.settings.timeout);
-        let verdicts = async {
-            while !self.shared.state().replies_received() {
-                self.shared.woken().await;
-            }
-        };
-        if tokio::time::timeout(grace, verdicts).await.is_err() {
-            let queue = self.shared.queue();
-            tracing::warn!(queue, "the store did not answer to the last; leases end by themselves");
-        }
-    }
 }
 
 impl<T, H> Drop for Supervisor<T, H> {
     fn drop(&mut self) {
         self.shared.abandon();
+    }
+}
+
+/// Waits a while for what the store says to the last of a worker.
+async fn await_verdicts(shared: &Shared) {
+    let grace = GRACE.min(shared.requests.connection.settings.timeout);
+    let verdicts = async {
+        while !shared.state().replies_received() {
+            shared.woken().await;
+        }
+    };
+    if tokio::time::timeout(grace, verdicts).await.is_err() {
+        let queue = shared.queue();
+        tracing::warn!(queue, "the store did not answer to the last; leases end by themselves");
     }
 }
