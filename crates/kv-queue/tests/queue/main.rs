@@ -5,9 +5,12 @@
 
 mod bench;
 mod contract;
+mod hanging;
 mod idle;
 mod sharing;
 mod speed;
+mod stopping;
+mod summary;
 mod supervision;
 mod watched;
 mod worker;

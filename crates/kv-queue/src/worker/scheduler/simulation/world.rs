@@ -39,7 +39,7 @@ pub(super) struct Place {
     exchanges: usize,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Submit(usize),
     Exchanged(u32, usize, Option<usize>),
@@ -84,7 +84,8 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(partitions: usize, concurrency: usize, seed: u64) -> Self {
+    pub(super) fn new(count: u32, concurrency: usize, seed: u64) -> Self {
+        let partitions = count as usize;
         let lease = SECOND * 30;
         let plan = Plan { concurrency, prefetch: 0, partitions, lease };
         let place = Place {
@@ -207,7 +208,7 @@ impl World {
             self.listens = Some(until.max(self.now + MS));
             return;
         }
-        let all = 0..self.places.len() as u32;
+        let all = (0..).zip(&self.places).map(|(number, _)| number);
         let heard = all.filter(|it| !self.scheduler.is_muted(*it) && self.has_work(*it));
         let named: Vec<u32> = heard.collect();
         if !named.is_empty() || self.now >= until {
@@ -267,7 +268,7 @@ impl World {
         self.place(number).exchanges -= 1;
         if let Some((claim, _)) = claim.and_then(|claim| self.claims[claim].take()) {
             match is_ok {
-                true => self.claimed(number, claim),
+                true => self.claimed(number, &claim),
                 false => self.scheduler.claim_failed(number, claim, self.now),
             }
         }
@@ -278,16 +279,18 @@ impl World {
         }
     }
 
-    fn claimed(&mut self, number: u32, claim: Claim) {
+    fn claimed(&mut self, number: u32, claim: &Claim) {
         let now = self.now;
         let place = self.place(number);
         let limit = if place.is_paused { 0 } else { claim.limit };
         let jobs: Vec<usize> = place.ready.iter().copied().take(limit).collect();
-        jobs.iter().for_each(|job| drop(place.ready.remove(job)));
+        for job in &jobs {
+            place.ready.remove(job);
+        }
         let due = place.timed.first().map(|(due, _)| due.saturating_sub(now));
         let next_due = due.filter(|_| jobs.len() < claim.limit && !place.is_paused);
         let answer = Answer { found: jobs.len(), more: false, next_due };
-        self.scheduler.claimed(number, claim, answer, now);
+        self.scheduler.claimed(number, *claim, answer, now);
         for job in jobs {
             self.held.push_back(number);
             self.began.insert(job, now);
