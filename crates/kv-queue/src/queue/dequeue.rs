@@ -88,10 +88,12 @@ impl<T: DeserializeOwned> Queue<T> {
             }
             Err(error) => {
                 let handle = claimed.handle;
-                let fail = set_aside(JobId { partition, key: handle.key }, &error);
+                let id = JobId { partition, key: handle.key };
+                let queue = self.connection().queue();
+                let fail = set_aside(queue, id, &error);
                 if let Err(error) = self.requests().ask(partition, handle, Some(fail)).await {
                     // It comes back when its lease ends; the others must not wait for that.
-                    tracing::warn!(%error, "job could not be set aside");
+                    tracing::warn!(queue, job = %id, %error, "job could not be set aside");
                 }
                 None
             }
@@ -100,7 +102,7 @@ impl<T: DeserializeOwned> Queue<T> {
 }
 
 /// What becomes of a job whose payload does not decode.
-pub(crate) fn set_aside(id: JobId, error: &Error) -> Operation {
-    tracing::warn!(job = %id, "payload does not decode; set aside as a dead letter");
+pub(crate) fn set_aside(queue: &str, id: JobId, error: &Error) -> Operation {
+    tracing::warn!(queue, job = %id, "payload does not decode; set aside as a dead letter");
     Operation::Fail { reason: format!("the payload does not decode: {error}") }
 }

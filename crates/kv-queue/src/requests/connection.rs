@@ -98,6 +98,11 @@ impl Connection {
         self.closed.store(true, Ordering::Release);
     }
 
+    /// The queue's name.
+    pub(crate) fn queue(&self) -> &str {
+        self.partitions.first().map_or("", |partition| &partition.queue)
+    }
+
     pub(crate) fn serializer(&self) -> &Serializer {
         self.store.serializer()
     }

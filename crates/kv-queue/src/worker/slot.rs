@@ -60,7 +60,10 @@ impl<H> Slots<H> {
     {
         match self.shared.requests.connection.serializer().decode(body) {
             Ok(payload) => self.run(payload, lease).await,
-            Err(error) => Outcome::ToSend(Some(set_aside(lease.id(), &error)), Sent::SetAside),
+            Err(error) => Outcome::ToSend(
+                Some(set_aside(self.shared.queue(), lease.id(), &error)),
+                Sent::SetAside,
+            ),
         }
     }
 
