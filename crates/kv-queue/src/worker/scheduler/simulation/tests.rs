@@ -83,6 +83,7 @@ fn a_backlog_is_worked_off_while_most_partitions_hang() {
 fn no_more_is_held_than_there_is_room_for_while_partitions_answer() {
     seeds(|seed| {
         let mut world = World::new(24, 16, seed);
+        world.runs_for = MS * 10;
         let chance = &mut fastrand::Rng::with_seed(seed);
         for _ in 0..3_000 {
             let due = MS * chance.u32(0..3_000);
@@ -166,6 +167,33 @@ fn a_paused_queue_with_an_overdue_job_does_not_spin() {
 }
 
 #[test]
+fn a_partition_that_is_named_for_nothing_is_heard_less_and_less() {
+    let mut world = World::new(8, 16, 7);
+    world.place(3).is_always_named = true;
+    world.run_until(SECOND * 10);
+    let calls = |world: &World| world.tally.claims + world.tally.maintenances + world.tally.waits;
+    let before = calls(&world);
+    let job = world.submit_at(5, SECOND * 50);
+    world.run_until(SECOND * 110);
+    let calls = calls(&world) - before;
+    assert!(calls <= 200, "{calls} calls in 100 s: {:?} {:?}", world.tally, world.scheduler.get(3));
+    assert_eq!(world.late(&[(job, SECOND * 50)], PROMPT), [], "the others are heard");
+}
+
+#[test]
+fn as_many_as_hang_at_once_delay_the_others_by_few_patiences() {
+    seeds(|seed| {
+        let (mut world, healthy) = world((160, 256), seed, SECOND);
+        let due = SECOND * 17;
+        let jobs: Vec<_> = (0..256).map(|number| (number, world.job(number, due))).collect();
+        let jobs = jobs.into_iter().filter(|(number, _)| healthy.contains(number));
+        let jobs: Vec<_> = jobs.map(|(_, job)| (job, due)).collect();
+        world.run_until(SECOND * 20);
+        assert_eq!(world.late(&jobs, PROMPT * 4), []);
+    });
+}
+
+#[test]
 fn many_due_jobs_are_promoted_at_once() {
     let mut world = World::new(1, 16, 7);
     for _ in 0..10_000 {
@@ -175,6 +203,19 @@ fn many_due_jobs_are_promoted_at_once() {
     world.run_until(SECOND + MS * 40);
     assert!(world.tally.maintenances >= 10, "{} maintenances", world.tally.maintenances);
     assert_eq!(world.places.first().map(super::world::Place::timed), Some(0), "of {}", jobs.len());
+}
+
+#[test]
+fn an_urgent_job_that_nobody_told_of_is_found_in_time_beside_a_backlog() {
+    let mut world = World::new(1, 16, 7);
+    world.runs_for = MS * 10;
+    let job = world.untold_job(0, SECOND);
+    for _ in 0..8_000 {
+        world.job(0, Duration::ZERO);
+    }
+    world.run_until(SECOND * 4);
+    assert_eq!(world.late(&[(job, SECOND)], SECOND * 2), []);
+    assert!(world.tally.maintenances <= 8, "{} maintenances", world.tally.maintenances);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) enum Mode {
 pub(super) struct Place {
     pub(super) mode: Mode,
     pub(super) is_paused: bool,
+    /// Whether waits name it whatever is in it.
+    pub(super) is_always_named: bool,
     ready: BTreeSet<usize>,
     timed: BTreeSet<(Duration, usize)>,
     settles: usize,
@@ -91,6 +93,7 @@ impl World {
         let place = Place {
             mode: Mode::Answers(MS),
             is_paused: false,
+            is_always_named: false,
             ready: BTreeSet::new(),
             timed: BTreeSet::new(),
             settles: 0,
@@ -125,6 +128,14 @@ impl World {
             self.place(number).timed.insert((due, job));
             self.scheduler.due(number, due - self.now, self.now);
         }
+        job
+    }
+
+    /// The same by another process, of which nobody tells.
+    pub(super) fn untold_job(&mut self, number: u32, due: Duration) -> usize {
+        let job = self.partition_of.len();
+        self.partition_of.push(number);
+        self.place(number).timed.insert((due, job));
         job
     }
 
@@ -165,12 +176,12 @@ impl World {
     }
 
     fn follow_up(&mut self) {
-        self.listen();
         for number in self.scheduler.advance(self.now) {
             self.tally.maintenances += 1;
             let (after, _) = self.answers(number);
             self.push(after, Event::Maintained(number));
         }
+        self.listen();
         self.claim();
     }
 
@@ -193,7 +204,7 @@ impl World {
     fn has_work(&self, number: u32) -> bool {
         let place = &self.places[number as usize];
         let is_due = place.timed.first().is_some_and(|(due, _)| *due <= self.now);
-        is_due || !place.ready.is_empty() && !place.is_paused
+        place.is_always_named || is_due || !place.ready.is_empty() && !place.is_paused
     }
 
     /// Waits for wake-ups as an engine in memory does: at once where something is to do.
