@@ -111,7 +111,7 @@ impl<T: DeserializeOwned> Queue<T> {
                 let told = self.requests().ask(partition, claimed.handle, Some(failure)).await;
                 if let Err(error) = told {
                     // It comes back when its lease ends; the others must not wait for that.
-                    tracing::warn!(job = %id, %error, "job could not be set aside");
+                    tracing::warn!(queue = connection.queue(), job = %id, %error, "job could not be set aside");
                 }
                 None
             }

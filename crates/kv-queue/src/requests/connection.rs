@@ -119,6 +119,11 @@ impl Connection {
         &self.store
     }
 
+    /// The queue's name, as the program gave it.
+    pub(crate) fn queue(&self) -> &str {
+        &self.settings.name
+    }
+
     pub(crate) fn serializer(&self) -> &Serializer {
         self.store.serializer()
     }

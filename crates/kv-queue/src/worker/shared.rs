@@ -80,7 +80,7 @@ impl Shared {
 
     /// The queue's name, for logs.
     pub(super) fn queue(&self) -> &str {
-        self.requests.connection.partitions.first().map_or("", |partition| &partition.queue)
+        self.requests.connection.queue()
     }
 
     /// The state, to look at it or to change what nothing follows from. No other lock is taken

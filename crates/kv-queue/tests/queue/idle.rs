@@ -13,14 +13,14 @@ use crate::watched::{Call, LEASE, Watched};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A worker that tells which jobs it runs.
-struct Idle {
+pub(crate) struct Idle {
     stop: CancellationToken,
     ran: UnboundedReceiver<(u32, Instant)>,
     run: JoinHandle<kv_core::Result<WorkerSummary>>,
 }
 
 impl Idle {
-    fn start(queue: &Queue<u32>) -> Self {
+    pub(crate) fn start(queue: &Queue<u32>) -> Self {
         let (stop, (tell, ran)) = (CancellationToken::new(), unbounded_channel());
         let worker = Worker::new(queue.clone()).stop_on(stop.clone());
         let run = tokio::spawn(worker.run(move |delivery| {
@@ -30,11 +30,11 @@ impl Idle {
         Self { stop, ran, run }
     }
 
-    async fn next(&mut self) -> (u32, Instant) {
+    pub(crate) async fn next(&mut self) -> (u32, Instant) {
         self.ran.recv().await.unwrap()
     }
 
-    async fn stop(self) -> WorkerSummary {
+    pub(crate) async fn stop(self) -> WorkerSummary {
         self.stop.cancel();
         self.run.await.unwrap().unwrap()
     }

@@ -6,10 +6,13 @@
 mod bench;
 mod charged;
 mod contract;
+mod hanging;
 mod idle;
 mod producing;
 mod sharing;
 mod speed;
+mod stopping;
+mod summary;
 mod supervision;
 mod watched;
 mod worker;

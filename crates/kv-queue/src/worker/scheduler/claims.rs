@@ -173,7 +173,8 @@ impl Scheduler {
         let is_current = self.get(number).is_some_and(|partition| partition.told == claim.told);
         self.change(number, now, |partition| {
             partition.claim_after |= is_due;
-            if is_current {
+            // What is due already is not to be put off by claims that come again and again.
+            if is_current && !is_due {
                 partition.due = None;
             }
         });

@@ -22,7 +22,7 @@ fn seeds(run: impl Fn(u64)) {
 fn world((hung, partitions): (u32, u32), seed: u64, from: Duration) -> (World, Vec<u32>) {
     let mut numbers: Vec<u32> = (0..partitions).collect();
     fastrand::Rng::with_seed(seed).shuffle(&mut numbers);
-    let mut world = World::new(partitions as usize, 16, seed);
+    let mut world = World::new(partitions, 16, seed);
     let healthy = numbers.split_off(hung as usize);
     world.run_until(from);
     numbers.iter().for_each(|number| world.place(*number).mode = Mode::Hangs);
@@ -83,6 +83,7 @@ fn a_backlog_is_worked_off_while_most_partitions_hang() {
 fn no_more_is_held_than_there_is_room_for_while_partitions_answer() {
     seeds(|seed| {
         let mut world = World::new(24, 16, seed);
+        world.runs_for = MS * 10;
         let chance = &mut fastrand::Rng::with_seed(seed);
         for _ in 0..3_000 {
             let due = MS * chance.u32(0..3_000);
@@ -116,9 +117,11 @@ fn what_is_slow_brings_no_more_than_the_capacity_beyond_the_room() {
 fn every_partition_with_a_backlog_gets_its_turn() {
     seeds(|seed| {
         for partitions in [5, 24, 256] {
-            let mut world = World::new(partitions as usize, 16, seed);
+            let mut world = World::new(partitions, 16, seed);
             for number in 0..partitions {
-                (0..500).for_each(|_| drop(world.job(number, Duration::ZERO)));
+                for _ in 0..500 {
+                    world.job(number, Duration::ZERO);
+                }
             }
             let rounds = MS * 20 * partitions.div_ceil(4) * 2;
             world.run_until(rounds);
@@ -134,10 +137,10 @@ fn an_idle_worker_claims_less_than_once_a_second_whatever_the_number_of_partitio
     for partitions in [1, 16, 1_024] {
         let mut world = World::new(partitions, 16, 7);
         world.run_until(SECOND * 10);
-        assert_eq!(world.tally.claims, partitions, "each is looked at once");
+        assert_eq!(world.tally.claims, partitions as usize, "each is looked at once");
         world.run_until(SECOND * 1_010);
-        let tally = &world.tally;
-        assert!(tally.claims - partitions <= 70, "{} claims", tally.claims - partitions);
+        let (tally, looks) = (&world.tally, partitions as usize);
+        assert!(tally.claims - looks <= 70, "{} claims", tally.claims - looks);
         assert!(tally.maintenances == 0 && tally.waits < 510 && tally.steps < 4_000, "{tally:?}");
     }
 }
@@ -164,9 +167,38 @@ fn a_paused_queue_with_an_overdue_job_does_not_spin() {
 }
 
 #[test]
+fn a_partition_that_is_named_for_nothing_is_heard_less_and_less() {
+    let mut world = World::new(8, 16, 7);
+    world.place(3).is_always_named = true;
+    world.run_until(SECOND * 10);
+    let calls = |world: &World| world.tally.claims + world.tally.maintenances + world.tally.waits;
+    let before = calls(&world);
+    let job = world.submit_at(5, SECOND * 50);
+    world.run_until(SECOND * 110);
+    let calls = calls(&world) - before;
+    assert!(calls <= 200, "{calls} calls in 100 s: {:?} {:?}", world.tally, world.scheduler.get(3));
+    assert_eq!(world.late(&[(job, SECOND * 50)], PROMPT), [], "the others are heard");
+}
+
+#[test]
+fn as_many_as_hang_at_once_delay_the_others_by_few_patiences() {
+    seeds(|seed| {
+        let (mut world, healthy) = world((160, 256), seed, SECOND);
+        let due = SECOND * 17;
+        let jobs: Vec<_> = (0..256).map(|number| (number, world.job(number, due))).collect();
+        let jobs = jobs.into_iter().filter(|(number, _)| healthy.contains(number));
+        let jobs: Vec<_> = jobs.map(|(_, job)| (job, due)).collect();
+        world.run_until(SECOND * 20);
+        assert_eq!(world.late(&jobs, PROMPT * 4), []);
+    });
+}
+
+#[test]
 fn many_due_jobs_are_promoted_at_once() {
     let mut world = World::new(1, 16, 7);
-    (0..10_000).for_each(|_| drop(world.job(0, Duration::ZERO)));
+    for _ in 0..10_000 {
+        world.job(0, Duration::ZERO);
+    }
     let jobs: Vec<_> = (0..10_000).map(|_| (world.job(0, SECOND), SECOND)).collect();
     world.run_until(SECOND + MS * 40);
     assert!(world.tally.maintenances >= 10, "{} maintenances", world.tally.maintenances);
@@ -174,20 +206,35 @@ fn many_due_jobs_are_promoted_at_once() {
 }
 
 #[test]
+fn an_urgent_job_that_nobody_told_of_is_found_in_time_beside_a_backlog() {
+    let mut world = World::new(1, 16, 7);
+    world.runs_for = MS * 10;
+    let job = world.untold_job(0, SECOND);
+    for _ in 0..8_000 {
+        world.job(0, Duration::ZERO);
+    }
+    world.run_until(SECOND * 4);
+    assert_eq!(world.late(&[(job, SECOND)], SECOND * 2), []);
+    assert!(world.tally.maintenances <= 8, "{} maintenances", world.tally.maintenances);
+}
+
+#[test]
 fn a_store_that_is_away_is_tried_seldom_and_found_again_when_it_is_back() {
     for partitions in [1, 16, 256] {
         let mut world = World::new(partitions, 16, 7);
         world.run_until(SECOND);
-        (0..partitions as u32).for_each(|it| world.place(it).mode = Mode::Fails(MS));
-        (0..partitions as u32).for_each(|it| drop(world.submit_at(it, SECOND * 2)));
+        (0..partitions).for_each(|it| world.place(it).mode = Mode::Fails(MS));
+        for number in 0..partitions {
+            world.submit_at(number, SECOND * 2);
+        }
         world.run_until(SECOND * 60);
         let before = world.tally.claims + world.tally.maintenances;
         world.run_until(SECOND * 120);
         let tried = world.tally.claims + world.tally.maintenances - before;
         assert!(tried <= 81, "{tried} in a minute");
-        (0..partitions as u32).for_each(|it| world.place(it).mode = Mode::Answers(MS));
+        (0..partitions).for_each(|it| world.place(it).mode = Mode::Answers(MS));
         world.run_until(SECOND * 124);
-        assert_eq!(world.began.len(), partitions);
+        assert_eq!(world.began.len(), partitions as usize);
     }
 }
 
@@ -208,12 +255,12 @@ fn a_partition_that_fails_is_tried_by_itself_and_delays_no_other() {
 
 #[test]
 fn single_jobs_cost_as_many_steps_with_many_partitions_as_with_few() {
-    let steps = [16_usize, 1_024].map(|partitions| {
+    let steps = [16, 1_024].map(|partitions| {
         let mut world = World::new(partitions, 16, 7);
         world.run_until(SECOND * 5);
         let before = (world.tally.steps, world.tally.claims);
         for round in 0..300_u32 {
-            world.submit_at(round * 7 % partitions as u32, SECOND * 5 + MS * 100 * (round + 1));
+            world.submit_at(round * 7 % partitions, SECOND * 5 + MS * 100 * (round + 1));
         }
         world.run_until(SECOND * 40);
         assert_eq!(world.began.len(), 300);
@@ -229,16 +276,17 @@ fn a_random_world_keeps_the_invariants_and_runs_every_job_that_can_be_reached() 
         println!("seed {seed}");
         let chance = &mut fastrand::Rng::with_seed(seed);
         let partitions = chance.u32(1..40);
-        let mut world = World::new(partitions as usize, chance.usize(8..40), seed);
+        let mut world = World::new(partitions, chance.usize(8..40), seed);
         world.runs_for = MS * chance.u32(0..200);
         let mut jobs = 0;
         for second in 0..60 {
             for _ in 0..chance.u32(0..40) {
                 let (number, at) = (chance.u32(0..partitions), MS * chance.u32(0..20_000));
-                match chance.bool() {
-                    true => drop(world.job(number, SECOND * second + at)),
-                    false => drop(world.submit_at(number, SECOND * second + at)),
-                }
+                if chance.bool() {
+                    world.job(number, SECOND * second + at)
+                } else {
+                    world.submit_at(number, SECOND * second + at)
+                };
                 jobs += 1;
             }
             let mode = match chance.u32(0..6) {

@@ -32,6 +32,8 @@ pub(super) enum Mode {
 pub(super) struct Place {
     pub(super) mode: Mode,
     pub(super) is_paused: bool,
+    /// Whether waits name it whatever is in it.
+    pub(super) is_always_named: bool,
     ready: BTreeSet<usize>,
     timed: BTreeSet<(Duration, usize)>,
     settles: usize,
@@ -39,7 +41,7 @@ pub(super) struct Place {
     exchanges: usize,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Submit(usize),
     Exchanged(u32, usize, Option<usize>),
@@ -84,12 +86,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(partitions: usize, concurrency: usize, seed: u64) -> Self {
+    pub(super) fn new(count: u32, concurrency: usize, seed: u64) -> Self {
+        let partitions = count as usize;
         let lease = SECOND * 30;
         let plan = Plan { concurrency, prefetch: 0, partitions, lease };
         let place = Place {
             mode: Mode::Answers(MS),
             is_paused: false,
+            is_always_named: false,
             ready: BTreeSet::new(),
             timed: BTreeSet::new(),
             settles: 0,
@@ -124,6 +128,14 @@ impl World {
             self.place(number).timed.insert((due, job));
             self.scheduler.due(number, due - self.now, self.now);
         }
+        job
+    }
+
+    /// The same by another process, of which nobody tells.
+    pub(super) fn untold_job(&mut self, number: u32, due: Duration) -> usize {
+        let job = self.partition_of.len();
+        self.partition_of.push(number);
+        self.place(number).timed.insert((due, job));
         job
     }
 
@@ -164,12 +176,12 @@ impl World {
     }
 
     fn follow_up(&mut self) {
-        self.listen();
         for number in self.scheduler.advance(self.now) {
             self.tally.maintenances += 1;
             let (after, _) = self.answers(number);
             self.push(after, Event::Maintained(number));
         }
+        self.listen();
         self.claim();
     }
 
@@ -192,7 +204,7 @@ impl World {
     fn has_work(&self, number: u32) -> bool {
         let place = &self.places[number as usize];
         let is_due = place.timed.first().is_some_and(|(due, _)| *due <= self.now);
-        is_due || !place.ready.is_empty() && !place.is_paused
+        place.is_always_named || is_due || !place.ready.is_empty() && !place.is_paused
     }
 
     /// Waits for wake-ups as an engine in memory does: at once where something is to do.
@@ -207,7 +219,7 @@ impl World {
             self.listens = Some(until.max(self.now + MS));
             return;
         }
-        let all = 0..self.places.len() as u32;
+        let all = (0..).zip(&self.places).map(|(number, _)| number);
         let heard = all.filter(|it| !self.scheduler.is_muted(*it) && self.has_work(*it));
         let named: Vec<u32> = heard.collect();
         if !named.is_empty() || self.now >= until {
@@ -267,7 +279,7 @@ impl World {
         self.place(number).exchanges -= 1;
         if let Some((claim, _)) = claim.and_then(|claim| self.claims[claim].take()) {
             match is_ok {
-                true => self.claimed(number, claim),
+                true => self.claimed(number, &claim),
                 false => self.scheduler.claim_failed(number, claim, self.now),
             }
         }
@@ -278,16 +290,18 @@ impl World {
         }
     }
 
-    fn claimed(&mut self, number: u32, claim: Claim) {
+    fn claimed(&mut self, number: u32, claim: &Claim) {
         let now = self.now;
         let place = self.place(number);
         let limit = if place.is_paused { 0 } else { claim.limit };
         let jobs: Vec<usize> = place.ready.iter().copied().take(limit).collect();
-        jobs.iter().for_each(|job| drop(place.ready.remove(job)));
+        for job in &jobs {
+            place.ready.remove(job);
+        }
         let due = place.timed.first().map(|(due, _)| due.saturating_sub(now));
         let next_due = due.filter(|_| jobs.len() < claim.limit && !place.is_paused);
         let answer = Answer { found: jobs.len(), more: false, next_due };
-        self.scheduler.claimed(number, claim, answer, now);
+        self.scheduler.claimed(number, *claim, answer, now);
         for job in jobs {
             self.held.push_back(number);
             self.began.insert(job, now);
