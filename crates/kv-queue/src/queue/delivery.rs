@@ -49,6 +49,8 @@ pub(crate) struct Lease {
     /// What the store said when it was found that the lease is gone.
     gone: OnceLock<Verdict>,
     lost: Notify,
+    /// A program of this process has cancelled the job.
+    cancelled: AtomicBool,
 }
 
 /// What settles a delivery.
@@ -92,6 +94,7 @@ impl Lease {
             settled: OnceLock::new(),
             gone: OnceLock::new(),
             lost: Notify::new(),
+            cancelled: AtomicBool::new(false),
         }
     }
 
@@ -132,6 +135,19 @@ impl Lease {
         self.lost.notify_one();
     }
 
+    /// The job was cancelled: whoever finds the lease gone knows why.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// A verdict, with what is known here of why a lease is gone.
+    pub(crate) fn explained(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Stale if self.cancelled.load(Ordering::Acquire) => Verdict::Cancelled,
+            other => other,
+        }
+    }
+
     /// Ends when [`lose`](Self::lose) was called, with its verdict.
     pub(crate) async fn lost(&self) -> Verdict {
         self.lost.notified().await;
@@ -169,6 +185,7 @@ impl Lease {
     /// What a verdict means to whoever asked for it.
     pub(crate) fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
         let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
+        let verdict = verdict.map(|verdict| self.explained(verdict));
         let judged = match (verdict, self.own_verb()) {
             (Ok(Verdict::Stale), Some(by)) => {
                 conflict(format!("this delivery was already settled by `{}`", by.name()))

@@ -338,7 +338,7 @@ impl Claimer for Shared {
 
     /// The verdict on an extension tells whoever runs the job.
     fn cancelled(self: Arc<Self>, number: u32, job: JobKey) {
-        let held = self.state().handles_of(number, job);
+        let held = self.state().cancel(number, job);
         if !held.is_empty() {
             self.extend(number, held);
         }

@@ -137,12 +137,13 @@ impl State {
         parts
     }
 
-    /// The deliveries in hand of one job.
-    pub(super) fn handles_of(&self, number: u32, job: JobKey) -> Vec<Handle> {
-        let waiting = self.ready.iter().map(|(at, claimed)| (*at, claimed.handle));
-        let running = self.running.leases().map(|lease| (lease.partition(), lease.handle()));
-        let own = waiting.chain(running).filter(|(at, handle)| *at == number && handle.key == job);
-        own.map(|(_, handle)| handle).collect()
+    /// Marks a job as cancelled; its deliveries in hand.
+    pub(super) fn cancel(&self, number: u32, job: JobKey) -> Vec<Handle> {
+        let is_own = |at: u32, handle: Handle| at == number && handle.key == job;
+        let running = self.running.leases().filter(|it| is_own(it.partition(), it.handle()));
+        let running = running.inspect(|lease| lease.cancel()).map(|lease| lease.handle());
+        let waiting = self.ready.iter().filter(|(at, claimed)| is_own(*at, claimed.handle));
+        running.chain(waiting.map(|(_, claimed)| claimed.handle)).collect()
     }
 
     /// The store says that a lease is gone. Whoever runs the job is told so; one that waits is

@@ -30,6 +30,7 @@ impl Unsettled {
     /// Hears the verdict on what the worker said of a delivery.
     pub(super) fn hear(self, lease: &Lease, verdict: Result<Verdict>) {
         let (queue, job, sent) = (self.shared.queue(), lease.id(), self.sent.name());
+        let verdict = verdict.map(|verdict| lease.explained(verdict));
         match &verdict {
             Ok(Verdict::Applied) => {}
             Ok(Verdict::Buried) => {

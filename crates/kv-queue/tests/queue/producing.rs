@@ -73,13 +73,13 @@ async fn partitions_are_handed_their_jobs_side_by_side() {
 async fn a_producer_chooses_to_wait_for_a_store_that_is_away_or_to_fail_at_once() {
     let watched = Watched::new();
     let queue = watched.queue(1).await;
-    watched.fail(Some(ErrorKind::Connection));
+    watched.refuse_submits(Some(ErrorKind::Connection));
     let begin = Instant::now();
     let error = queue.fail_fast().enqueue(1).await.unwrap_err();
     assert_eq!((error.kind(), begin.elapsed()), (ErrorKind::Connection, Duration::ZERO));
     let (waited, ()) = tokio::join!(queue.enqueue(2), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        watched.fail(None);
+        watched.refuse_submits(None);
     });
     assert!(waited.is_ok(), "{waited:?}");
 }

@@ -41,6 +41,8 @@ struct Watcher {
     held: watch::Sender<HashSet<u32>>,
     /// How long a submit takes.
     time: Mutex<Duration>,
+    /// With what every submit fails.
+    refusal: Mutex<Option<ErrorKind>>,
     /// How many exchanges are executed, and their replies lost.
     lost: Mutex<usize>,
     /// With what every call fails.
@@ -65,9 +67,9 @@ impl Watched {
     pub(crate) fn new() -> Self {
         let memory = MemoryStore::builder().clock(TokioClock(Instant::now())).build();
         let (calls, failure) = (Mutex::default(), Mutex::default());
-        let (time, lost) = (Mutex::default(), Mutex::default());
+        let (time, lost, refusal) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (waiting, held) = (watch::Sender::default(), watch::Sender::default());
-        Self(Arc::new(Watcher { memory, calls, waiting, held, time, lost, failure }))
+        Self(Arc::new(Watcher { memory, calls, waiting, held, time, refusal, lost, failure }))
     }
 
     pub(crate) fn builder(&self) -> (QueueBuilder<u32>, Store) {
@@ -94,6 +96,10 @@ impl Watched {
     /// Fails every call, and says that it may have been executed.
     pub(crate) fn fail_unsure(&self, kind: ErrorKind) {
         *self.0.failure.lock().unwrap() = Some((kind, Effect::MaybeApplied));
+    }
+
+    pub(crate) fn refuse_submits(&self, kind: Option<ErrorKind>) {
+        *self.0.refusal.lock().unwrap() = kind;
     }
 
     /// Has each submit take so long.
@@ -175,7 +181,9 @@ impl QueueEngine for Watched {
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
         let time = *self.0.time.lock().unwrap();
         tokio::time::sleep(time).await;
-        self.pass(None, None).await?;
+        if let Some(kind) = *self.0.refusal.lock().unwrap() {
+            return Err(Error::new(kind, "as the test asked for"));
+        }
         self.inner().submit(partition, request).await
     }
 
