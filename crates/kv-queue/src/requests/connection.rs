@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Exchanged, Handle, Lane, MAX_BATCH, NewJob, Operation, Partition, Policy,
+    Claim, Exchange, Exchanged, Handle, MAX_BATCH, NewJob, Operation, Partition, Policy,
     QueueEngine, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Serializer, Store};
@@ -251,11 +251,6 @@ impl Connection {
             self.lanes.give_back(lane);
         }
         answer
-    }
-
-    /// A lane whose request was answered after all.
-    pub(super) fn give_back(&self, lane: Lane) {
-        self.lanes.give_back(lane);
     }
 
     pub(super) const fn unanswered(&self) -> &UnansweredClaims {

@@ -82,15 +82,12 @@ impl Unanswered {
         }
         let sent =
             connection.once(connection.engine.exchange(&self.partition, self.request.clone()));
-        let withdrawn = sent.await;
-        if let Err(error) = withdrawn {
+        if let Err(error) = sent.await {
             if is_safe_to_resend(&error) {
                 return Err(error);
             }
             // What is refused for good will not be accepted later: the leases end by themselves.
-            tracing::debug!(%error, queue = %self.partition.queue, "a claim cannot be withdrawn");
-        } else {
-            connection.give_back(self.request.lane.clone());
+            tracing::debug!(queue = connection.queue(), %error, "a claim cannot be withdrawn");
         }
         self.is_withdrawn.store(true, Ordering::Release);
         connection.unanswered().lock().retain(|one| !Arc::ptr_eq(one, self));

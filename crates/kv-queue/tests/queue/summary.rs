@@ -43,7 +43,14 @@ async fn each_delivery_counts_once_as_what_became_of_it() {
     let watched = Watched::new();
     let (builder, store) = watched.builder();
     let retry = RetryPolicy::fixed(SECOND);
-    let queue = builder.partitions(2).max_failures(3).retry(retry).undecodable(Undecodable::Bury).open(&store).await.unwrap();
+    let queue = builder
+        .partitions(2)
+        .max_failures(3)
+        .retry(retry)
+        .undecodable(Undecodable::Bury)
+        .open(&store)
+        .await
+        .unwrap();
     let texts = Queue::<String>::builder("watched").partitions(2).open(&store).await.unwrap();
     queue.enqueue_many(0..9).await.unwrap();
     texts.enqueue("no number".to_owned()).await.unwrap();
