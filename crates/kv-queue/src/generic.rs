@@ -16,6 +16,7 @@ mod blobs;
 mod exchange;
 mod index;
 mod inspect;
+mod remove;
 mod step;
 mod submit;
 #[cfg(test)]
@@ -157,5 +158,9 @@ impl QueueEngine for GenericEngine {
     /// Looks for a claimable job now and then, and at once when this engine made one.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.wait_for(partitions, timeout).await
+    }
+
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        self.remove_queue(queue, partitions).await
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod decode;
 mod encode;
 mod keys;
+mod remove;
 mod scripts;
 #[cfg(test)]
 mod tests;
@@ -180,6 +181,11 @@ impl QueueEngine for RedisQueues {
         let Some(first) = partitions.first() else { return Ok(Vec::new()) };
         let keys = self.queue(first)?;
         self.waits.wait(partitions, keys, timeout).await
+    }
+
+    async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
+        let removed = self.remove_queue(queue, partitions).await;
+        removed.map_err(|error| error.operation("remove").key(queue))
     }
 }
 

@@ -88,8 +88,9 @@ use crate::{batch, many, scan, stats};
 /// And for queues:
 ///
 /// ```text
-/// ACL SETUSER worker +blpop +hdel +hexists +hget +hincrby +hmget +hset +llen +rpush +unlink
-///   +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem +zremrangebyrank +zscore
+/// ACL SETUSER worker +blpop +exists +hdel +hexists +hget +hincrby +hmget +hset +hstrlen +llen
+///   +persist +pexpire +rpush +unlink +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem
+///   +zremrangebyrank +zscore
 /// ```
 ///
 /// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server that sentinels may name:

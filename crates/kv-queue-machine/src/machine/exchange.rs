@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_core::queue::{Exchange, Exchanged, Handle, Operation, Policy, check_exchange};
+use kv_core::queue::{Claimed, Exchange, Exchanged, Handle, Operation, Policy, check_exchange};
 
 use super::Machine;
 use super::budget::Budget;
@@ -27,8 +27,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// what comes: in the recorded order, up to its limit and its bytes, nothing without a claim.
     /// Each other claim of the record that is still held is released, and one of which something
     /// cannot be read or is gone is buried. Where the repeat released nothing, `next_due` is the
-    /// same point in time, and `more` is the same. Where it released a job and came back short of
-    /// its own limit, there is more. Without a claim nothing is due.
+    /// same point in time, and `more` is the same. Where it released a job, it says so if it came
+    /// back short of its own limit, nothing is due else, and what it answered is what later repeats
+    /// are answered from.
+    ///
+    /// In a partition without jobs and lanes it finds nothing to do, and its lane is not recorded: so
+    /// a worker that is idle leaves nothing behind.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
@@ -36,12 +40,15 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         check_exchange(request)?;
         let kept_until = match self.recorded(&request.lane)? {
             Recorded::New { kept_until } => kept_until,
-            Recorded::Done(LaneReply::Exchanged(record)) => return self.replay(&record, request),
-            Recorded::Done(LaneReply::Submitted(_)) => {
+            Recorded::Done { kept_until, reply: LaneReply::Exchanged(record) } => {
+                return self.replay(record, kept_until, request);
+            }
+            Recorded::Done { reply: LaneReply::Submitted(_), .. } => {
                 return Err(lane::other_verb(request.lane.request));
             }
         };
         request.claim.as_ref().map_or(Ok(()), |claim| self.check_tokens(claim))?;
+        let is_blank = self.is_blank()?;
         let mut acks = Vec::with_capacity(request.acks.len());
         for handle in &request.acks {
             acks.push(self.ack(*handle)?);
@@ -54,20 +61,38 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Some(claim) => self.claim(claim, &request.policy)?,
             None => Claims::default(),
         };
+        let (claimed, next_due) = (ranks(&claims.claimed), self.until(claims.due));
         let record = ExchangeRecord {
             acks: record::record_verdicts(&acks),
             operations: record::record_verdicts(&operations),
             token: claims.token,
-            claimed: claims.claimed.iter().map(|claimed| claimed.handle.key.rank()).collect(),
+            claimed,
             due: claims.due,
             more: claims.more,
         };
-        self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
+        if !is_blank {
+            self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
+        }
         let (claimed, more) = (claims.claimed, claims.more);
-        Ok(Exchanged { acks, operations, claimed, next_due: self.until(claims.due), more })
+        Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
-    fn replay(&mut self, record: &ExchangeRecord, request: &Exchange) -> Result<Exchanged> {
+    /// Whether the partition has neither jobs nor lanes.
+    fn is_blank(&self) -> Result<bool> {
+        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead, Set::Lanes] {
+            if self.tables.len(set)? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn replay(
+        &mut self,
+        mut record: ExchangeRecord,
+        kept_until: u64,
+        request: &Exchange,
+    ) -> Result<Exchanged> {
         let acks = record::replay_verdicts(&record.acks)?;
         let operations = record::replay_verdicts(&record.operations)?;
         let keys = record.claimed.iter().map(|rank| member::from_rank(*rank));
@@ -91,15 +116,16 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.operate(handle, &Operation::Release, &request.policy)?;
             }
         }
-        let (next_due, more) = match request.claim.filter(|claim| claim.limit > 0) {
-            None => (None, false),
-            Some(_) if is_full => {
-                let more = claimed.len() < limit;
-                (more.then_some(Duration::ZERO), more)
-            }
-            Some(_) if record.more => (Some(Duration::ZERO), true),
-            Some(_) => (self.until(record.due), false),
-        };
+        if is_full {
+            record.claimed = ranks(&claimed);
+            record.more = claimed.len() < limit;
+            record.due = record.more.then_some(self.now);
+        }
+        let (due, more) = (record.due, record.more);
+        if is_full {
+            self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
+        }
+        let next_due = if more { Some(Duration::ZERO) } else { self.until(due) };
         Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
@@ -115,4 +141,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             }
         }
     }
+}
+
+fn ranks(claimed: &[Claimed]) -> Vec<u64> {
+    claimed.iter().map(|claimed| claimed.handle.key.rank()).collect()
 }

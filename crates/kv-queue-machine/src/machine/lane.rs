@@ -1,9 +1,11 @@
 //! Lanes: how a repeated request is recognised.
 //!
 //! A lane remembers its last request, by number, with the reply. The same number again is
-//! answered from memory and writes nothing; a lower one is refused; a higher one is done. Every
+//! answered from memory, and writes nothing unless it asks for fewer claims; a lower one is
+//! refused; a higher one is done. Every
 //! request that was done is recorded, also one that found nothing to do: else a late copy of it
-//! would claim jobs for nobody.
+//! would claim jobs for nobody. The exception is an exchange with a partition that has neither jobs
+//! nor lanes: a partition that was purged stays empty although workers ask for jobs.
 
 use std::time::Duration;
 
@@ -33,8 +35,8 @@ pub const PAST_AT_ONCE: usize = 2;
 pub(super) enum Recorded {
     /// The request is new; the lane is kept until this stamp, zero for a new lane.
     New { kept_until: u64 },
-    /// The request was done before.
-    Done(LaneReply),
+    /// The request was done before; the lane is kept until this stamp.
+    Done { kept_until: u64, reply: LaneReply },
 }
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
@@ -46,7 +48,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let record: LaneRecord = decode("a lane", &stored)?;
         match lane.request.cmp(&record.request) {
             std::cmp::Ordering::Greater => Ok(Recorded::New { kept_until: record.kept_until }),
-            std::cmp::Ordering::Equal => Ok(Recorded::Done(record.reply)),
+            std::cmp::Ordering::Equal => {
+                Ok(Recorded::Done { kept_until: record.kept_until, reply: record.reply })
+            }
             std::cmp::Ordering::Less => Err(older(lane.request, record.request)),
         }
     }

@@ -27,10 +27,10 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         if let Some(lane) = &request.lane {
             match self.recorded(lane)? {
                 Recorded::New { kept_until: until } => kept_until = until,
-                Recorded::Done(LaneReply::Submitted(replies)) => {
+                Recorded::Done { reply: LaneReply::Submitted(replies), .. } => {
                     return record::replay_submitted(&replies);
                 }
-                Recorded::Done(LaneReply::Exchanged(_)) => {
+                Recorded::Done { reply: LaneReply::Exchanged(_), .. } => {
                     return Err(lane::other_verb(lane.request));
                 }
             }

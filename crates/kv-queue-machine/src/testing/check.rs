@@ -56,7 +56,7 @@ pub async fn check_scripts<S: Subject>(
 }
 
 /// Leaves out steps, in halving chunks, until no single one can be left out, then parts of steps
-/// in the same way: the rest still fails.
+/// in the same way, and so on while anything goes: the rest still fails.
 pub async fn shrink<S: Subject>(
     make: &impl AsyncFn() -> S,
     mut script: Script,
@@ -64,9 +64,26 @@ pub async fn shrink<S: Subject>(
 ) -> Failure {
     script.steps.truncate(failed.0 + 1);
     let mut failure = Failure { script, step: failed.0, why: failed.1 };
+    // A part that is gone may let whole steps go, too.
+    loop {
+        let before = size(&failure.script);
+        shrink_steps(make, &mut failure).await;
+        if size(&failure.script) == before {
+            return failure;
+        }
+    }
+}
+
+/// How much there is to leave out.
+fn size(script: &Script) -> usize {
+    script.steps.iter().map(|step| 1 + step.parts()).sum()
+}
+
+/// Leaves out steps, then parts of those that are left.
+async fn shrink_steps<S: Subject>(make: &impl AsyncFn() -> S, failure: &mut Failure) {
     let len = |script: &Script| script.steps.len();
     let leave_out = |script: &mut Script, range| drop(script.steps.drain(range));
-    shrink_list(make, &mut failure, len, leave_out).await;
+    shrink_list(make, failure, len, leave_out).await;
     for at in 0..failure.script.steps.len() {
         let len = |script: &Script| script.steps.get(at).map_or(0, Step::parts);
         let leave_out = |script: &mut Script, range| {
@@ -74,9 +91,8 @@ pub async fn shrink<S: Subject>(
                 step.leave_out(range);
             }
         };
-        shrink_list(make, &mut failure, len, leave_out).await;
+        shrink_list(make, failure, len, leave_out).await;
     }
-    failure
 }
 
 /// Leaves out what can be left out of one list in a script.

@@ -122,8 +122,8 @@ fn step(rng: &mut Rng) -> Step {
             Step::Submit(partition, lane, jobs(rng))
         }
         38..76 => Step::Exchange(partition, lane(rng), Box::new(exchanging(rng))),
-        76..88 => Step::Tend(partition, limit(rng), policy(rng)),
-        88..94 => Step::Control(partition, controlling(rng)),
+        76..87 => Step::Tend(partition, limit(rng), policy(rng)),
+        87..94 => Step::Control(partition, controlling(rng)),
         _ => Step::Inspect(partition, inspecting(rng)),
     }
 }
@@ -138,7 +138,8 @@ fn limit(rng: &mut Rng) -> usize {
 
 /// Bodies and states are short, so that a few of them fit.
 fn bytes(rng: &mut Rng) -> usize {
-    pick(rng, &[0, 5, 12, 13, 30, BATCH_BYTES, BATCH_BYTES, usize::MAX])
+    let all = usize::MAX;
+    pick(rng, &[0, 5, 12, 13, 30, BATCH_BYTES, BATCH_BYTES, BATCH_BYTES, BATCH_BYTES, all, all])
 }
 
 fn claim(rng: &mut Rng) -> Option<Claim> {
@@ -233,13 +234,13 @@ fn policy(rng: &mut Rng) -> Policy {
 }
 
 fn controlling(rng: &mut Rng) -> Controlling {
-    let keys = |rng: &mut Rng| (0..rng.usize(..4)).map(|_| Pick(rng.usize(..40))).collect();
-    match rng.u8(..22) {
+    let keys = |rng: &mut Rng| (0..rng.usize(..6)).map(|_| Pick(rng.usize(..40))).collect();
+    match rng.u8(..25) {
         0..2 => Controlling::Pause,
         2..7 => Controlling::Resume,
-        7..13 => Controlling::Cancel(keys(rng)),
-        13..19 => Controlling::Redrive(keys(rng), limit(rng)),
-        19 => Controlling::Purge(limit(rng)),
+        7..16 => Controlling::Cancel(keys(rng)),
+        16..22 => Controlling::Redrive(keys(rng), limit(rng)),
+        22 => Controlling::Purge(limit(rng)),
         _ => Controlling::Discard(keys(rng)),
     }
 }

@@ -1,5 +1,5 @@
 use kv_core::ErrorKind;
-use kv_core::queue::{Exchange, Lane, NewJob, Submit, Unique, UniqueScope, Verdict};
+use kv_core::queue::{Control, Exchange, Lane, NewJob, Submit, Unique, UniqueScope, Verdict};
 use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables};
 
 use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
@@ -70,7 +70,7 @@ fn a_lane_is_remembered_for_its_lifetime_and_until_a_tend() {
 
 #[test]
 fn the_time_of_a_lane_is_set_anew_before_it_is_shorter_than_a_lifetime() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with(&["a"]);
     let ask = |request| Exchange { lane: lane(request), ..exchange() };
     bench.machine().exchange(&ask(1)).unwrap();
     bench.now += LANE_SLACK + SECOND;
@@ -83,8 +83,23 @@ fn the_time_of_a_lane_is_set_anew_before_it_is_shorter_than_a_lifetime() {
 }
 
 #[test]
+fn an_idle_worker_leaves_nothing_in_a_partition_without_jobs_and_lanes() {
+    let mut bench = Bench::with(&["a"]);
+    let handle = bench.take().handle;
+    bench.control(&Control::Purge { limit: 10 });
+    let acks = vec![handle];
+    let request = Exchange { lane: lane(1), acks, ..claim(1) };
+    let idle = bench.machine().exchange(&request).unwrap();
+    assert_eq!((&idle.acks[..], idle.next_due), (&[Verdict::Stale][..], None));
+    assert_eq!(bench.tables.len(Set::Lanes).unwrap(), 0);
+    bench.add(job("b"));
+    assert_eq!(bench.machine().exchange(&request).unwrap().claimed.len(), 1);
+}
+
+#[test]
 fn a_repeat_that_finds_jobs_where_there_were_none_still_gets_none() {
     let mut bench = Bench::new();
+    bench.add(NewJob { delay: SECOND, ..job("later") });
     let request = Exchange { lane: lane(1), ..claim(1) };
     assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
     bench.add(job("a"));

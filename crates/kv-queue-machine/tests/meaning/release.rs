@@ -91,6 +91,9 @@ fn a_repeat_that_asks_for_fewer_bytes_releases_the_rest_and_says_that_there_is_m
     let [first, repeat] = repeated(&mut bench, Some(Claim { limit: 3, bytes: 4, lease: LEASE }));
     assert_eq!(repeat.claimed, first.claimed[..2]);
     assert_eq!((repeat.more, repeat.next_due), (true, Some(std::time::Duration::ZERO)));
+    let lane = Lane { name: "lane".into(), request: 1 };
+    let again = bench.machine().exchange(&Exchange { lane, ..claim(3) }).unwrap();
+    assert_eq!(again, repeat, "a later repeat gets the same answer");
     assert_eq!(bench.bodies(9), ["cc"]);
 }
 

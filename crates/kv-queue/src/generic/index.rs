@@ -14,6 +14,11 @@ pub(super) fn key(partition: &Partition) -> String {
     format!("{}:{}:index", partition.queue, partition.number)
 }
 
+/// The key of a queue's settings.
+pub(super) fn settings(queue: &str) -> String {
+    format!("{queue}:meta")
+}
+
 /// The index and the condition under which it is still the same.
 pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTables, Condition)> {
     let Some(entry) = store.get(key).await? else {
@@ -25,7 +30,7 @@ pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTab
 
 /// Stores the number of partitions, or checks it.
 pub(super) async fn open(store: &dyn KeyValueStore, queue: &str, partitions: u32) -> Result<()> {
-    let key = format!("{queue}:meta");
+    let key = settings(queue);
     for _ in 0..ATTEMPTS {
         if let Some(entry) = store.get(&key).await? {
             return check(&entry.value, partitions).map_err(|e| e.operation("open").key(queue));

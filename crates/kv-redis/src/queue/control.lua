@@ -2,8 +2,17 @@
 -- An operator's action. ARGV: its name, a limit, then keys of jobs.
 -- Answers how many jobs were changed, and whether the limit left some.
 local action, limit = ARGV[1], tonumber(ARGV[2])
+-- How many milliseconds the counters of a partition live that holds nothing else: a week.
+local COUNTERS_LIFETIME = '604800000'
 local control = call('HMGET', CONTROL, 'format', 'paused')
-check_format(control[1])
+check_known(control[1])
+if not control[1] then
+  -- There is nothing but counters.
+  if action ~= 'pause' then
+    return { 0, 0 }
+  end
+  make()
+end
 local affected, more = 0, false
 
 local function pause(paused)
@@ -16,36 +25,54 @@ local function pause(paused)
   end
 end
 
-local function cancel(key)
-  if call('ZREM', READY, key) == 1 or call('ZREM', TIMED, key) == 1 then
+-- Removes a dead letter.
+local function discard(key)
+  if call('ZREM', DEAD, key) == 1 then
     forget(key)
-    count('cancelled')
+    count('evicted')
     affected = affected + 1
-  elseif not call('ZSCORE', DEAD, key) and call('HEXISTS', JOBS, key) == 1 then
-    local job = load(key)
-    if not job.cancelled then
-      job.cancelled = true
-      save(key, job)
-      affected = affected + 1
-    end
+    return true
+  end
+  return false
+end
+
+-- Tells whoever runs a job that it is cancelled.
+local function mark(key, job)
+  job.cancelled = true
+  if job.unique then
+    free_unique(job.unique, key)
+    job.unique = nil
+  end
+  save(key, job)
+  affected = affected + 1
+end
+
+local function cancel(key)
+  local job = load(key) or fresh()
+  if call('ZREM', READY, member(key, job)) == 1 or call('ZREM', TIMED, key) == 1 then
+    end_cancelled(key)
+    affected = affected + 1
+  elseif not discard(key) and not job.cancelled and call('HEXISTS', JOBS, key) == 1 then
+    mark(key, job)
   end
 end
 
--- Makes a dead letter claimable, with fresh budgets.
+-- Makes a dead letter, taken from its set already, claimable, with fresh budgets.
 local function revive(key)
-  local dead = load(key)
+  local dead = load(key) or fresh()
   local job = fresh()
   job.unique, job.progress = dead.unique, dead.progress
-  call('ZREM', DEAD, key)
-  save(key, job)
-  place(key, 0)
+  come_back(key, job)
   affected = affected + 1
 end
 
 local function redrive()
   if #ARGV == 2 then
     for _, key in ipairs(first(DEAD, limit)) do
-      revive(key)
+      call('ZREM', DEAD, key)
+      if is_key(key) then
+        revive(key)
+      end
     end
     more = call('ZCARD', DEAD) > 0
     return
@@ -56,37 +83,65 @@ local function redrive()
         more = true
         return
       end
+      call('ZREM', DEAD, ARGV[i])
       revive(ARGV[i])
     end
   end
 end
 
--- Removes jobs, and when none is left what else there is; counters and a pause stay, so that no
--- key and no token comes twice.
+-- The job of a member of any set of jobs, if it is one.
+local function job_of(set, name)
+  local key = set == READY and sub(name, -14) or sub(name, 1, 14)
+  local whole = set == READY or name == key
+      or set == LEASES and string.match(name, '^:%d+$', 15)
+  return whole and is_key(key) and key
+end
+
+-- Leaves of a partition without jobs its counters, for a while, so that no key and no token comes
+-- twice; one that is paused stays.
+local function fade()
+  local fields = { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'paused', 'format' }
+  local is_paused, kept = control[2] == '1', {}
+  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 7 or 5))) do
+    if value then
+      kept[#kept + 1] = fields[i]
+      kept[#kept + 1] = value
+    end
+  end
+  call('UNLINK', UNIQUE, WINDOWS, LANES, CONTROL, JOBS)
+  if #kept > 0 then
+    call('HSET', CONTROL, unpack(kept))
+  end
+  if is_paused then
+    call('HSET', CONTROL, 'largest', '0')
+  else
+    call('UNLINK', RECORDS, LEASES)
+    call('PEXPIRE', CONTROL, COUNTERS_LIFETIME)
+    call('PEXPIRE', WAKE, COUNTERS_LIFETIME)
+  end
+end
+
+-- Removes jobs, and when none is left what else there is.
 local function purge()
+  local taken = 0
   for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
-    local members = limit > affected
-        and call('ZRANGEBYSCORE', set, '-inf', '(inf', 'LIMIT', 0, limit - affected) or {}
-    for _, member in ipairs(members) do
-      call('ZREM', set, member)
-      forget(sub(member, 1, 14))
-      affected = affected + 1
+    local members = limit > taken
+        and call('ZRANGEBYSCORE', set, '-inf', '(inf', 'LIMIT', 0, limit - taken) or {}
+    for _, name in ipairs(members) do
+      call('ZREM', set, name)
+      taken = taken + 1
+      local key = job_of(set, name)
+      if key then
+        forget(key)
+        affected = affected + 1
+      end
     end
     if call('ZCOUNT', set, '-inf', '(inf') > 0 then
       more = true
       return
     end
   end
-  local fields = { 'format', 'paused', 'token', 'sequence', 'done', 'cancelled', 'evicted' }
-  local kept = {}
-  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields))) do
-    if value then
-      kept[#kept + 1] = fields[i]
-      kept[#kept + 1] = value
-    end
-  end
-  call('UNLINK', UNIQUE, WINDOWS, LANES, CONTROL)
-  call('HSET', CONTROL, unpack(kept))
+  fade()
 end
 
 if action == 'pause' then
@@ -96,6 +151,10 @@ elseif action == 'resume' then
 elseif action == 'cancel' then
   for i = 3, #ARGV do
     cancel(ARGV[i])
+  end
+elseif action == 'discard' then
+  for i = 3, #ARGV do
+    discard(ARGV[i])
   end
 elseif action == 'redrive' then
   redrive()

@@ -54,7 +54,7 @@ fn head(job: &NewJob) -> Bytes {
 
 pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
     let Exchange { lane, acks, operations, claim, policy } = request;
-    let mut args = Vec::with_capacity(7 + acks.len() + 4 * operations.len());
+    let mut args = Vec::with_capacity(8 + acks.len() + 4 * operations.len());
     let none = Claim { limit: 0, bytes: 0, lease: Duration::ZERO };
     let claim = claim.unwrap_or(none);
     args.extend([
@@ -63,6 +63,7 @@ pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
         decimal(acks.len()),
         decimal(operations.len()),
         decimal(claim.limit),
+        decimal(bytes(claim.bytes)),
         decimal(micros(claim.lease)),
         budgets(&policy),
     ]);

@@ -1,18 +1,72 @@
 
 local EXPIRED = 'its time to live ended before it was claimed'
 local DELIVERED = 'it was delivered too often'
-local policy = read_policy(ARGV[7])
-check_format(control[1])
+local BODY = 'its body is gone from the store'
+local CHECKPOINT = 'its checkpoint is gone from the store'
+local MORE = -2
+local policy = read_policy(ARGV[8])
+local largest = control[6] and tonumber(control[6])
+check_known(control[1])
 local kept, repeated = recall(control[5], request, 'E')
 if limit > 0 and not repeated and tonumber(control[3] or 0) >= LAST then
   return redis.error_reply('KVEXHAUSTED the tokens')
 end
+-- Where nothing is stored but counters, there is nothing to settle and nothing to claim. It stays
+-- so: an idle worker does not bring back a partition that was purged.
+if not control[5] and is_blank() then
+  return { -1, 0, string.rep('s', acks), string.rep('s', operations) }
+end
+if not control[1] then
+  make()
+end
+
+-- The sum of bytes that are told; nil before the first job, which always fits.
+local sum
+
+-- Counts a job of this size, unless the sum would be above the bytes; whether it fits.
+local function fits(size)
+  if sum and sum + size > bytes then
+    return false
+  end
+  sum = (sum or 0) + size
+  return true
+end
+
+-- How many bytes a field has; nil if it is not there.
+local function length(hash, field)
+  local size = call('HSTRLEN', hash, field)
+  return (size > 0 or call('HEXISTS', hash, field) == 1) and size or nil
+end
+
+-- Looks whether all of a job is there. Answers what is missing, or false; how many bytes its body and
+-- checkpoint have; and the body, if it is sure to fit.
+local function find(key, job)
+  if not job then
+    return RECORD
+  end
+  local body = largest and (sum or 0) + largest <= bytes and call('HGET', JOBS, key)
+  local size = body and #body or length(JOBS, key)
+  if not size then
+    return BODY
+  end
+  local state = not job.progress and 0 or length(RECORDS, key .. 'c')
+  if not state then
+    return CHECKPOINT
+  end
+  return false, size + state, body
+end
+
+-- Sets aside a job, taken from its set already, of which something is missing.
+local function lose(key, job, missing)
+  job = job or fresh()
+  if missing == CHECKPOINT then
+    job.progress = nil
+  end
+  bury_spent(key, job, missing, policy)
+end
 
 -- Adds a delivery to a reply.
 local function tell(reply, key, job, body)
-  if not body then
-    corrupt("a job's body")
-  end
   local head = key
   if ended(job) > 0 or job.progress then
     head = key .. ' ' .. number(job.failed + job.crashes + 1) .. ' ' .. number(ended(job) + 1)
@@ -21,25 +75,10 @@ local function tell(reply, key, job, body)
     head = head .. ' ' .. number(job.progress)
   end
   reply[#reply + 1] = head
-  reply[#reply + 1] = body
+  reply[#reply + 1] = body or call('HGET', JOBS, key)
   if job.progress then
-    reply[#reply + 1] = call('HGET', RECORDS, key .. 'c') or corrupt('a checkpoint')
+    reply[#reply + 1] = call('HGET', RECORDS, key .. 'c')
   end
-end
-
-if repeated then
-  local settled, operated, token, due, keys = string.match(repeated, '^(%a*) (%a*) (%d+) (%-?%d+) (%x*)$')
-  if not settled then
-    corrupt('a lane')
-  end
-  local reply = { due == '-1' and -1 or from_now(tonumber(due)), tonumber(token), settled, operated }
-  for at = 1, #keys, 14 do
-    local key = sub(keys, at, at + 13)
-    if call('ZSCORE', LEASES, key .. ':' .. token) then
-      tell(reply, key, load(key), call('HGET', JOBS, key))
-    end
-  end
-  return reply
 end
 
 local function ack(lease)
@@ -51,21 +90,55 @@ local function ack(lease)
   return 'a'
 end
 
+local function failed(job, reason)
+  job.failures = job.failures + 1
+  job.failed = job.failed + 1
+  job.reason = cut(reason)
+end
+
+-- Buries a job whose record cannot be read, with what its worker said last.
+local function set_aside(key, letter, reason)
+  local job = fresh()
+  if letter == 'f' or letter == 'r' then
+    failed(job, reason)
+  end
+  bury_spent(key, job, RECORD, policy)
+  return 'b'
+end
+
+-- Undoes a claim, whose lease is gone already.
+local function release(key, job, token)
+  local held = now - token
+  if held > 0 and job.deadline and ended(job) == 0 then
+    job.deadline = math.min(job.deadline + held, LAST)
+    save(key, job)
+  end
+  make_ready(key, job)
+  return 'a'
+end
+
 -- Ends a delivery, whose lease is gone already, but not the job.
 local function hand_back(key, job, letter, delay, reason)
   if letter == 's' then
     job.snoozes = job.snoozes + 1
   else
-    job.failures = job.failures + 1
-    job.failed = job.failed + 1
-    job.reason = cut(reason)
+    failed(job, reason)
   end
   if letter == 'f' or letter == 'r' and job.failures >= policy.failures then
     bury(key, job, policy)
     return 'b'
   end
-  save(key, job)
-  place(key, tonumber(delay))
+  put_back(key, job, tonumber(delay))
+  return 'a'
+end
+
+local function checkpoint(key, job, state, progress)
+  call('HSET', RECORDS, key .. 'c', state)
+  if not job.progress or progress > job.progress then
+    job.progress = progress
+    job.failures = 0
+    save(key, job)
+  end
   return 'a'
 end
 
@@ -75,10 +148,9 @@ local function operate(letter, lease, value, bytes)
   end
   local key = sub(lease, 1, 14)
   local job = load(key)
-  if job.cancelled then
+  if job and job.cancelled then
     call('ZREM', LEASES, lease)
-    forget(key)
-    count('cancelled')
+    end_cancelled(key)
     return 'c'
   end
   if letter == 'e' then
@@ -86,70 +158,161 @@ local function operate(letter, lease, value, bytes)
     return 'a'
   end
   if letter == 'c' then
-    call('HSET', RECORDS, key .. 'c', bytes)
-    local progress = tonumber(value)
-    if not job.progress or progress > job.progress then
-      job.progress = progress
-      job.failures = 0
-      save(key, job)
-    end
-    return 'a'
+    return checkpoint(key, job or fresh(), bytes, tonumber(value))
   end
   call('ZREM', LEASES, lease)
+  if not job then
+    return set_aside(key, letter, bytes)
+  end
+  if letter == 'u' then
+    return release(key, job, tonumber(sub(lease, 16)))
+  end
   return hand_back(key, job, letter, value, bytes)
+end
+
+-- Tells again what is held of a recorded claim, up to the limit and the bytes; releases the rest.
+-- Answers the keys that it told, and whether it released any.
+local function replay(reply, token, keys)
+  local told, full = {}, false
+  for _, key in ipairs(keys) do
+    local lease = key .. ':' .. token
+    if call('ZSCORE', LEASES, lease) then
+      full = full or #told == limit
+      if not full then
+        local job = load(key)
+        local missing, size, body = find(key, job)
+        if missing then
+          call('ZREM', LEASES, lease)
+          lose(key, job, missing)
+        elseif fits(size) then
+          tell(reply, key, job, body)
+          told[#told + 1] = key
+        else
+          full = true
+        end
+      end
+      if full then
+        operate('u', lease, '', '')
+      end
+    end
+  end
+  return told, full
+end
+
+-- Stores what a lane's last exchange answered, and other fields and values of CONTROL.
+local function remember_exchange(reply, token, due, keys, fields)
+  local record = { reply[3], reply[4], token, number(due), table.concat(keys) }
+  remember(lane, request, kept, 'E', table.concat(record, ' '), fields)
+end
+
+-- Where a repeat released nothing, it comes back when the original does. Else later repeats are
+-- answered as it is.
+if repeated then
+  local settled, operated, token, due, text =
+      string.match(repeated, '^(%a*) (%a*) (%d+) (%-?%d+) (%x*)$')
+  local keys = {}
+  for at = 1, #(text or ''), 14 do
+    keys[#keys + 1] = sub(text, at, at + 13)
+    settled = is_key(keys[#keys]) and settled
+  end
+  if not settled then
+    corrupt('a lane')
+  end
+  local reply = { -1, tonumber(token), settled, operated }
+  local told, full = replay(reply, token, keys)
+  due = tonumber(due)
+  if full then
+    due = #told < limit and MORE or -1
+    remember_exchange(reply, token, due, told, {})
+  end
+  reply[1] = due < 0 and due or from_now(due)
+  write_counters()
+  return reply
 end
 
 local settled, operated = {}, {}
 for i = 1, acks do
-  settled[i] = ack(ARGV[7 + i])
+  settled[i] = ack(ARGV[HEADER + i])
 end
 for i = 1, operations do
-  local at = 7 + acks + 4 * i - 4
+  local at = HEADER + acks + 4 * i - 4
   operated[i] = operate(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
 end
 local reply = { -1, 0, table.concat(settled), table.concat(operated) }
 
--- Delivers a ready job, or buries it.
-local function deliver(key, token, till)
-  local job = load(key)
-  local why = is_expired(job) and EXPIRED or ended(job) >= policy.deliveries and DELIVERED
-  if why then
-    call('ZREM', READY, key)
-    bury_spent(key, job, why, policy)
-    return false
+-- What to deliver of a ready member: its key, its record, how many bytes, and the body if it was
+-- read. One that cannot be delivered is taken out of the way.
+local function next_job(name)
+  local key = sub(name, -14)
+  if not is_key(key) then
+    call('ZREM', READY, name)
+    return nil
   end
-  tell(reply, key, job, call('HGET', JOBS, key))
-  call('ZREM', READY, key)
-  call('ZADD', LEASES, till, key .. ':' .. token)
-  return true
+  local job = load(key)
+  local why = job and (is_expired(job) and EXPIRED or ended(job) >= policy.deliveries and DELIVERED)
+  if job and job.cancelled then
+    call('ZREM', READY, name)
+    end_cancelled(key)
+    return nil
+  end
+  if why then
+    call('ZREM', READY, name)
+    bury_spent(key, job, why, policy)
+    return nil
+  end
+  local missing, size, body = find(key, job)
+  if missing then
+    call('ZREM', READY, name)
+    lose(key, job, missing)
+    return nil
+  end
+  return key, job, size, body
 end
 
-local token, due, keys, changed = '0', nil, {}, {}
-if limit > 0 and control[2] ~= '1' then
-  local ready = first(READY, limit)
-  if #ready > 0 then
-    token = number(math.max((control[3] or 0) + 1, now))
-  end
-  local till = number(after(ARGV[6]))
-  for _, key in ipairs(ready) do
-    if deliver(key, token, till) then
-      keys[#keys + 1] = key
+-- Delivers ready jobs under a token until the limit or the bytes are reached, or enough were looked
+-- at. Answers their keys, and whether it met any job.
+local function claim(token)
+  local keys, left, met, till = {}, MAX_BATCH, false, number(after(lease))
+  while #keys < limit do
+    local ready = first(READY, math.min(left, limit - #keys))
+    if #ready == 0 then
+      return keys, met
+    end
+    met, left = true, left - #ready
+    for _, name in ipairs(ready) do
+      local key, job, size, body = next_job(name)
+      if key and not fits(size) then
+        return keys, met
+      end
+      if key then
+        tell(reply, key, job, body)
+        call('ZREM', READY, name)
+        call('ZADD', LEASES, till, key .. ':' .. token)
+        keys[#keys + 1] = key
+      end
     end
   end
+  return keys, met
+end
+
+local token, due, keys, changed = '0', -1, {}, {}
+if limit > 0 and control[2] ~= '1' then
+  local next_token, met = number(math.max((control[3] or 0) + 1, now))
+  keys, met = claim(next_token)
+  token = met and next_token or token
   if #keys > 0 then
     changed = { 'token', token }
   end
   local more = call('ZCARD', READY) > 0
   if #keys < limit then
-    due = more and now or next_due()
+    due = more and MORE or next_due() or -1
   end
   if more then
     wake()
   end
 end
-reply[1] = from_now(due)
+reply[1] = due < 0 and due or from_now(due)
 reply[2] = tonumber(token)
 write_counters()
-local record = { reply[3], reply[4], token, due and number(due) or '-1', table.concat(keys) }
-remember(lane, request, kept, 'E', table.concat(record, ' '), changed)
+remember_exchange(reply, token, due, keys, changed)
 return reply

@@ -1,24 +1,27 @@
 
 -- Settles, extends and checkpoints, then claims. ARGV: "lane:NAME", the request's number, how many
--- acks, how many operations, how many to claim at most, their lease, the policy as "FAILURES
--- CRASHES DELIVERIES KEEP_DEAD", then for each ack "KEY:TOKEN", and for each operation its letter,
--- "KEY:TOKEN" and two values:
+-- acks, how many operations, how many to claim at most, how many bytes of them, their lease, the
+-- policy as "FAILURES CRASHES DELIVERIES KEEP_DEAD KEEP_DEAD_FOR" with -1 for ever, then for each ack
+-- "KEY:TOKEN", and for each operation its letter, "KEY:TOKEN" and two values:
 --   r retry       delay, reason
 --   f fail        "", reason
 --   s snooze      delay, ""
+--   u release     "", ""
 --   e extend      lease, ""
 --   c checkpoint  progress, state
--- Answers when to come back, in microseconds, or -1; the token of the claims; the verdicts on the
+-- Answers when to come back, in microseconds, -1 for never, or -2 where the claim came back short
+-- although jobs are left; the token of the claims; the verdicts on the
 -- acks and on the operations as letters (a applied, b buried, s stale, c cancelled); then for each
 -- claim "KEY", "KEY ATTEMPT DELIVERY" or "KEY ATTEMPT DELIVERY PROGRESS", its body, and with a
 -- progress the checkpoint.
 local lane, request = ARGV[1], ARGV[2]
 local acks, operations, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane)
+local bytes, lease, HEADER = tonumber(ARGV[6]), ARGV[7], 8
+local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane, 'largest')
 
 -- The common case comes before everything else, since to define functions takes time: on a lane
 -- that is known, acks and a claim that is met in full, all of jobs without a history, a deadline, a
--- checkpoint and a unique key that ends with them. It does what the rest would do. What is not
+-- checkpoint and a unique key that ends with them, whose bodies fit. It does what the rest would do. What is not
 -- plain is left to the rest before anything was written.
 local last, till = string.match(control[5] or '', '^(%d+) (%d+)')
 local plain = operations == 0 and limit > 0 and control[1] == FORMAT and control[2] ~= '1'
@@ -28,11 +31,19 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
   local keys = call('ZRANGE', READY, '0', top)
   local token = (control[3] or 0) + 1
   token = token > now and token or now
-  local ends = now + ARGV[6]
+  local ends = now + lease
   plain = #keys == limit and token <= LAST and ends <= LAST
+  -- Bodies are read only where all of them fit.
+  if plain and limit > 1 and not (control[6] and limit * control[6] <= bytes) then
+    local sum = 0
+    for i = 1, limit do
+      sum = sum + call('HSTRLEN', JOBS, keys[i])
+    end
+    plain = sum <= bytes
+  end
   local fields = {}
   for i = 1, acks do
-    fields[i] = sub(ARGV[7 + i], 1, 14)
+    fields[i] = sub(ARGV[HEADER + i], 1, 14)
   end
   for i = 1, #keys do
     fields[acks + i] = keys[i]
@@ -48,7 +59,7 @@ if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= n
   if plain then
     local settled, ended = '', {}
     for i = 1, acks do
-      if call('ZREM', LEASES, ARGV[7 + i]) == 1 then
+      if call('ZREM', LEASES, ARGV[HEADER + i]) == 1 then
         settled = settled .. 'a'
         ended[#ended + 1] = fields[i]
       else

@@ -1,10 +1,16 @@
 -- The keys of a partition, in the order in which every script declares them:
---   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, and the last request
---                  of each lane as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY"
+--   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, largest, and the last
+--                  request of each lane as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY". No body is
+--                  longer than largest says; a partition of an older build has none, and may have
+--                  bodies of any length.
 --   JOBS     HASH  KEY: the body of a job
 --   RECORDS  HASH  KEY: what differs from a fresh job, "KEYc": its checkpoint; and a field that is no
 --                  job's. Most jobs have neither, and looking for them in a large hash takes time.
---   READY    ZSET  KEY at 0: the keys' own order is that of priority, then age
+--   READY    ZSET  at 0: KEY, whose own order is that of priority, then age; of a job that came
+--                  back "PLACErTIMEKEY", where PLACE is like a KEY with the job's priority and the
+--                  sequence of the last job that had entered by then, and TIME is that of the
+--                  return in 14 hexadecimal digits: so it is behind all that entered or came back
+--                  before, and ahead of those that enter later. KEY is the last 14 characters.
 --   TIMED    ZSET  KEY at the time when it is due
 --   LEASES   ZSET  "KEY:TOKEN" at the time when the lease ends, and at the end one that is no lease
 --   DEAD     ZSET  KEY at the time of its death
@@ -12,11 +18,13 @@
 --   WINDOWS  ZSET  unique key at the end of its window
 --   LANES    ZSET  "lane:NAME" at the time when it is forgotten
 --   WAKE     LIST  one element at most: somebody should look here
+-- A partition that was purged has only CONTROL without a format, and its wake-up, for a week; whoever
+-- then brings something in makes it anew and keeps its counters.
 -- All times are whole microseconds since 1970 by the server's clock, below 2^53. A number is
 -- formatted by "%.0f": tostring and .. lose digits.
 local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
 local FORMAT = '2'
-local LAST = 9007199254740991
+local LAST, MAX_SEQUENCE = 9007199254740991, 562949953421311
 local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2
 local call = redis.call
 local format, sub = string.format, string.sub

@@ -1,6 +1,7 @@
 
--- Looks, and changes nothing. ARGV: what at, a limit, the key to start behind or "".
-local what, limit, behind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+-- Looks, and changes nothing. ARGV: what at, a limit, the key to start behind or "", how many bytes
+-- of bodies.
+local what, limit, behind, bytes = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local control = call('HMGET', CONTROL, 'format', 'paused', 'sequence', 'done', 'cancelled', 'evicted')
 check_known(control[1])
 
@@ -19,28 +20,57 @@ if what == 'counts' then
 end
 
 local reply = { 0 }
-local function tell(key, ...)
-  local body = call('HGET', JOBS, key) or corrupt("a job's body")
-  for _, value in ipairs({ key, body, ... }) do
+
+-- Shows members of a set, with their scores, from a rank on: up to the limit and the bytes.
+local function page(set, from, show)
+  local shown, left, sum = 0, MAX_BATCH, nil
+  while shown < limit and left > 0 do
+    local wanted = math.min(left, limit - shown)
+    local members = call('ZRANGE', set, from, from + wanted - 1, 'WITHSCORES')
+    if #members == 0 then
+      return
+    end
+    from, left = from + #members / 2, left - #members / 2
+    for i = 1, #members, 2 do
+      local key = set == READY and sub(members[i], -14) or members[i]
+      local length = is_key(key) and call('HSTRLEN', JOBS, key)
+      -- A ready job without a body is left out.
+      if length and (length > 0 or set == DEAD or call('HEXISTS', JOBS, key) == 1) then
+        if sum and sum + length > bytes then
+          return
+        end
+        sum = (sum or 0) + length
+        shown = shown + 1
+        show(key, members[i + 1])
+      end
+    end
+  end
+end
+
+local function tell(...)
+  for _, value in ipairs({ ... }) do
     reply[#reply + 1] = value
   end
 end
 
+local function rank_behind(set, name)
+  local rank = call('ZRANK', set, name)
+  return rank and rank + 1 or 0
+end
+
 -- Answers 0, then for each job that would be claimed next its key and body.
 if what == 'peek' then
-  for _, key in ipairs(first(READY, limit)) do
-    tell(key)
-  end
+  local from = behind == '' and 0 or rank_behind(READY, member(behind, load(behind) or fresh()))
+  page(READY, from, function(key)
+    tell(key, call('HGET', JOBS, key))
+  end)
   return reply
 end
 
 -- Answers 0, then for each dead letter its key, body, time of death, failures, crashes, deliveries
 -- and reason.
-local from = behind ~= '' and call('ZRANK', DEAD, behind)
-from = from and from + 1 or 0
-local letters = limit > 0 and call('ZRANGE', DEAD, from, from + limit - 1, 'WITHSCORES') or {}
-for i = 1, #letters, 2 do
-  local job = load(letters[i])
-  tell(letters[i], letters[i + 1], job.failures, job.crashes, ended(job), job.reason)
-end
+page(DEAD, behind == '' and 0 or rank_behind(DEAD, behind), function(key, died)
+  local job = load(key) or fresh()
+  tell(key, call('HGET', JOBS, key) or '', died, job.failures, job.crashes, ended(job), job.reason)
+end)
 return reply

@@ -35,6 +35,12 @@ pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
     Bytes::from(format!("{prefix}{{{rest}:{number}}}:copied"))
 }
 
+/// Everything that is stored of one partition.
+pub(super) fn all_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[Bytes]> {
+    let keys = of_partition(prefix, queue, number);
+    keys.iter().cloned().chain([marker(prefix, queue, number)]).collect()
+}
+
 /// The key of the queue's description.
 pub(super) fn of_queue(prefix: &str, queue: &str) -> Bytes {
     let (prefix, rest) = split(prefix, queue);

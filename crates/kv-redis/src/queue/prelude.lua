@@ -5,6 +5,12 @@ local function corrupt(what)
   error({ err = 'KVCORRUPT ' .. what .. ' cannot be read' })
 end
 
+-- Whether a text is the key of a job.
+local KEY = '[0-9a-f][01]' .. string.rep('[0-9a-f]', 12)
+local function is_key(text)
+  return string.match(text, '^' .. KEY .. '$') ~= nil
+end
+
 local function number(value)
   return format('%.0f', value)
 end
@@ -86,6 +92,24 @@ local function check_known(stored)
   end
 end
 
+-- Whether a partition has neither jobs nor lanes.
+local function is_blank()
+  return call('EXISTS', READY, TIMED, DEAD, LANES) == 0
+      and call('ZCOUNT', LEASES, '-inf', '(inf') == 0
+end
+
+-- Makes a partition, or brings back one that was purged; how long its longest body is.
+local function make()
+  call('HSET', CONTROL, 'format', FORMAT, 'largest', '0')
+  call('PERSIST', CONTROL)
+  call('PERSIST', WAKE)
+  -- More than 64 bytes keep a set and a hash out of the compact encoding, in which each of a hundred
+  -- is looked at to find one.
+  call('ZADD', LEASES, 'inf', string.rep('-', 65))
+  call('HSET', RECORDS, '-', string.rep('-', 65))
+  return '0'
+end
+
 -- Stores a lane's last request with its reply, and other fields and values of CONTROL.
 local function remember(lane, request, kept, verb, reply, fields)
   local is_kept = kept >= after(LANE_LIFETIME)
@@ -101,7 +125,8 @@ end
 
 -- What happens to a single job.
 
-local REASON_BYTES, EVICTIONS = 1024, 2
+local REASON_BYTES, EVICTIONS, MAX_BATCH = 1024, 2, 1000
+local RECORD = 'its stored record cannot be read'
 local counted = {}
 
 -- Up to limit of the first members.
@@ -127,31 +152,58 @@ local function fresh()
   return { failures = 0, failed = 0, crashes = 0, snoozes = 0, cancelled = false, reason = '' }
 end
 
--- What differs from a fresh job, and whether anything does.
+-- The fields of a record: of what type each is, and whether it is false where a job has none.
+local FIELDS = {
+  { 'unique', 'string', true },
+  { 'deadline', 'number', true },
+  { 'failures', 'number' },
+  { 'failed', 'number' },
+  { 'crashes', 'number' },
+  { 'snoozes', 'number' },
+  { 'progress', 'number', true },
+  { 'cancelled', 'boolean' },
+  { 'reason', 'string' },
+  { 'place', 'number' },
+  { 'since', 'number' },
+}
+
+-- A record of its fields, which end with the reason where the job never came back; nil if they are
+-- none.
+local function read(fields)
+  if type(fields) ~= 'table' or #fields ~= 9 and #fields ~= 11 then
+    return nil
+  end
+  local job = {}
+  for i = 1, #fields do
+    local value, name, kind = fields[i], FIELDS[i][1], FIELDS[i][2]
+    if value ~= false or not FIELDS[i][3] then
+      if type(value) ~= kind then
+        return nil
+      end
+      if kind == 'number' and not (value >= 0 and value <= LAST and value % 1 == 0) then
+        return nil
+      end
+      job[name] = value
+    end
+  end
+  if job.place and job.place > MAX_SEQUENCE then
+    return nil
+  end
+  return job
+end
+
+-- What differs from a fresh job, nil if it cannot be read; and whether anything does.
 local function load(key)
   local packed = call('HGET', RECORDS, key)
   if not packed then
     return fresh(), false
   end
   local known, fields = pcall(cmsgpack.unpack, packed)
-  if not known or type(fields) ~= 'table' or #fields ~= 9 then
-    corrupt('a job')
-  end
-  return {
-    unique = fields[1] or nil,
-    deadline = fields[2] or nil,
-    failures = fields[3],
-    failed = fields[4],
-    crashes = fields[5],
-    snoozes = fields[6],
-    progress = fields[7] or nil,
-    cancelled = fields[8],
-    reason = fields[9],
-  }, true
+  return known and read(fields) or nil, true
 end
 
 local function pack(job)
-  return cmsgpack.pack({
+  local fields = {
     job.unique or false,
     job.deadline or false,
     job.failures,
@@ -161,12 +213,16 @@ local function pack(job)
     job.progress or false,
     job.cancelled,
     job.reason,
-  })
+  }
+  if job.place then
+    fields[10], fields[11] = job.place, job.since
+  end
+  return cmsgpack.pack(fields)
 end
 
 local function save(key, job)
-  local differs = job.unique or job.deadline or job.progress or job.cancelled or job.reason ~= ''
-  if differs or job.failures + job.failed + job.crashes + job.snoozes > 0 then
+  local differs = job.unique or job.deadline or job.progress or job.cancelled or job.place
+  if differs or job.reason ~= '' or job.failures + job.failed + job.crashes + job.snoozes > 0 then
     call('HSET', RECORDS, key, pack(job))
   else
     call('HDEL', RECORDS, key)
@@ -182,21 +238,49 @@ local function is_expired(job)
   return ended(job) == 0 and job.deadline and job.deadline <= now
 end
 
--- A job, taken from its set already, waits for its time.
-local function place(key, delay)
+-- The member of a job in READY.
+local function member(key, job)
+  if not job.place then
+    return key
+  end
+  return sub(key, 1, 1) .. format('%013xr%014x', job.place, job.since) .. key
+end
+
+local function make_ready(key, job)
+  call('ZADD', READY, '0', member(key, job))
+  wake()
+end
+
+-- Makes a job claimable again, behind all that entered or came back until now.
+local function come_back(key, job)
+  job.place = tonumber(call('HGET', CONTROL, 'sequence') or 0) or 0
+  job.since = now
+  save(key, job)
+  make_ready(key, job)
+end
+
+-- Makes a job that was delivered wait for its time: back at once without a delay.
+local function put_back(key, job, delay)
   if delay == 0 then
-    call('ZADD', READY, '0', key)
-    wake()
-  else
-    call('ZADD', TIMED, number(after(delay)), key)
+    come_back(key, job)
+    return
+  end
+  save(key, job)
+  call('ZADD', TIMED, number(after(delay)), key)
+end
+
+-- Frees a unique key, unless another job holds it by now.
+local function free_unique(unique, key)
+  if call('HGET', UNIQUE, unique) == key then
+    call('HDEL', UNIQUE, unique)
   end
 end
 
 -- Ends a job, taken from its set already: all that is stored of it goes.
 local function forget(key)
   local job, differs = load(key)
-  if job.unique and call('HGET', UNIQUE, job.unique) == key then
-    call('HDEL', UNIQUE, job.unique)
+  if job and job.unique then
+    free_unique(job.unique, key)
   end
   call('HDEL', JOBS, key)
   if differs then
@@ -204,13 +288,29 @@ local function forget(key)
   end
 end
 
--- Drops the oldest dead letters beyond the cap, up to a limit.
+local function end_cancelled(key)
+  forget(key)
+  count('cancelled')
+end
+
+-- How many of the first dead letters a policy does not keep, up to a limit.
+local function surplus_dead(policy, limit)
+  local beyond = math.max(math.min(call('ZCARD', DEAD) - policy.keep_dead, limit), 0)
+  if policy.keep_dead_for < 0 or policy.keep_dead_for > now or beyond == limit then
+    return beyond
+  end
+  local last = number(now - policy.keep_dead_for)
+  return math.max(beyond, #call('ZRANGEBYSCORE', DEAD, '-inf', last, 'LIMIT', 0, limit))
+end
+
+-- Drops the oldest dead letters beyond the cap, and those that are too old, up to a limit.
 local function evict(policy, limit)
-  local beyond = call('ZCARD', DEAD) - policy.keep_dead
-  for _, key in ipairs(first(DEAD, math.min(beyond, limit))) do
-    call('ZREM', DEAD, key)
-    forget(key)
-    count('evicted')
+  for _, dead in ipairs(first(DEAD, surplus_dead(policy, limit))) do
+    call('ZREM', DEAD, dead)
+    if is_key(dead) then
+      forget(dead)
+      count('evicted')
+    end
   end
 end
 
@@ -233,7 +333,7 @@ local function cut(reason)
   return sub(reason, 1, last)
 end
 
--- Buries a job that no worker failed: its budget is spent.
+-- Buries a job that no worker failed: its budget is spent, or something of it is missing.
 local function bury_spent(key, job, why, policy)
   if job.reason ~= '' then
     why = why .. '; last failure: ' .. job.reason
@@ -244,24 +344,13 @@ end
 
 -- A policy as the client sends it.
 local function read_policy(text)
-  local failures, crashes, deliveries, dead = string.match(text, '^(%d+) (%d+) (%d+) (%d+)')
+  local failures, crashes, deliveries, dead, age =
+      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+)$')
   return {
     failures = tonumber(failures),
     crashes = tonumber(crashes),
     deliveries = tonumber(deliveries),
     keep_dead = tonumber(dead),
+    keep_dead_for = tonumber(age),
   }
-end
-
--- Refuses a partition in another format; makes a new one.
-local function check_format(stored)
-  check_known(stored)
-  if stored then
-    return
-  end
-  call('HSET', CONTROL, 'format', FORMAT)
-  -- More than 64 bytes keep a set and a hash out of the compact encoding, in which each of a hundred
-  -- is looked at to find one.
-  call('ZADD', LEASES, 'inf', string.rep('-', 65))
-  call('HSET', RECORDS, '-', string.rep('-', 65))
 end

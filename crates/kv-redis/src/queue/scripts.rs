@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "15e6887ce4405940b192d66808f0715cded8690a",
+    "366faed8a89a12600e5c2826d67a3da41c4ccb05",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "1610974b5b839b90c59d4f8832a4f8710e435dad",
+    "d736a316247541e431f7f509eb6431d90ec3a485",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +51,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "992a228299cb1936d0c6ad08d70fa02d2f37f3dd",
+    "29860511b0d70eca577ca9192b69fa50a54199a1",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +61,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "97c17da19a9be553ceaf9c1cdd5748f77022d143",
+    "f8fd0560a1b87de5b63ab280584b216db9ba0993",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +71,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "6db05e40dea4474b4d259d9086a174d7885b7ed5",
+    "7bb1472a98d5d03e1a3d83d32b3ff9e23dcace38",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -94,6 +94,14 @@ static GLANCE: Script = script!(
     "glance.lua"
 );
 
+static REMOVE: Script = script!(
+    "remove",
+    Write,
+    "68dadce27c3710c16d9600ac43b7e0aedea8783e",
+    " flags=allow-oom",
+    "remove.lua"
+);
+
 /// One script a verb.
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
@@ -105,6 +113,7 @@ pub(crate) struct Scripts {
     pub(super) inspect: &'static Script,
     pub(super) mark: &'static Script,
     pub(super) glance: &'static Script,
+    pub(super) remove: &'static Script,
 }
 
 impl Scripts {
@@ -118,11 +127,12 @@ impl Scripts {
             inspect: &INSPECT,
             mark: &MARK,
             glance: &GLANCE,
+            remove: &REMOVE,
         }
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 8] {
+    pub(crate) const fn all(&self) -> [&'static Script; 9] {
         [
             self.open,
             self.submit,
@@ -132,6 +142,7 @@ impl Scripts {
             self.inspect,
             self.mark,
             self.glance,
+            self.remove,
         ]
     }
 }

@@ -1,5 +1,5 @@
 
-check_format(control[1])
+check_known(control[1])
 local kept, repeated = recall(control[3], request, 'S')
 if repeated then
   return repeated
@@ -8,6 +8,10 @@ local sequence = tonumber(control[2] or 0)
 local before = sequence
 if sequence + ARGV[3] > MAX_SEQUENCE then
   return redis.error_reply('KVEXHAUSTED the sequence numbers')
+end
+local largest = control[4]
+if not control[1] then
+  largest = make()
 end
 
 local heads = {}
@@ -40,7 +44,8 @@ local holders = {}
 if #wanted > 0 then
   local found = call('HMGET', UNIQUE, unpack(wanted))
   for i = 1, #wanted do
-    holders[wanted[i]] = found[i]
+    -- What cannot be read holds nothing, and is replaced.
+    holders[wanted[i]] = found[i] and is_key(found[i]) and found[i]
   end
 end
 
@@ -55,7 +60,7 @@ local function holder(unique)
   return holders[unique]
 end
 
-local ready, timed, stored, records, held, replies = {}, {}, {}, {}, {}, {}
+local ready, timed, stored, records, held, replies, longest = {}, {}, {}, {}, {}, {}, 0
 
 -- Lets a new job hold a unique key.
 local function hold(unique, key, job)
@@ -85,6 +90,7 @@ for i = 1, #jobs do
     replies[i] = 'a' .. key
     stored[#stored + 1] = key
     stored[#stored + 1] = body
+    longest = math.max(longest, #body)
     if job.scope == 'l' or job.ttl then
       local record = fresh()
       record.unique = job.scope == 'l' and unique
@@ -113,6 +119,9 @@ write('HSET', RECORDS, records)
 write('HSET', UNIQUE, held)
 write('ZADD', TIMED, timed)
 write('ZADD', READY, ready)
+if largest and longest > largest + 0 then
+  call('HSET', CONTROL, 'largest', longest)
+end
 local reply = table.concat(replies)
 if lane ~= '' then
   remember(lane, request, kept, 'S', reply, { 'sequence', number(sequence) })

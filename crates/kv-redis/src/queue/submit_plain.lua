@@ -6,9 +6,8 @@
 --   BODY
 --   UNIQUE, if the head says so
 -- Answers "aKEY" for a job that was added and "dKEY" for one whose unique key KEY holds, in order.
-local MAX_SEQUENCE = 562949953421311
 local lane, request = ARGV[1], ARGV[2]
-local control = call('HMGET', CONTROL, 'format', 'sequence', lane)
+local control = call('HMGET', CONTROL, 'format', 'sequence', lane, 'largest')
 
 -- The common case comes before everything else, since to define functions takes time: on a lane
 -- that is known, jobs that are plain but for their priority.
@@ -24,6 +23,9 @@ if plain and #ARGV == 5 then
   local sequence = (control[2] or 0) + 1
   local key = ARGV[4] .. format('%013x', sequence)
   call('HSET', JOBS, key, ARGV[5])
+  if control[4] and #ARGV[5] > control[4] + 0 then
+    call('HSET', CONTROL, 'largest', #ARGV[5])
+  end
   call('ZADD', READY, '0', key)
   call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
     request .. ' ' .. till .. ' Sa' .. key)
@@ -35,16 +37,25 @@ end
 if plain then
   local sequence = tonumber(control[2] or 0)
   local formats, pairs, replies = {}, {}, {}
+  local largest = control[4] and control[4] + 0 or LAST
+  local longest = largest
   for i = 4, #ARGV, 2 do
     sequence = sequence + 1
     local head = ARGV[i]
     formats[head] = formats[head] or head .. '%013x'
     local key = format(formats[head], sequence)
     pairs[i - 3] = key
-    pairs[i - 2] = ARGV[i + 1]
+    local body = ARGV[i + 1]
+    pairs[i - 2] = body
     replies[i / 2 - 1] = key
+    if #body > longest then
+      longest = #body
+    end
   end
   call('HSET', JOBS, unpack(pairs))
+  if longest > largest then
+    call('HSET', CONTROL, 'largest', longest)
+  end
   -- The same table with scores in place of the bodies; as text, since a number is formatted anew.
   for i = 2, #pairs, 2 do
     pairs[i] = '0'

@@ -5,36 +5,63 @@
 local EXPIRED = 'its time to live ended before it was claimed'
 local CRASHED = 'its leases ended unsettled too often'
 local limit, policy = tonumber(ARGV[1]), read_policy(ARGV[2])
-check_format(call('HGET', CONTROL, 'format'))
+local known = call('HGET', CONTROL, 'format')
+check_known(known)
+if not known then
+  return { 0, 0, 0, 0, 0, -1 }
+end
 local promoted, recovered, buried, forgotten, more = 0, 0, 0, 0, 0
 
-for _, key in ipairs(past(TIMED, limit)) do
+local function set_aside(key, job, why)
+  bury_spent(key, job, why, policy)
+  buried = buried + 1
+end
+
+local function promote(key)
   local job = load(key)
-  call('ZREM', TIMED, key)
-  if is_expired(job) then
-    bury_spent(key, job, EXPIRED, policy)
-    buried = buried + 1
+  if not job then
+    set_aside(key, fresh(), RECORD)
+  elseif job.cancelled then
+    end_cancelled(key)
+  elseif is_expired(job) then
+    set_aside(key, job, EXPIRED)
   else
-    place(key, 0)
+    -- One that was never delivered has waited since its submission.
+    local back = ended(job) == 0 and make_ready or come_back
+    back(key, job)
     promoted = promoted + 1
   end
 end
 
-for _, lease in ipairs(past(LEASES, limit)) do
-  local key = sub(lease, 1, 14)
+for _, key in ipairs(past(TIMED, limit)) do
+  call('ZREM', TIMED, key)
+  if is_key(key) then
+    promote(key)
+  end
+end
+
+local function recover(key)
   local job = load(key)
-  call('ZREM', LEASES, lease)
-  recovered = recovered + 1
-  job.crashes = job.crashes + 1
-  if job.cancelled then
-    forget(key)
-    count('cancelled')
-  elseif job.crashes >= policy.crashes then
-    bury_spent(key, job, CRASHED, policy)
-    buried = buried + 1
+  if not job then
+    set_aside(key, fresh(), RECORD)
+  elseif job.cancelled then
+    end_cancelled(key)
   else
-    save(key, job)
-    place(key, 0)
+    job.crashes = job.crashes + 1
+    if job.crashes >= policy.crashes then
+      set_aside(key, job, CRASHED)
+    else
+      come_back(key, job)
+    end
+  end
+end
+
+for _, lease in ipairs(past(LEASES, limit)) do
+  call('ZREM', LEASES, lease)
+  local key = string.match(lease, '^(' .. KEY .. '):%d+$')
+  if key then
+    recovered = recovered + 1
+    recover(key)
   end
 end
 
@@ -47,7 +74,7 @@ for _, set in ipairs({ TIMED, LEASES, WINDOWS, LANES }) do
     more = 1
   end
 end
-if call('ZCARD', DEAD) > policy.keep_dead then
+if surplus_dead(policy, 1) > 0 then
   more = 1
 end
 return { promoted, recovered, buried, forgotten, more, from_now(next_due()) }

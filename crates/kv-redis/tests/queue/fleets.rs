@@ -13,6 +13,9 @@ use crate::fleet::Fleet;
 use crate::support::{PATIENCE, engine_of};
 use crate::{oracle, stored};
 
+/// The queue's name as stored.
+const NAME: &str = "data_fetcher:!kv:queue:oracle";
+
 struct Placed<'a> {
     fleet: &'a Fleet,
     engine: Arc<dyn QueueEngine>,
@@ -25,7 +28,7 @@ impl Subject for Placed<'_> {
     }
 
     fn queue(&self) -> Arc<str> {
-        "data_fetcher:!kv:queue:oracle".into()
+        NAME.into()
     }
 
     async fn set_time(&self, now: Duration) {
@@ -55,7 +58,22 @@ async fn agrees(fleet: Fleet, first: u64) -> Coverage {
         fleet.flush();
         Placed { fleet: &fleet, engine: Arc::clone(&engine) }
     };
-    check(make, oracle::seeds(first, 3), oracle::STEPS).await.unwrap()
+    let seen = check(make, oracle::seeds(first, 3), oracle::STEPS).await.unwrap();
+    engine.remove(NAME, 2).await.unwrap();
+    assert_eq!(left(&fleet), [""; 0], "after the removal");
+    seen
+}
+
+/// The queue's keys that are there.
+fn left(fleet: &Fleet) -> Vec<String> {
+    let partition = |number| Partition { queue: NAME.into(), number };
+    let parts = |number| stored::PARTS.map(|part| stored::key(&partition(number), part));
+    let keys = (0..2).flat_map(parts).chain([stored::description(NAME)]);
+    let is_there = |key: &String| {
+        let exists = owner(fleet, key).cli(&["EXISTS", key]).unwrap();
+        exists.integer() != Some(0)
+    };
+    keys.filter(is_there).collect()
 }
 
 #[tokio::test]

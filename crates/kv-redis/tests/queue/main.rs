@@ -4,6 +4,7 @@
 
 mod access;
 mod backlog;
+mod broken;
 mod checks;
 mod disturbed;
 mod faults;
@@ -14,6 +15,7 @@ mod format;
 mod limits;
 mod numbers;
 mod oracle;
+mod purged;
 mod stored;
 mod subject;
 mod support;

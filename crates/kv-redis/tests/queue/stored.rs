@@ -111,6 +111,8 @@ struct Stored {
     control: BTreeMap<String, String>,
     jobs: BTreeSet<String>,
     longest: u64,
+    /// How many milliseconds CONTROL lives, or -1 for ever.
+    lifetime: i64,
     records: BTreeMap<String, Record>,
     checkpoints: BTreeSet<String>,
     ready: Members,
@@ -132,6 +134,7 @@ impl Stored {
         let control: BTreeMap<_, _> = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
         let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
         let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
+        let lifetime = ask(connection, &["PTTL", &key("control")])?.integer().unwrap_or_default();
         let longest = ask(connection, &["EVAL_RO", LONGEST, "1", &key("jobs")])?.integer();
         let longest = longest.and_then(|it| u64::try_from(it).ok()).ok_or("no longest body")?;
         let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("records")])?);
@@ -144,7 +147,7 @@ impl Stored {
         let records: BTreeMap<_, _> = found.chunks(5).filter_map(record).collect();
         let others = fields.into_iter().filter(|field| !records.contains_key(field));
         let others: BTreeSet<_> = others.collect();
-        if !control.is_empty() && !others.contains(NO_JOB) {
+        if control.contains_key("format") && !others.contains(NO_JOB) {
             return Err("RECORDS has lost the field that is no job's".into());
         }
         let checkpoints = others.into_iter().filter(|field| field != NO_JOB).collect();
@@ -152,6 +155,7 @@ impl Stored {
             control,
             jobs,
             longest,
+            lifetime,
             records,
             checkpoints,
             ready,
@@ -162,6 +166,14 @@ impl Stored {
             windows,
             lanes,
         })
+    }
+
+    /// Whether there is nothing but counters.
+    fn is_purged(&self) -> bool {
+        let sets = [&self.ready, &self.timed, &self.leases, &self.dead, &self.windows, &self.lanes];
+        let hashes = self.jobs.len() + self.records.len() + self.unique.len();
+        let counters = self.control.keys().all(|field| COUNTERS.contains(&field.as_str()));
+        counters && hashes == 0 && sets.iter().all(|set| set.is_empty())
     }
 
     fn number(&self, counter: &str) -> Result<u64, String> {
@@ -178,8 +190,12 @@ impl Stored {
         if self.longest > self.number("largest")? {
             return Err(format!("a body has {} bytes", self.longest));
         }
-        if self.control.get("format").map(String::as_str) != Some("2") {
-            return Err("the partition has no format".into());
+        let is_known = match self.control.get("format") {
+            Some(format) => format == "2" && self.lifetime == -1,
+            None => self.lifetime > 0 && self.is_purged(),
+        };
+        if !is_known {
+            return Err(format!("{:?} for {} ms", self.control, self.lifetime));
         }
         let known = |field: &str| {
             field == "format" || COUNTERS.contains(&field) || field.starts_with("lane:")
@@ -277,7 +293,7 @@ impl Stored {
             return Err(format!("{:?} is no lease up to {last}", leases.get(odd)));
         }
         let scores: Vec<_> = fillers.iter().map(|(_, score)| score.as_str()).collect();
-        if scores == ["inf"] || self.control.is_empty() && self.leases.is_empty() {
+        if scores == ["inf"] || !self.control.contains_key("format") && self.leases.is_empty() {
             return Ok(());
         }
         Err(format!("the long member of LEASES is there at {scores:?}"))

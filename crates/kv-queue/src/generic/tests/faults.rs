@@ -195,6 +195,38 @@ async fn another_number_of_partitions_and_unknown_ones_are_refused() {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_removed_leaves_nothing_also_where_others_write_meanwhile() {
+    let store = Arc::new(MapStore::default());
+    let (one, two) = (open(&store).await, engine(&store, 2));
+    two.open("q", 1).await.unwrap();
+    one.submit(&partition(), submit(&["a", "b"])).await.unwrap();
+    let handle = two.exchange(&partition(), claim(1, 1)).await.unwrap().claimed[0].handle;
+    let state = Operation::Checkpoint { state: "half".into(), progress: 1 };
+    let request = super::Exchange { operations: vec![(handle, state)], ..exchange(2) };
+    two.exchange(&partition(), request).await.unwrap();
+    store.races.store(2, Ordering::SeqCst);
+    for _ in 0..2 {
+        one.remove("q", 1).await.unwrap();
+    }
+    assert!(store.keys("q").is_empty(), "{:?}", store.keys("q"));
+    let error = one.inspect(&partition(), Inspect::Counts).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    one.open("q", 2).await.unwrap();
+    assert!(one.exchange(&partition(), claim(1, 1)).await.unwrap().claimed.is_empty());
+}
+
+#[tokio::test]
+async fn a_queue_is_removed_by_an_engine_that_did_not_open_it() {
+    let store = Arc::new(MapStore::default());
+    let one = open(&store).await;
+    one.submit(&partition(), submit(&["a"])).await.unwrap();
+    let other = engine(&store, 2);
+    assert_eq!(other.remove("q", 0).await.unwrap_err().kind(), ErrorKind::Config);
+    other.remove("q", 1).await.unwrap();
+    assert!(store.keys("q").is_empty());
+}
+
+#[tokio::test]
 async fn two_engines_with_one_store_share_the_jobs_and_settle_each_once() {
     let store = Arc::new(MapStore::default());
     let (one, two) = (open(&store).await, engine(&store, 2));

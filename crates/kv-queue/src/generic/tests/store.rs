@@ -125,6 +125,9 @@ impl KeyValueStore for MapStore {
 
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         self.switch().await;
+        if key.ends_with(":index") && next(&self.races) {
+            self.put(key, self.value(key).unwrap_or_else(empty));
+        }
         let holds = self.holds(key, &condition);
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(holds && map.remove(key).is_some())

@@ -1,0 +1,3 @@
+-- Removes what is stored of a partition, or a queue's description. KEYS: what.
+redis.call('UNLINK', unpack(KEYS))
+return 1
