@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use kv_queue::{CancellationToken, Delivery, Queue, RetryPolicy, Worker};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::bench::Bench;
 
@@ -187,11 +187,15 @@ pub(crate) async fn what_was_claimed_ahead_is_handed_back_before_running_jobs_en
     let stop = CancellationToken::new();
     let (gate, running) = (Arc::new(Semaphore::new(0)), queue.clone());
     let worker = Worker::new(queue.clone()).concurrency(1).prefetch(9).stop_on(stop.clone());
-    let pass = Arc::clone(&gate);
+    let (pass, begun) = (Arc::clone(&gate), Arc::new(Notify::new()));
+    let begins = Arc::clone(&begun);
     let run = tokio::spawn(worker.run(move |_| {
         let gate = Arc::clone(&pass);
+        begins.notify_one();
         async move { gate.acquire().await.map(drop) }
     }));
+    // A job that is claimed and has not begun would be handed back as well.
+    begun.notified().await;
     leased(&running, 10).await;
     stop.cancel();
     leased(&running, 1).await;

@@ -160,8 +160,11 @@ async fn a_step_that_changes_nothing_writes_nothing() {
     engine.inspect(&partition(), Inspect::Counts).await.unwrap();
     assert_eq!(store.index_writes.load(Ordering::SeqCst), 0);
     engine.exchange(&partition(), claim(1, 1)).await.unwrap();
-    engine.exchange(&partition(), claim(1, 1)).await.unwrap();
-    assert_eq!(store.index_writes.load(Ordering::SeqCst), 1);
+    assert_eq!(store.index_writes.load(Ordering::SeqCst), 0, "nothing was there to claim");
+    engine.submit(&partition(), submit(&["a"])).await.unwrap();
+    engine.exchange(&partition(), claim(2, 1)).await.unwrap();
+    engine.exchange(&partition(), claim(2, 1)).await.unwrap();
+    assert_eq!(store.index_writes.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
