@@ -16,7 +16,8 @@ for _, control in ipairs(redis.call('KEYS', '*:control')) do
   local jobs, count = {}, 0
   for _, part in ipairs({ 'ready', 'timed', 'leases', 'dead' }) do
     for _, member in ipairs(redis.call('ZRANGE', base .. part, 0, -1)) do
-      local key = string.sub(member, 1, 14)
+      -- Before the key of a ready job stands its place, if it came back.
+      local key = part == 'ready' and string.sub(member, -14) or string.sub(member, 1, 14)
       -- The set of leases holds one member that is no lease.
       if string.sub(key, 1, 1) ~= '-' then
         if jobs[key] then say(key .. ' is in ' .. jobs[key] .. ' and in ' .. part) end
