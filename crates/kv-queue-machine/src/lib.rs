@@ -9,7 +9,7 @@
 //! # Tables of a partition
 //! | Set | Member | Score | Holds |
 //! |---|---|---|---|
-//! | [`Set::Ready`] | job key | [`JobKey::rank`](kv_core::queue::JobKey::rank) | claimable jobs |
+//! | [`Set::Ready`] | job key, behind its place if it came back | [`JobKey::rank`](kv_core::queue::JobKey::rank) of the key or place | claimable jobs |
 //! | [`Set::Timed`] | job key | due time | delayed jobs, retries, snoozes |
 //! | [`Set::Leases`] | `key:token` | end of the lease | delivered jobs |
 //! | [`Set::Dead`] | job key | time of death | dead letters |
@@ -48,9 +48,19 @@
 //! an exchange are never refused for their values, since one worker's exchange carries many jobs:
 //! a reason is cut, a progress above [`MAX_STAMP`](kv_core::queue::MAX_STAMP) counts as that, a duration is clamped.
 //!
-//! Stored bytes that no machine wrote are an error of kind
-//! [`Backend`](kv_core::ErrorKind::Backend), never a panic. The step may then be half done: a
-//! host that can roll back does.
+//! # What is broken
+//! Stored bytes that no machine wrote never make a step panic. A job whose record cannot be read,
+//! whose body is gone, or whose checkpoint is gone harms no other job: it becomes a dead letter with
+//! a [`reason`] of its own where it is claimed or handed back. A member that is no job is dropped
+//! where it is met. A lane that cannot be read is an error of kind
+//! [`Backend`](kv_core::ErrorKind::Backend), before the first write, like everything that can be
+//! refused.
+//!
+//! # The order of ready jobs
+//! Of the ready jobs of a priority, those that were never delivered are in the order of their
+//! submissions. A job that comes back, by a snooze, a retry, an ended lease or a redrive, takes its
+//! place between the last job that had entered by then and the next one that enters, behind those
+//! that came back before. A release keeps the place. The sequence numbers do not move by this.
 
 mod machine;
 mod member;

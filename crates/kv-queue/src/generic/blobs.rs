@@ -68,19 +68,22 @@ impl GenericEngine {
         }
     }
 
-    /// Reads blobs, in order; `None` for one that is gone.
+    /// Reads blobs, in order; `None` for one that is gone, or whose name cannot be read.
     pub(super) async fn read(
         &self,
         partition: &Partition,
         names: impl Iterator<Item = &Bytes> + Send,
     ) -> Result<Vec<Option<Bytes>>> {
-        let keys = names.map(|name| key(partition, name)).collect::<Result<Vec<_>>>()?;
-        if keys.is_empty() {
-            return Ok(Vec::new());
+        let keys: Vec<_> = names.map(|name| key(partition, name).ok()).collect();
+        let known: Vec<_> = keys.iter().flatten().map(String::as_str).collect();
+        if known.is_empty() {
+            return Ok(vec![None; keys.len()]);
         }
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        let entries = self.store().get_many(&keys).await?;
-        Ok(entries.into_iter().map(|entry| entry.map(|entry| entry.value)).collect())
+        let mut found = self.store().get_many(&known).await?.into_iter();
+        let mut blob = |key: &Option<String>| {
+            if key.is_some() { found.next().flatten().map(|entry| entry.value) } else { None }
+        };
+        Ok(keys.iter().map(&mut blob).collect())
     }
 
     /// Deletes blobs that no index names. What fails here only takes room.

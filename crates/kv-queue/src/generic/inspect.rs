@@ -50,15 +50,13 @@ impl GenericEngine {
         partition: &Partition,
         letters: Vec<DeadLetter>,
     ) -> Result<Vec<DeadLetter>> {
-        // One whose body is gone from the index, too, has no name to read.
-        let named = letters.iter().filter(|letter| !letter.body.is_empty());
-        let mut bodies = self.read(partition, named.map(|letter| &letter.body)).await?.into_iter();
-        let letter = |letter: DeadLetter| {
-            let is_named = !letter.body.is_empty();
-            let body: Option<Bytes> = if is_named { bodies.next().flatten() } else { None };
-            DeadLetter { body: body.unwrap_or_default(), ..letter }
+        let bodies = self.read(partition, letters.iter().map(|letter| &letter.body)).await?;
+        let found = letters.into_iter().zip(bodies);
+        let letter = |(letter, body): (_, Option<Bytes>)| DeadLetter {
+            body: body.unwrap_or_default(),
+            ..letter
         };
-        Ok(letters.into_iter().map(letter).collect())
+        Ok(found.map(letter).collect())
     }
 }
 

@@ -16,7 +16,7 @@ for _, control in ipairs(redis.call('KEYS', '*:control')) do
   local jobs, count = {}, 0
   for _, part in ipairs({ 'ready', 'timed', 'leases', 'dead' }) do
     for _, member in ipairs(redis.call('ZRANGE', base .. part, 0, -1)) do
-      -- A job that came back is ready under its place and its key.
+      -- Before the key of a ready job stands its place, if it came back.
       local key = part == 'ready' and string.sub(member, -14) or string.sub(member, 1, 14)
       -- The set of leases holds one member that is no lease.
       if string.sub(key, 1, 1) ~= '-' then

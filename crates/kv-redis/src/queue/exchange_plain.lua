@@ -15,8 +15,9 @@
 -- claim "KEY", "KEY ATTEMPT DELIVERY" or "KEY ATTEMPT DELIVERY PROGRESS", its body, and with a
 -- progress the checkpoint.
 local lane, request = ARGV[1], ARGV[2]
-local acks, operations, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local bytes, lease, HEADER = tonumber(ARGV[6]), ARGV[7], 8
+-- A text plus 0 is its number, without a call.
+local acks, operations, limit = ARGV[3] + 0, ARGV[4] + 0, ARGV[5] + 0
+local bytes, lease, HEADER = ARGV[6] + 0, ARGV[7], 8
 local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane, 'largest')
 
 -- The common case comes before everything else, since to define functions takes time: on a lane
@@ -25,7 +26,7 @@ local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane
 -- plain is left to the rest before anything was written.
 local last, till = string.match(control[5] or '', '^(%d+) (%d+)')
 local plain = operations == 0 and limit > 0 and control[1] == FORMAT and control[2] ~= '1'
-if plain and last and tonumber(last) < tonumber(request) and tonumber(till) >= now + LANE_LIFETIME then
+if plain and last and last + 0 < request + 0 and till + 0 >= now + LANE_LIFETIME then
   -- As text, here and below: a number is formatted anew in each call.
   local top = limit == 1 and '0' or format('%.0f', limit - 1)
   local keys = call('ZRANGE', READY, '0', top)

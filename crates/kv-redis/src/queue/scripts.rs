@@ -28,7 +28,7 @@ static OPEN: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "366faed8a89a12600e5c2826d67a3da41c4ccb05",
+    "03aad08c943a2021bc869a7a692896c69ede7801",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -40,7 +40,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "d736a316247541e431f7f509eb6431d90ec3a485",
+    "e719aa4c8af9b90a240de5b1bebe303e1c2b856b",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",

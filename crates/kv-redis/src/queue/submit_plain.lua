@@ -10,10 +10,11 @@ local lane, request = ARGV[1], ARGV[2]
 local control = call('HMGET', CONTROL, 'format', 'sequence', lane, 'largest')
 
 -- The common case comes before everything else, since to define functions takes time: on a lane
--- that is known, jobs that are plain but for their priority.
+-- that is known, jobs that are plain but for their priority. A text plus 0 is its number, without a
+-- call.
 local last, till = string.match(control[3] or '', '^(%d+) (%d+)')
-local plain = control[1] == FORMAT and last and tonumber(last) < tonumber(request)
-    and tonumber(till) >= now + LANE_LIFETIME
+local plain = control[1] == FORMAT and last and last + 0 < request + 0
+    and till + 0 >= now + LANE_LIFETIME
     and (control[2] or 0) + ARGV[3] <= MAX_SEQUENCE
     and #ARGV > 3 and #ARGV == 3 + 2 * ARGV[3]
 for i = 4, plain and #ARGV or 0, 2 do

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use kv_core::queue::{Operation, Submitted, Unique, UniqueScope, Verdict};
+use kv_core::queue::{JobKey, Operation, Submitted, Unique, UniqueScope, Verdict};
 use kv_core::{Effect, ErrorKind};
 
 use super::*;
 use kv_core::queue::Tend;
-use kv_queue_machine::reason;
+use kv_queue_machine::{Map, MemTables, Tables, reason};
 
 #[tokio::test]
 async fn a_repeat_after_a_lost_reply_gets_the_claims_of_the_first() {
@@ -61,6 +61,22 @@ async fn a_job_whose_body_is_gone_is_buried_and_spoils_no_other() {
     assert_eq!((letters.len(), &*letters[0].reason), (1, reason::BODY));
     let repeat = engine.exchange(&partition(), claim(1, 5)).await.unwrap();
     assert_eq!(bodies(&repeat), [b"b"]);
+}
+
+#[tokio::test]
+async fn a_job_whose_body_has_no_readable_name_is_buried_and_spoils_no_other() {
+    let store = Arc::new(MapStore::default());
+    let engine = open(&store).await;
+    engine.submit(&partition(), submit(&["a", "b"])).await.unwrap();
+    let mut tables = MemTables::decode(&store.value("q:0:index").unwrap()).unwrap();
+    tables.put(Map::Body, &JobKey::new(8, 1).to_string(), "no name".into()).unwrap();
+    store.put("q:0:index", tables.encode().unwrap());
+    let first = engine.exchange(&partition(), claim(1, 1)).await.unwrap();
+    assert!(first.claimed.is_empty());
+    let second = engine.exchange(&partition(), claim(2, 1)).await.unwrap();
+    assert_eq!(bodies(&second), [b"b"]);
+    let letters = letters(&engine).await;
+    assert_eq!((&letters[0].body[..], &*letters[0].reason), (&b""[..], reason::BODY));
 }
 
 #[tokio::test]
@@ -160,11 +176,12 @@ async fn a_step_that_changes_nothing_writes_nothing() {
     engine.inspect(&partition(), Inspect::Counts).await.unwrap();
     assert_eq!(store.index_writes.load(Ordering::SeqCst), 0);
     engine.exchange(&partition(), claim(1, 1)).await.unwrap();
-    assert_eq!(store.index_writes.load(Ordering::SeqCst), 0, "nothing was there to claim");
+    assert_eq!(store.index_writes.load(Ordering::SeqCst), 0, "there is nothing to claim");
     engine.submit(&partition(), submit(&["a"])).await.unwrap();
-    engine.exchange(&partition(), claim(2, 1)).await.unwrap();
-    engine.exchange(&partition(), claim(2, 1)).await.unwrap();
-    assert_eq!(store.index_writes.load(Ordering::SeqCst), 2);
+    for _ in 0..2 {
+        engine.exchange(&partition(), claim(1, 1)).await.unwrap();
+    }
+    assert_eq!(store.index_writes.load(Ordering::SeqCst), 2, "the second one is a repeat");
 }
 
 #[tokio::test]
