@@ -80,8 +80,8 @@ impl<T> Queue<T> {
     /// Removes everything: jobs of every state, dead letters, unique keys. Running jobs find
     /// their lease lost. Returns how many jobs were removed.
     ///
-    /// Each partition is cleared in one step, so this ends beside producers, too; what they add
-    /// after that step stays.
+    /// It removes as many jobs as were there when it began, so it ends beside producers, too: what
+    /// they add meanwhile may stay, and the unique keys of a partition that is not empty then.
     ///
     /// # Errors
     /// Those of the store; some partitions may be cleared then.
@@ -89,7 +89,28 @@ impl<T> Queue<T> {
     /// # Cancel safety
     /// A dropped future may have cleared some partitions; calling it again clears the rest.
     pub async fn clear(&self) -> Result<u64> {
-        self.control_all("clear", Control::Purge { limit: MAX_BATCH }).await
+        let counts = self.all_counts().await.map_err(|error| error.operation("clear"))?;
+        let partitions: Vec<_> =
+            self.partitions().zip(&counts).map(|(it, counts)| self.purge(it, counts)).collect();
+        let mut purged = stream::iter(partitions).buffer_unordered(AT_ONCE);
+        let mut affected = 0;
+        while let Some(purged) = purged.try_next().await? {
+            affected += purged;
+        }
+        Ok(affected)
+    }
+
+    /// Purges a partition, at least of what these counts tell of.
+    async fn purge(&self, partition: &Partition, counts: &Counts) -> Result<u64> {
+        let (there, mut affected) = (counts.outstanding() + counts.dead, 0);
+        loop {
+            let purge = Control::Purge { limit: MAX_BATCH };
+            let done = self.control("clear", partition, purge).await?;
+            affected += done.affected as u64;
+            if !done.more || affected > there {
+                return Ok(affected);
+            }
+        }
     }
 
     /// Removes the queue whole: its jobs, its keys, its number of partitions. Closes this handle

@@ -21,12 +21,14 @@ pub(super) struct DrainCheck<T> {
     call: Call<Option<Vec<Counts>>>,
     next: Instant,
     failures: u32,
+    /// Whether it was said that the queue is paused.
+    has_told_of_pause: bool,
 }
 
 impl<T: 'static> DrainCheck<T> {
     pub(super) fn new(shared: &Arc<Shared>, queue: Option<Queue<T>>) -> Self {
         let (shared, next) = (Arc::clone(shared), Instant::now());
-        Self { shared, queue, call: Call::none(), next, failures: 0 }
+        Self { shared, queue, call: Call::none(), next, failures: 0, has_told_of_pause: false }
     }
 
     /// Asks whether all is done, if that may be.
@@ -62,6 +64,7 @@ impl<T: 'static> DrainCheck<T> {
             Ok(None) => return Ok(true),
             Ok(Some(counts)) => {
                 self.failures = 0;
+                self.tell_of_pause(counts.iter().any(|counts| counts.paused));
                 self.shared.supervise(|state, now| state.scheduler.hear_of(&counts, now));
             }
             Err(error) if error.kind().is_passing() => {
@@ -74,6 +77,15 @@ impl<T: 'static> DrainCheck<T> {
             Err(error) => return Err(error),
         }
         Ok(false)
+    }
+
+    /// Says once why a worker does not end that waits for a paused queue.
+    fn tell_of_pause(&mut self, is_paused: bool) {
+        if is_paused && !self.has_told_of_pause {
+            let queue = self.shared.queue();
+            tracing::warn!(queue, "the queue is paused; the worker waits until its jobs are done");
+        }
+        self.has_told_of_pause = is_paused;
     }
 
     /// When to ask again, if that is known.

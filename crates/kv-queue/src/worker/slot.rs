@@ -1,5 +1,6 @@
 //! One slot: runs the handler on one delivery after another.
 
+use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +45,7 @@ impl<H> Slots<H> {
         E: fmt::Display,
     {
         while let Some(Start { lease, body }) = self.shared.next(slot).await {
-            let panicked = || self.failed(&lease, PANICKED.to_owned(), &RetryPolicy::default());
+            let panicked = |reason| self.failed(&lease, reason, &RetryPolicy::default());
             let watched = self.watched(&lease, caught(self.deliver(&body, &lease)));
             let outcome = watched.await.unwrap_or_else(panicked);
             self.shared.end(slot, &lease, outcome);
@@ -80,8 +81,9 @@ impl<H> Slots<H> {
         let handling = async { (self.handler)(delivery).await };
         let handled = async {
             match caught(handling).await {
-                Some(outcome) => outcome.map_err(|error| error.to_string()),
-                None => Err(PANICKED.to_owned()),
+                // The whole chain, of an error that knows one.
+                Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
+                Err(panicked) => Err(panicked),
             }
         };
         let outcome = tokio::select! {
@@ -148,17 +150,26 @@ where
     timed.unwrap_or_else(|_| Err(format!("took longer than {timeout:?}")))
 }
 
-/// What a future ends with, or `None` if it panicked: a failure of the job, not of the worker.
-/// That goes for all of a program's code: the handler, and what reads payloads, prints errors and
-/// chooses delays.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
+/// What a future ends with, or what it said when it panicked: a failure of the job, not of the
+/// worker. That goes for all of a program's code: the handler, and what reads payloads, prints
+/// errors and chooses delays.
+async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         match polled {
-            Ok(polled) => polled.map(Some),
-            Err(_) => Poll::Ready(None),
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
         }
     })
     .await
+}
+
+/// What a panic said, if it said anything.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    match text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)) {
+        Some(text) => format!("{PANICKED}: {text}"),
+        None => PANICKED.to_owned(),
+    }
 }

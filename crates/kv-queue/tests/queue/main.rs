@@ -8,6 +8,7 @@ mod charged;
 mod contract;
 mod hanging;
 mod idle;
+mod operating;
 mod producing;
 mod sharing;
 mod speed;
@@ -75,6 +76,13 @@ on_every_engine! {
     charged::a_dropped_dequeue_hands_back_at_once_and_charges_nothing,
     charged::a_live_job_behind_expired_ones_is_found_at_once,
     charged::a_job_that_snoozes_goes_behind_those_that_wait,
+    operating::a_redrive_makes_no_more_claimable_than_it_was_asked_for,
+    operating::dead_letters_are_of_all_partitions_and_the_oldest_come_first,
+    operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,
+    operating::dead_letters_end_with_their_age,
+    operating::clearing_removes_more_than_one_request_takes,
+    operating::a_deleted_queue_is_gone_and_can_be_made_anew,
+    operating::a_peek_at_jobs_of_another_type_says_so,
     producing::each_of_many_jobs_gets_its_own_answer_in_order,
     producing::jobs_of_a_partition_keep_their_order_over_many_requests,
     producing::a_bad_job_among_many_keeps_all_of_them_out,

@@ -1,0 +1,94 @@
+//! What an operator sees: the whole queue, exactly.
+
+use std::time::Duration;
+
+use kv_core::ErrorKind;
+use kv_queue::{Job, Queue};
+
+use crate::bench::Bench;
+
+async fn queue(bench: &Bench) -> Queue<u32> {
+    bench.builder().partitions(4).open(&bench.store).await.unwrap()
+}
+
+/// A queue of four partitions with so many dead letters, one after another.
+async fn buried(bench: &Bench, letters: u32) -> Queue<u32> {
+    let queue = queue(bench).await;
+    queue.enqueue_many(0..letters).await.unwrap();
+    for delivery in queue.dequeue(letters as usize).await.unwrap() {
+        bench.advance(Duration::from_secs(1));
+        delivery.fail("as the test asks for").await.unwrap();
+    }
+    queue
+}
+
+pub(crate) async fn a_redrive_makes_no_more_claimable_than_it_was_asked_for(bench: &Bench) {
+    let queue = buried(bench, 8).await;
+    for (limit, left) in [(1, 7), (5, 2), (9, 0)] {
+        let before = queue.stats().await.unwrap().dead;
+        assert_eq!(queue.redrive(limit).await.unwrap(), before - left);
+        assert_eq!(queue.stats().await.unwrap().dead, left);
+    }
+}
+
+pub(crate) async fn dead_letters_are_of_all_partitions_and_the_oldest_come_first(bench: &Bench) {
+    let queue = buried(bench, 8).await;
+    let letters = queue.dead_letters(8).await.unwrap();
+    assert_eq!(letters.len(), 8);
+    assert!(letters.is_sorted_by_key(|letter| letter.died));
+    assert_eq!(queue.dead_letters(3).await.unwrap()[..], letters[..3]);
+    let mut walk = queue.walk_dead_letters();
+    for page in letters.chunks(3) {
+        assert_eq!(walk.next(3).await.unwrap(), page);
+    }
+    assert!(walk.next(3).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_dead_letter_is_discarded_or_cancelled_by_its_id(bench: &Bench) {
+    let queue = buried(bench, 3).await;
+    let waiting = queue.enqueue(9).await.unwrap().id();
+    let letters = queue.dead_letters(3).await.unwrap();
+    let (first, second) = (letters[0].id, letters[1].id);
+    assert_eq!(queue.discard(&[first, waiting]).await.unwrap(), 1, "what waits is left alone");
+    assert_eq!(queue.cancel(&[second]).await.unwrap(), 1);
+    let stats = queue.stats().await.unwrap();
+    assert_eq!((stats.dead, stats.ready, stats.evicted), (1, 1, 2));
+}
+
+pub(crate) async fn dead_letters_end_with_their_age(bench: &Bench) {
+    let hour = Duration::from_secs(3_600);
+    let queue = bench.builder::<u32>().keep_dead_for(hour).open(&bench.store).await.unwrap();
+    queue.enqueue_many([1, 2]).await.unwrap();
+    queue.dequeue(1).await.unwrap()[0].fail("old").await.unwrap();
+    bench.advance(hour);
+    queue.dequeue(1).await.unwrap()[0].fail("new").await.unwrap();
+    let letters = queue.dead_letters(9).await.unwrap();
+    assert_eq!(letters.iter().map(|one| &*one.reason).collect::<Vec<_>>(), ["new"]);
+}
+
+pub(crate) async fn clearing_removes_more_than_one_request_takes(bench: &Bench) {
+    let queue = queue(bench).await;
+    queue.enqueue_many((0..5_000).map(|n| Job::new(n).unique(n.to_string()))).await.unwrap();
+    assert_eq!(queue.clear().await.unwrap(), 5_000);
+    assert!(!queue.enqueue(Job::new(1).unique("1")).await.unwrap().is_duplicate());
+}
+
+pub(crate) async fn a_deleted_queue_is_gone_and_can_be_made_anew(bench: &Bench) {
+    let queue = buried(bench, 8).await;
+    queue.enqueue(Job::new(1).unique("page")).await.unwrap();
+    queue.delete().await.unwrap();
+    assert_eq!(queue.enqueue(2).await.unwrap_err().kind(), ErrorKind::Closed);
+    // Another number of partitions, and no job, key or letter of before.
+    let again = bench.builder::<u32>().partitions(2).open(&bench.store).await.unwrap();
+    let stats = again.stats().await.unwrap();
+    assert_eq!((stats.entered, stats.dead), (0, 0));
+    assert!(!again.enqueue(Job::new(1).unique("page")).await.unwrap().is_duplicate());
+}
+
+pub(crate) async fn a_peek_at_jobs_of_another_type_says_so(bench: &Bench) {
+    let queue = queue(bench).await;
+    queue.enqueue_many([1, 2]).await.unwrap();
+    let texts = bench.builder::<String>().partitions(4).open(&bench.store).await.unwrap();
+    assert_eq!(texts.peek(9).await.unwrap_err().kind(), ErrorKind::Serialization);
+    assert_eq!(queue.peek(9).await.unwrap().len(), 2);
+}
