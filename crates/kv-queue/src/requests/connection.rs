@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::budget::Budget;
 use super::lanes::Lanes;
 use super::repeats::{Patience, Repeats};
-use super::unanswered::{ClaimUnderWay, UnansweredClaims};
+use super::unanswered::{UnansweredClaims, WatchedClaim};
 use crate::retry::RetryPolicy;
 
 /// The longest time for which claims alone are made.
@@ -225,7 +225,7 @@ impl Connection {
         let claim = (limit > 0).then_some(Claim { limit, bytes, lease });
         let lane = self.lanes.take();
         let request = Arc::new(Exchange { lane: lane.clone(), acks, operations, claim, policy });
-        let under_way = ClaimUnderWay::of(self, partition, &request);
+        let under_way = WatchedClaim::of(self, partition, &request);
         let timeouts = AtomicU32::new(0);
         let send = |_| async {
             let request = asking_for_less(&request, timeouts.load(Ordering::Relaxed));

@@ -108,13 +108,13 @@ impl Unanswered {
 
 /// A request with a claim is under way. Dropped before its answer is known, the claim is withdrawn
 /// in the background.
-pub(super) struct ClaimUnderWay {
+pub(super) struct WatchedClaim {
     connection: Arc<Connection>,
     partition: Partition,
     request: Option<Arc<Exchange>>,
 }
 
-impl ClaimUnderWay {
+impl WatchedClaim {
     /// Watches a request, if it claims.
     pub(super) fn of(
         connection: &Arc<Connection>,
@@ -140,7 +140,7 @@ impl ClaimUnderWay {
     }
 }
 
-impl Drop for ClaimUnderWay {
+impl Drop for WatchedClaim {
     fn drop(&mut self) {
         let Some(request) = self.request.take() else { return };
         let unanswered = Arc::new(Unanswered {

@@ -254,7 +254,7 @@ impl Shared {
             state.scheduler.stop();
             state.take_ready(now)
         };
-        self.hand_back(waiting);
+        self.hand_back(waiting, Operation::Release);
     }
 
     /// Has no more to do with anything: nobody is left to run a job.
@@ -270,10 +270,11 @@ impl Shared {
     pub(super) fn hand_back_running(self: &Arc<Self>) {
         let now = self.now();
         let held = self.state().take_running(now);
-        self.hand_back(held);
+        // They have begun, so the delivery counts.
+        self.hand_back(held, Operation::Snooze { after: Duration::ZERO });
     }
 
-    fn hand_back(self: &Arc<Self>, held: Vec<Held>) {
+    fn hand_back(self: &Arc<Self>, held: Vec<Held>, operation: Operation) {
         for (number, handles) in by_partition(held) {
             let mut state = self.state();
             let items: Vec<_> = handles
@@ -281,7 +282,7 @@ impl Shared {
                 .map(|handle| {
                     let unsettled = Unsettled::new(self, &mut state, number, Sent::HandBack);
                     let hear = move |verdict: Result<Verdict>| unsettled.end(verdict.ok());
-                    let operation = Some(Operation::Release);
+                    let operation = Some(operation.clone());
                     Item { handle, operation, reply: Reply::Worker(Box::new(hear)) }
                 })
                 .collect();
@@ -401,6 +402,8 @@ impl Shared {
             self.ready.add_permits(found);
             Vec::new()
         };
-        self.change_and(take, |unwanted| self.hand_back(std::mem::take(unwanted)));
+        self.change_and(take, |unwanted| {
+            self.hand_back(std::mem::take(unwanted), Operation::Release)
+        });
     }
 }
