@@ -11,6 +11,7 @@ mod clocks;
 mod drops;
 mod failover;
 mod full;
+mod gone;
 mod idle;
 mod kills;
 mod ledger;

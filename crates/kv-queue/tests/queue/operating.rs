@@ -92,3 +92,20 @@ pub(crate) async fn a_peek_at_jobs_of_another_type_says_so(bench: &Bench) {
     assert_eq!(texts.peek(9).await.unwrap_err().kind(), ErrorKind::Serialization);
     assert_eq!(queue.peek(9).await.unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_ends_beside_a_fast_producer() {
+    let bench = Bench::memory();
+    let queue = queue(&bench).await;
+    queue.enqueue_many(0..5_000).await.unwrap();
+    let producer = queue.clone();
+    let producing = tokio::spawn(async move {
+        loop {
+            producer.enqueue_many(0..1_000).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let cleared = tokio::time::timeout(Duration::from_secs(60), queue.clear()).await;
+    producing.abort();
+    assert!(cleared.expect("it never ends").unwrap() >= 5_000);
+}
