@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::handle::Queue;
 use super::job::{Enqueue, Enqueued, Job, JobId};
+use crate::requests::Connection;
 
 /// How many partitions a call works on at once.
 const AT_ONCE: usize = 16;
@@ -113,7 +114,7 @@ impl<T: Serialize> Queue<T> {
             let answers = self.requests().submit(number, jobs, self.fails_fast()).await?;
             Ok((answers, Achieved::default()))
         };
-        let enqueued = submit_all(batches, submit).await;
+        let enqueued = submit_all(self.connection(), batches, submit).await;
         enqueued.map(|(enqueued, _)| enqueued).map_err(|error| error.operation("enqueue_many"))
     }
 
@@ -139,7 +140,7 @@ impl<T: Serialize> Queue<T> {
         let submit = |number, jobs| {
             self.requests().submit_durable(number, jobs, self.fails_fast(), durability)
         };
-        submit_all(batches, submit).await.map_err(operation)
+        submit_all(self.connection(), batches, submit).await.map_err(operation)
     }
 
     /// Jobs by partition, in requests of a size that travels well.
@@ -207,6 +208,18 @@ impl Batch {
         self.jobs.len() < MAX_BATCH && self.bytes.saturating_add(size(job)) <= BATCH_BYTES
     }
 
+    /// The second half of its jobs, if it has more bytes than this and can be split.
+    fn split(&mut self, bytes: usize) -> Option<Self> {
+        if self.bytes <= bytes || self.jobs.len() < 2 {
+            return None;
+        }
+        let half = self.jobs.len() / 2;
+        let (places, jobs) = (self.places.split_off(half), self.jobs.split_off(half));
+        let rest = Self { places, bytes: jobs.iter().map(size).sum(), jobs };
+        self.bytes = self.bytes.saturating_sub(rest.bytes);
+        Some(rest)
+    }
+
     fn push(&mut self, at: usize, job: NewJob) {
         self.places.push(at);
         self.bytes = self.bytes.saturating_add(size(&job));
@@ -219,8 +232,9 @@ fn size(job: &NewJob) -> usize {
 }
 
 /// Hands in all batches: those of a partition one after another, so that its jobs keep their
-/// order, and up to [`AT_ONCE`] partitions side by side.
+/// order, and up to [`AT_ONCE`] partitions side by side. After a timeout they are smaller.
 async fn submit_all<F, Fut>(
+    connection: &Connection,
     batches: BTreeMap<u32, VecDeque<Batch>>,
     submit: F,
 ) -> Result<(Enqueued, Achieved)>
@@ -231,8 +245,12 @@ where
     let total = batches.values().flatten().map(|batch| batch.jobs.len()).sum();
     let answers = Mutex::new(Answers::to(total));
     let (heard, submit) = (&answers, &submit);
-    let partitions = batches.into_iter().map(|(number, batches)| async move {
-        for Batch { places, jobs, .. } in batches {
+    let partitions = batches.into_iter().map(|(number, mut batches)| async move {
+        while let Some(mut batch) = batches.pop_front() {
+            while let Some(rest) = batch.split(connection.request_bytes()) {
+                batches.push_front(rest);
+            }
+            let Batch { places, jobs, .. } = batch;
             let (submitted, achieved) = submit(number, jobs).await?;
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.take(number, &places, &submitted, achieved);
@@ -323,12 +341,32 @@ fn stable_hash(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::stable_hash;
+    use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn the_hash_of_a_unique_key_is_the_published_one() {
         assert_eq!(stable_hash(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(stable_hash(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(stable_hash(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_batch_is_split_down_to_a_size_and_keeps_its_order() {
+        let job = || NewJob {
+            body: "12345678".into(),
+            priority: 8,
+            delay: Duration::ZERO,
+            unique: None,
+            time_to_live: None,
+        };
+        let mut batch = Batch::of(0, job());
+        (1..5).for_each(|at| batch.push(at, job()));
+        let rest = batch.split(20).expect("40 bytes");
+        assert_eq!((&batch.places[..], batch.bytes), (&[0, 1][..], 16));
+        assert_eq!((&rest.places[..], rest.bytes), (&[2, 3, 4][..], 24));
+        assert!(batch.split(20).is_none());
+        assert!(Batch::of(0, job()).split(1).is_none(), "one job stays whole");
     }
 }

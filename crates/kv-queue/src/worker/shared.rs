@@ -254,7 +254,7 @@ impl Shared {
             state.scheduler.stop();
             state.take_ready(now)
         };
-        self.hand_back(waiting, Operation::Release);
+        self.hand_back(waiting, &Operation::Release);
     }
 
     /// Has no more to do with anything: nobody is left to run a job.
@@ -271,10 +271,10 @@ impl Shared {
         let now = self.now();
         let held = self.state().take_running(now);
         // They have begun, so the delivery counts.
-        self.hand_back(held, Operation::Snooze { after: Duration::ZERO });
+        self.hand_back(held, &Operation::Snooze { after: Duration::ZERO });
     }
 
-    fn hand_back(self: &Arc<Self>, held: Vec<Held>, operation: Operation) {
+    fn hand_back(self: &Arc<Self>, held: Vec<Held>, operation: &Operation) {
         for (number, handles) in by_partition(held) {
             let mut state = self.state();
             let items: Vec<_> = handles
@@ -403,7 +403,7 @@ impl Shared {
             Vec::new()
         };
         self.change_and(take, |unwanted| {
-            self.hand_back(std::mem::take(unwanted), Operation::Release)
+            self.hand_back(std::mem::take(unwanted), &Operation::Release);
         });
     }
 }
