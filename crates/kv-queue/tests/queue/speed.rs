@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use kv_core::Store;
 use kv_memory::MemoryStore;
-use kv_queue::{Queue, Worker};
+use kv_queue::{CancellationToken, Queue, Worker};
 use kv_redis::{RedisConfig, RedisStore};
 use kv_testbed::RedisServer;
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Prints how many jobs without work a worker does in a second.
 async fn measure(name: &str, store: &Store, jobs: u32, prefetch: usize, partitions: u32) {
@@ -54,5 +55,41 @@ async fn jobs_a_second_on_redis() {
     let store = Store::new(RedisStore::connect(config).await.unwrap());
     for (prefetch, partitions) in [(0, 1), (100, 1), (300, 1), (0, 16), (100, 16), (0, 1)] {
         measure("redis", &store, 200_000, prefetch, partitions).await;
+    }
+}
+
+/// Prints what single jobs cost, each put into an idle queue.
+async fn measure_single(store: &Store, partitions: u32) {
+    let queue = Queue::<u32>::builder(&format!("single:{partitions}"));
+    let queue = queue.partitions(partitions).open(store).await.unwrap();
+    let (stop, (tell, mut ran)) = (CancellationToken::new(), unbounded_channel());
+    let worker = Worker::new(queue.clone()).stop_on(stop.clone());
+    let run = tokio::spawn(worker.run(move |_| {
+        let told = tell.send(());
+        async move { told }
+    }));
+    let jobs = 3_000;
+    let spent = cpu_time();
+    for number in 0..jobs {
+        queue.enqueue(number).await.unwrap();
+        ran.recv().await.unwrap();
+    }
+    let each = (cpu_time() - spent) / jobs;
+    println!("single jobs, {partitions} partitions: {each:?} of this process a job");
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn single_jobs_in_memory_and_on_redis() {
+    let server = RedisServer::start().unwrap();
+    let config = RedisConfig::from_url(&server.url()).unwrap();
+    for store in
+        [Store::new(MemoryStore::new()), Store::new(RedisStore::connect(config).await.unwrap())]
+    {
+        for partitions in [1, 16, 1_024] {
+            measure_single(&store, partitions).await;
+        }
     }
 }
