@@ -39,7 +39,7 @@ impl Listener {
         let now = Instant::now();
         let (has_room, has_muted) = {
             let mut state = self.shared.state();
-            let has_room = state.scheduler.room() > 0;
+            let has_room = state.scheduler.can_take();
             state.interest = if has_room { Interest::NoRoom } else { Interest::Room };
             (has_room, state.scheduler.has_muted())
         };

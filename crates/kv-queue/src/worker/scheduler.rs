@@ -165,10 +165,19 @@ impl Scheduler {
     /// For how many jobs there is room: free slots and what is claimed ahead, while not too many
     /// are unsettled.
     pub(super) fn room(&self) -> usize {
-        let Totals { held, expected, asked, settling, .. } = self.totals;
-        let taken = held.saturating_add(expected).saturating_add(asked);
+        let Totals { held, expected, asked, .. } = self.totals;
+        self.room_beside(held.saturating_add(expected).saturating_add(asked))
+    }
+
+    /// Whether a job could be taken in hand now. What claims may bring does not count: most bring
+    /// less than they ask for, and wake-ups that are missed meanwhile cost a round trip.
+    pub(super) fn can_take(&self) -> bool {
+        self.room_beside(self.totals.held) > 0
+    }
+
+    fn room_beside(&self, taken: usize) -> usize {
         let unsettled = self.capacity().saturating_add(self.plan.concurrency);
-        let unsettled = unsettled.saturating_sub(taken.saturating_add(settling));
+        let unsettled = unsettled.saturating_sub(taken.saturating_add(self.totals.settling));
         self.capacity().saturating_sub(taken).min(unsettled)
     }
 

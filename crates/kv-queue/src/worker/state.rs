@@ -88,8 +88,8 @@ impl State {
         }
         let is_interesting = match self.interest {
             Interest::Nothing => false,
-            Interest::Room => self.scheduler.room() > 0,
-            Interest::NoRoom => self.scheduler.room() == 0,
+            Interest::Room => self.scheduler.can_take(),
+            Interest::NoRoom => !self.scheduler.can_take(),
         };
         if is_interesting {
             self.interest = Interest::Nothing;

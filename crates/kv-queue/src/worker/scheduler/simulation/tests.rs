@@ -219,6 +219,15 @@ fn an_urgent_job_that_nobody_told_of_is_found_in_time_beside_a_backlog() {
 }
 
 #[test]
+fn a_claim_for_all_slots_leaves_no_room_but_does_not_deafen_to_wake_ups() {
+    let mut world = World::new(1, 16, 7);
+    let scheduler = &mut world.scheduler;
+    assert_eq!(scheduler.grant(Duration::ZERO), [0]);
+    assert_eq!(scheduler.begin_claim(0, Duration::ZERO).map(|claim| claim.limit), Some(16));
+    assert_eq!((scheduler.room(), scheduler.can_take()), (0, true));
+}
+
+#[test]
 fn a_store_that_is_away_is_tried_seldom_and_found_again_when_it_is_back() {
     for partitions in [1, 16, 256] {
         let mut world = World::new(partitions, 16, 7);
