@@ -8,7 +8,7 @@ use kv_core::Result;
 
 use crate::requests::{Connection, Requests};
 
-/// A persistent queue of jobs on a [`Store`]: at least once, leased, fenced, exact about the end.
+/// A persistent queue of jobs on a [`Store`](kv_core::Store): at least once, leased, fenced, exact about the end.
 ///
 /// A clone is cheap. A producer needs `T: Serialize` only, a consumer `T: DeserializeOwned`.
 /// Payloads are encoded by the store's serializer. Where the store is durable, so is the queue.
@@ -16,7 +16,7 @@ use crate::requests::{Connection, Requests};
 /// Enqueuing, dequeuing and settling are repeated when a reply is lost or the store is away: the
 /// store recognises a repeated request, so none is executed twice. Jobs that are handed in, and
 /// what is said about a delivery, are repeated for as long as the queue's
-/// [timeout](QueueBuilder::timeout) allows, since a failover takes seconds; what looks for jobs,
+/// [timeout](crate::QueueBuilder::timeout) allows, since a failover takes seconds; what looks for jobs,
 /// four times. All ends within that timeout.
 ///
 /// # Errors
