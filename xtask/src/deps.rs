@@ -39,37 +39,44 @@ const RULES: &[Rule] = &[
             "serde_json",
             "thiserror",
         ]),
-        never: &["tokio", "fred", "config", "redb"],
+        never: &["tokio", "fred", "config", "rusqlite"],
     },
-    rule("kv-queue-machine", &["kv-core"], &["tokio", "fred", "config", "redb"]),
-    rule("kv-memory", &["kv-core", "kv-queue-machine"], &["fred", "config", "redb"]),
-    rule("kv-redis", &["kv-core"], &["config", "redb"]),
+    rule("kv-queue-machine", &["kv-core"], &["tokio", "fred", "config", "rusqlite"]),
+    rule("kv-memory", &["kv-core", "kv-queue-machine"], &["fred", "config", "rusqlite"]),
+    rule("kv-redis", &["kv-core"], &["config", "rusqlite"]),
+    rule("kv-sqlite", &["kv-core", "kv-queue-machine"], &["fred", "config"]),
     Rule {
         name: "kv-pickle",
         own: &["kv-core"],
         foreign: Some(&["serde"]),
-        never: &["tokio", "fred", "config", "redb"],
+        never: &["tokio", "fred", "config", "rusqlite"],
     },
     Rule {
         name: "kv-layers",
         own: &["kv-core"],
         foreign: Some(&["fastrand", "tokio", "tracing"]),
-        never: &["fred", "config", "redb"],
+        never: &["fred", "config", "rusqlite"],
     },
-    rule("kv-config", &["kv-core", "kv-layers", "kv-memory", "kv-pickle", "kv-redis"], &[]),
-    rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "redb"]),
-    rule("kv-testkit", &["kv-core"], &["fred", "config", "redb"]),
-    rule("kv-testbed", &[], &["fred", "config", "redb"]),
-    rule("kv-bench", &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-testbed"], &["redb"]),
-    rule("xtask", &["kv-testbed"], &["fred", "config", "redb"]),
+    rule(
+        "kv-config",
+        &["kv-core", "kv-layers", "kv-memory", "kv-pickle", "kv-redis", "kv-sqlite"],
+        &[],
+    ),
+    rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "rusqlite"]),
+    rule("kv-testkit", &["kv-core"], &["fred", "config", "rusqlite"]),
+    rule("kv-testbed", &[], &["fred", "config", "rusqlite"]),
+    rule("kv-bench", &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-testbed"], &[]),
+    rule("xtask", &["kv-testbed"], &["fred", "config", "rusqlite"]),
 ];
 
 /// Who alone may name a crate directly.
 const ONLY: &[(&str, &[&str])] = &[
     ("fred", &["kv-redis", "kv-bench"]),
+    ("rusqlite", &["kv-sqlite", "kv-bench"]),
     ("config", &["kv-config"]),
     ("kv-memory", &["kv-config", "kv-bench"]),
     ("kv-redis", &["kv-config", "kv-bench"]),
+    ("kv-sqlite", &["kv-config", "kv-bench"]),
 ];
 
 pub(crate) fn run() -> Outcome {

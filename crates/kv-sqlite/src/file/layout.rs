@@ -1,0 +1,152 @@
+//! The tables, and how connections are set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kv_core::{Error, ErrorKind, Result};
+use rusqlite::Connection;
+
+use super::{BUSY, at_open, turn_within};
+use crate::builder::SqliteSync;
+use crate::turn::Turn;
+
+/// Marks the files of this library: the letters `ockv`.
+const APPLICATION: i64 = 0x6f63_6b76;
+
+/// The format of the tables. A newer one is refused, and left as it is.
+const FORMAT: i64 = 1;
+
+/// About how large the log may stay, in bytes, once its contents are in the file.
+const LOG_BYTES: i64 = 64 << 20;
+
+/// - `meta` has one row: the latest time that was seen, the first version number that is not given
+///   out, the first place that is not given out, and a count that makes a commit worth a flush.
+/// - `entries`: the keys of the store, in the order of their bytes; `expires` in microseconds
+///   since 1970.
+/// - `queues`, `partitions`: the description of each queue; of each partition its counters, the
+///   sizes of its sets, and the places of what can be cleared at once.
+/// - `ready`, `members`, `items`: the sets and maps of all partitions. A place is a set or a map of
+///   a partition; `ready` members are in the order of their names.
+/// - `garbage`: places whose rows nobody needs any more.
+const TABLES: &str = "
+CREATE TABLE meta(
+    mark INTEGER NOT NULL, versions INTEGER NOT NULL,
+    places INTEGER NOT NULL, flushes INTEGER NOT NULL) STRICT;
+INSERT INTO meta VALUES(0, 0, 0, 0);
+CREATE TABLE entries(
+    key TEXT PRIMARY KEY, version INTEGER NOT NULL, expires INTEGER, value BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_expire ON entries(expires) WHERE expires IS NOT NULL;
+CREATE TABLE queues(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+    partitions INTEGER NOT NULL) STRICT;
+CREATE TABLE partitions(
+    id INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL, token INTEGER NOT NULL, done INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL, evicted INTEGER NOT NULL, paused INTEGER NOT NULL,
+    ready INTEGER NOT NULL, timed INTEGER NOT NULL, leases INTEGER NOT NULL,
+    dead INTEGER NOT NULL, windows INTEGER NOT NULL, lanes INTEGER NOT NULL,
+    windows_place INTEGER NOT NULL, lanes_place INTEGER NOT NULL,
+    unique_place INTEGER NOT NULL, lane_place INTEGER NOT NULL) STRICT;
+CREATE TABLE ready(
+    place INTEGER, name TEXT, score INTEGER NOT NULL, PRIMARY KEY(place, name)
+    ) STRICT, WITHOUT ROWID;
+CREATE TABLE members(
+    place INTEGER, name TEXT, score INTEGER NOT NULL, PRIMARY KEY(place, name)
+    ) STRICT, WITHOUT ROWID;
+CREATE INDEX members_order ON members(place, score, name);
+CREATE TABLE items(
+    place INTEGER, key TEXT, value BLOB NOT NULL, PRIMARY KEY(place, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE garbage(place INTEGER PRIMARY KEY) STRICT;
+";
+
+/// Makes the tables of a new file; refuses a file that is another program's, or newer.
+pub(super) fn prepare(
+    path: &Path,
+    connection: &Connection,
+    turn: &Turn,
+    limit: Duration,
+) -> Result<()> {
+    if is_ours(path, connection)? {
+        return check_log(path, connection);
+    }
+    let _held = turn_within(turn, path, limit)?;
+    if !is_ours(path, connection)? {
+        let made = make(connection);
+        made.map_err(|error| at_open(path, error))?;
+    }
+    check_log(path, connection)
+}
+
+/// Whether the file has the tables; not yet, where it is empty.
+fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let read = |sql| number(sql).map_err(|error| at_open(path, error));
+    let (owner, format) = (read("PRAGMA application_id")?, read("PRAGMA user_version")?);
+    let tables = read("SELECT count(*) FROM sqlite_schema")?;
+    match (owner, format) {
+        (APPLICATION, FORMAT) => Ok(true),
+        (0, 0) if tables == 0 => Ok(false),
+        (APPLICATION, newer) => Err(refused(
+            path,
+            &format!("is in format {newer}; expected {FORMAT}, which this version writes"),
+        )),
+        _ => Err(refused(
+            path,
+            "is a database of another program; expected one of this library, or no file",
+        )),
+    }
+}
+
+fn refused(path: &Path, what: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("{}: {what}", path.display()))
+}
+
+fn make(connection: &Connection) -> rusqlite::Result<()> {
+    // Both before the first table: they are laid down in the file's first page.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let filled = connection.execute_batch(TABLES).and_then(|()| {
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        connection.execute_batch("COMMIT")
+    });
+    if filled.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    filled
+}
+
+/// Checks that the file has a log that readers and a writer can share.
+fn check_log(path: &Path, connection: &Connection) -> Result<()> {
+    let set = "PRAGMA journal_mode = WAL";
+    let mode = connection.query_row(set, [], |row| row.get::<_, String>(0));
+    let mode = mode.map_err(|error| at_open(path, error))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(refused(path, &format!("stays in journal mode {mode}; expected a folder that allows WAL")))
+}
+
+pub(super) fn tune_writer(connection: &Connection, sync: SqliteSync) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "synchronous", level(sync))?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+pub(super) fn tune_reader(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// The name of a level of flushing.
+pub(crate) const fn level(sync: SqliteSync) -> &'static str {
+    match sync {
+        SqliteSync::Normal => "NORMAL",
+        SqliteSync::Full => "FULL",
+    }
+}

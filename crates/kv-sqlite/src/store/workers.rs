@@ -1,0 +1,194 @@
+//! The threads of a store, and how calls reach them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use tokio::sync::oneshot;
+
+use crate::builder::no_thread;
+use crate::call::{Answer, Call, Job, Limits};
+use crate::committer::Committer;
+use crate::file::{self, Opened, READERS, Settings, Shared};
+use crate::inbox::Inbox;
+use crate::pool;
+use crate::session::Session;
+use crate::watch::{Nudge, Wakes, Watch};
+
+/// The threads of one store. They end when this is dropped, after what is in line.
+pub(crate) struct Workers {
+    shared: Arc<Shared>,
+    writes: Arc<Inbox>,
+    reads: Arc<Inbox>,
+    nudge: Arc<Nudge>,
+    wakes: Arc<Wakes>,
+    /// Real time, whatever the clock of the lifetimes.
+    clock: SystemClock,
+    timeout: Duration,
+    process: u32,
+}
+
+impl Workers {
+    /// Opens the file on a thread of its own, and starts those that serve it.
+    pub(crate) async fn start(settings: Settings) -> Result<Arc<Self>> {
+        let (sender, opened) = oneshot::channel();
+        let started = thread::Builder::new().name("kv-sqlite-open".to_owned()).spawn(move || {
+            let workers = file::open(&settings).and_then(|it| Self::serve(it, &settings));
+            // Nobody may wait any more: then the threads end again.
+            let _ = sender.send(workers);
+        });
+        started.map_err(no_thread)?;
+        opened.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Backend, "the thread that opens the file has ended"))
+        })
+    }
+
+    fn serve(opened: Opened, settings: &Settings) -> Result<Arc<Self>> {
+        let workers = Arc::new(Self {
+            shared: opened.shared,
+            writes: Arc::new(Inbox::new(1)),
+            reads: Arc::new(Inbox::new(READERS)),
+            nudge: Arc::default(),
+            wakes: Arc::default(),
+            clock: SystemClock::new(),
+            timeout: settings.timeout,
+            process: std::process::id(),
+        });
+        let watch = Watch {
+            nudge: Arc::clone(&workers.nudge),
+            writes: Arc::clone(&workers.writes),
+            reads: Arc::clone(&workers.reads),
+            session: opened.watch,
+            wakes: Arc::clone(&workers.wakes),
+            clock: workers.clock,
+            timeout: settings.timeout,
+        };
+        spawn("kv-sqlite-watch", move || watch.run())?;
+        let committer = Committer {
+            inbox: Arc::clone(&workers.writes),
+            session: opened.committer,
+            turn: opened.turn,
+            sync: settings.sync,
+            wakes: Arc::clone(&workers.wakes),
+        };
+        spawn("kv-sqlite-write", move || committer.run())?;
+        for (thread, session) in opened.readers.into_iter().enumerate() {
+            let inbox = Arc::clone(&workers.reads);
+            spawn("kv-sqlite-read", move || pool::read(&inbox, thread, session))?;
+        }
+        Ok(workers)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn date(&self) -> Duration {
+        self.shared.time.date()
+    }
+
+    /// # Errors
+    /// `Closed`, and in a child that was forked off, `Backend`.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.check_process()?;
+        if self.writes.is_closed() { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    /// The threads are not in a child that was forked off.
+    fn check_process(&self) -> Result<()> {
+        if std::process::id() == self.process {
+            return Ok(());
+        }
+        let message = "the store was opened before the process was forked; expected the child to \
+                       open its own";
+        Err(Error::new(ErrorKind::Backend, message))
+    }
+
+    /// Does a step in a transaction of the committing thread.
+    ///
+    /// # Errors
+    /// Those of the step and of the commit; `Timeout`, `Backpressure` and `Closed`.
+    ///
+    /// # Cancel safety
+    /// The step happens whole or not at all.
+    pub(crate) async fn write<R, F>(&self, bytes: usize, on_disk: bool, step: F) -> Result<R>
+    where
+        R: Send + 'static,
+        F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
+    {
+        self.call(&self.writes, self.limits(bytes, on_disk, true), step)?.await
+    }
+
+    /// Does a step on a connection that reads.
+    ///
+    /// # Errors
+    /// Those of the step; `Timeout`, `Backpressure` and `Closed`.
+    pub(crate) async fn read<R, F>(&self, step: F) -> Result<R>
+    where
+        R: Send + 'static,
+        F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
+    {
+        self.call(&self.reads, self.limits(0, false, false), step)?.await
+    }
+
+    fn call<R, F>(&self, inbox: &Inbox, limits: Limits, step: F) -> Result<Answer<R, F>>
+    where
+        R: Send + 'static,
+        F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
+    {
+        self.check_process()?;
+        let call = Call::new(limits, step);
+        inbox.push(Arc::clone(&call) as _)?;
+        self.nudge.nudge();
+        Ok(Answer(call))
+    }
+
+    fn limits(&self, bytes: usize, on_disk: bool, writes: bool) -> Limits {
+        let deadline = self.clock.now().saturating_add(self.timeout);
+        Limits { timeout: self.timeout, deadline, bytes, on_disk, writes }
+    }
+
+    fn stop(&self) {
+        self.writes.close();
+        self.reads.close();
+        self.wakes.wake_all();
+        self.nudge.wake();
+    }
+
+    /// Lets no more calls in, and waits until the threads have ended.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.check_process()?;
+        self.stop();
+        for inbox in [&self.reads, &self.writes] {
+            let end = Call::new(self.limits(0, false, false), |_: &Session| Ok(()));
+            inbox.at_end(Arc::clone(&end) as Arc<dyn Job>);
+            match Answer(end).await {
+                // So a call is answered that no thread has begun: they have ended.
+                Err(error) if error.kind() == ErrorKind::Closed => {}
+                ended => ended?,
+            }
+        }
+        self.nudge.wake();
+        Ok(())
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // In a child that was forked off there are no threads, and nothing to end.
+        if std::process::id() == self.process {
+            self.stop();
+        }
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(no_thread)
+}
