@@ -37,6 +37,7 @@ mod error;
 mod file;
 mod inbox;
 mod pool;
+mod queue;
 mod scan;
 mod session;
 mod store;

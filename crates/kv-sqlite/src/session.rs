@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kv_core::Result;
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
@@ -53,6 +54,11 @@ impl Session {
     /// The store's time in microseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.shared.time.now()
+    }
+
+    /// The store's time as a duration.
+    pub(crate) fn date(&self) -> Duration {
+        self.shared.time.date()
     }
 
     /// Runs a statement; how many rows it changed.
@@ -132,7 +138,9 @@ impl Session {
     pub(crate) fn snapshot<R>(&self, look: impl FnOnce() -> Result<R>) -> Result<R> {
         self.execute("BEGIN", [])?;
         let seen = look();
-        self.execute("COMMIT", [])?;
+        if !self.is_lost() {
+            self.execute("COMMIT", [])?;
+        }
         seen
     }
 

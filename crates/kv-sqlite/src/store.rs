@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
     Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
@@ -17,6 +18,7 @@ use kv_core::{
 
 use crate::builder::SqliteStoreBuilder;
 use crate::file::Settings;
+use crate::queue::SqliteQueues;
 use crate::scan::Walk;
 use crate::sweep::ROWS_AT_ONCE;
 use crate::verbs::check_size;
@@ -127,6 +129,11 @@ impl SqliteStore {
                 return Ok(());
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 
     fn count(&self, hits: usize, reads: usize) {
@@ -386,5 +393,9 @@ impl KeyValueStore for SqliteStore {
     /// The store is closed all the same.
     async fn close(&self) -> Result<()> {
         self.workers.close().await
+    }
+
+    fn queue_engine(&self) -> QueueSupport {
+        QueueSupport::Native(Arc::new(SqliteQueues(Arc::clone(&self.workers))))
     }
 }

@@ -5,7 +5,7 @@ use kv_core::Result;
 use crate::session::Session;
 
 /// The most rows that one step removes, so that no other step waits for long.
-pub(crate) const ROWS_AT_ONCE: u64 = 500;
+pub(crate) const ROWS_AT_ONCE: u64 = 1_000;
 
 /// The most pages that one step gives back to the system.
 pub(crate) const PAGES_AT_ONCE: i64 = 1_000;

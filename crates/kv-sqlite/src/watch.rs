@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kv_core::{Clock, SystemClock};
 
-use crate::call::{Call, Limits};
+use crate::call::{Call, Job, Limits};
 use crate::inbox::Inbox;
 use crate::session::Session;
 
@@ -21,8 +21,14 @@ const LATEST: Duration = Duration::from_millis(100);
 /// How often to look whether another process has written, while somebody waits for a job.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How often to sweep, and to let those who wait look for jobs that nobody told of.
+/// How often to look whether there is something to sweep.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// How often to go on, while there is.
+const SWEEP: Duration = Duration::from_millis(10);
+
+/// How often to let those who wait look for jobs that nobody told of.
+const TELL: Duration = Duration::from_secs(2);
 
 /// How others reach the thread.
 #[derive(Debug, Default)]
@@ -68,7 +74,9 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct Last {
     looked: Duration,
-    round: Duration,
+    told: Duration,
+    swept: Duration,
+    sweep: Option<Arc<dyn Job>>,
     version: Option<i64>,
 }
 
@@ -85,8 +93,14 @@ impl Watch {
                 self.nudge.awake.store(true, Ordering::Release);
             }
             self.look_around(now, &mut last);
-            let pause = if open.contains(&true) { tick } else { ROUND };
-            self.nudge.pause(if self.wakes.are_awaited() { pause.min(LOOK) } else { pause });
+            let mut pause = if last.sweep.is_some() { SWEEP } else { ROUND };
+            if open.contains(&true) {
+                pause = pause.min(tick);
+            }
+            if self.wakes.are_awaited() {
+                pause = pause.min(LOOK);
+            }
+            self.nudge.pause(pause);
         }
         // Whoever was in line when the inboxes ended is answered by them.
         self.wakes.wake_all();
@@ -94,9 +108,15 @@ impl Watch {
     }
 
     fn look_around(&self, now: Duration, last: &mut Last) {
-        if now.saturating_sub(last.round) >= ROUND {
-            last.round = now;
-            self.sweep(now);
+        let pause = if last.sweep.is_some() { SWEEP } else { ROUND };
+        if now.saturating_sub(last.swept) >= pause {
+            last.swept = now;
+            if last.sweep.as_ref().is_none_or(|sweep| !sweep.is_wanted()) {
+                last.sweep = self.sweep(now);
+            }
+        }
+        if now.saturating_sub(last.told) >= TELL {
+            last.told = now;
             self.wakes.wake_all();
         }
         if self.wakes.are_awaited() && now.saturating_sub(last.looked) >= LOOK {
@@ -109,11 +129,9 @@ impl Watch {
     }
 
     /// Lets the committing thread sweep, if there is something to sweep.
-    fn sweep(&self, now: Duration) {
-        match self.session.has_garbage() {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => tracing::debug!(%error, "no look at what is to be swept"),
+    fn sweep(&self, now: Duration) -> Option<Arc<dyn Job>> {
+        if !self.session.has_garbage().unwrap_or(false) {
+            return None;
         }
         let deadline = now.saturating_add(self.timeout);
         let limits =
@@ -122,7 +140,8 @@ impl Watch {
             session.clear_garbage()?;
             session.sweep().map(drop)
         };
-        // A line that is full or closed needs no sweep.
-        let _ = self.writes.push(Call::new(limits, step));
+        let sweep: Arc<dyn Job> = Call::new(limits, step);
+        // Where the line is full or closed, not now.
+        self.writes.push(Arc::clone(&sweep)).ok().map(|()| sweep)
     }
 }

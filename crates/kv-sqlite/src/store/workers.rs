@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::builder::no_thread;
 use crate::call::{Answer, Call, Job, Limits};
@@ -91,6 +91,22 @@ impl Workers {
 
     pub(crate) fn date(&self) -> Duration {
         self.shared.time.date()
+    }
+
+    /// Time since the store was opened, for waits.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// Rings when something became claimable in a queue; from now on it is looked for what other
+    /// processes do.
+    pub(crate) fn bell(&self, queue: i64) -> Arc<Notify> {
+        let were_awaited = self.wakes.are_awaited();
+        let bell = self.wakes.bell(queue);
+        if !were_awaited {
+            self.nudge.wake();
+        }
+        bell
     }
 
     /// # Errors

@@ -1,0 +1,216 @@
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use futures_executor::block_on;
+use kv_core::queue::{
+    Control, NewJob, Partition, QueueEngine, QueueSupport, Submit, Unique, UniqueScope,
+};
+use kv_core::{Clock, ErrorKind, KeyValueStore, async_trait};
+use kv_queue_machine::testing::{Dump, ManualClock, NaiveTables, START, Subject, check};
+use kv_queue_machine::{Counter, Map, Set, Tables};
+
+use super::partition;
+use super::tables::SqlTables;
+use crate::SqliteStore;
+use crate::session::Session;
+
+/// The engine of a file of its own, on a clock that stands still.
+struct Sqlite {
+    _folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    store: SqliteStore,
+    engine: Arc<dyn QueueEngine>,
+}
+
+impl Sqlite {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        clock.set(START);
+        let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
+        let path = folder.path().join("queue.db");
+        let store = SqliteStore::builder(path).clock(shared).open().await.unwrap();
+        let QueueSupport::Native(engine) = store.queue_engine() else { panic!() };
+        Self { _folder: folder, clock, store, engine }
+    }
+
+    fn open() -> Self {
+        block_on(async {
+            let sqlite = Self::new().await;
+            sqlite.engine.open("q", 2).await.unwrap();
+            sqlite
+        })
+    }
+
+    fn submit(&self, number: u32, unique: Option<&str>) {
+        let unique = unique.map(|key| Unique { key: key.to_owned(), scope: UniqueScope::Run });
+        let job = NewJob {
+            body: "body".into(),
+            priority: 8,
+            delay: Duration::ZERO,
+            unique,
+            time_to_live: None,
+        };
+        let request = Submit { lane: None, jobs: vec![job] };
+        block_on(self.engine.submit(&partition(number), request)).unwrap();
+    }
+
+    fn rows(&self, table: &'static str) -> i64 {
+        let count = move |session: &Session| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            Ok(session.row(&sql, [], |row| row.get(0))?.unwrap())
+        };
+        block_on(self.store.workers().read(count)).unwrap()
+    }
+}
+
+fn partition(number: u32) -> Partition {
+    Partition { queue: "q".into(), number }
+}
+
+/// Everything of a partition; the sizes that its row names are those of its sets.
+fn copy(session: &Session, partition: &Partition) -> kv_core::Result<NaiveTables> {
+    let tables = SqlTables::load(session, partition::find(session, partition)?)?;
+    let mut naive = NaiveTables::default();
+    for set in Set::ALL {
+        let members = tables.first(set, usize::MAX)?;
+        assert_eq!(tables.len(set)?, members.len() as u64, "{set:?}");
+        for member in members {
+            naive.insert(set, member.score, &member.name)?;
+        }
+    }
+    for (map, place) in Map::ALL.iter().zip(tables.places().into_iter().skip(Set::ALL.len())) {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let sql = "SELECT key, value FROM items WHERE place = ?1";
+        for (key, value) in session.rows::<(String, Vec<u8>)>(sql, &[&place], read)? {
+            naive.put(*map, &key, value.into())?;
+        }
+    }
+    for counter in Counter::ALL {
+        naive.set_counter(counter, tables.counter(counter)?)?;
+    }
+    Ok(naive)
+}
+
+#[async_trait]
+impl Subject for Sqlite {
+    fn engine(&self) -> &dyn QueueEngine {
+        &*self.engine
+    }
+
+    async fn set_time(&self, now: Duration) {
+        self.clock.set(now);
+    }
+
+    async fn check(&self, partition: &Partition) -> Result<(), String> {
+        let partition = partition.clone();
+        let look = move |session: &Session| session.snapshot(|| copy(session, &partition));
+        let naive = self.store.workers().read(look).await.map_err(|error| error.to_string())?;
+        Dump::from(&naive).check()
+    }
+}
+
+#[test]
+fn it_answers_as_the_machine_does() {
+    block_on(check(Sqlite::new, 0..40, 400)).unwrap();
+}
+
+#[test]
+fn a_wait_is_over_at_once_where_something_is_and_after_whatever_makes_it_so() {
+    let sqlite = Sqlite::open();
+    let partitions = [partition(0), partition(1)];
+    let wait = || sqlite.engine.wait(&partitions, Duration::from_secs(60));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| block_on(wait()).unwrap());
+        sqlite.submit(1, None);
+        assert_eq!(waiting.join().unwrap(), [1]);
+    });
+    assert_eq!(block_on(wait()).unwrap(), [1]);
+    block_on(sqlite.engine.control(&partition(1), Control::Pause)).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| block_on(wait()).unwrap());
+        block_on(sqlite.engine.control(&partition(1), Control::Resume)).unwrap();
+        assert_eq!(waiting.join().unwrap(), [1]);
+    });
+}
+
+#[test]
+fn a_job_of_another_process_ends_a_wait() {
+    let sqlite = Sqlite::open();
+    let shared: Arc<dyn Clock> = Arc::clone(&sqlite.clock) as _;
+    let other = SqliteStore::builder(sqlite.store.path()).clock(shared).open();
+    let QueueSupport::Native(other) = block_on(other).unwrap().queue_engine() else { panic!() };
+    let partitions = [partition(0)];
+    let mut wait = pin!(other.wait(&partitions, Duration::from_secs(60)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(wait.as_mut().poll(&mut context).is_pending());
+    sqlite.submit(0, None);
+    assert_eq!(block_on(wait).unwrap(), [0]);
+}
+
+#[test]
+fn closing_ends_waits_and_refuses_every_later_call() {
+    let sqlite = Sqlite::open();
+    let partitions = [partition(0)];
+    let ended = std::thread::scope(|scope| {
+        let wait = || block_on(sqlite.engine.wait(&partitions, Duration::from_secs(60)));
+        let waiting = scope.spawn(wait);
+        block_on(sqlite.store.close()).unwrap();
+        waiting.join().unwrap().unwrap_err()
+    });
+    let open = block_on(sqlite.engine.open("q", 2)).unwrap_err();
+    let control = block_on(sqlite.engine.control(&partitions[0], Control::Pause)).unwrap_err();
+    assert_eq!([ended, open, control].map(|error| error.kind()), [ErrorKind::Closed; 3]);
+}
+
+#[test]
+fn a_queue_that_is_removed_ends_its_waits_and_leaves_no_row() {
+    let sqlite = Sqlite::open();
+    let partitions = [partition(0)];
+    (0..20).for_each(|number| sqlite.submit(1, Some(&number.to_string())));
+    let error = std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| block_on(sqlite.engine.wait(&partitions, Duration::from_secs(60))));
+        block_on(sqlite.engine.remove("q", 2)).unwrap();
+        waiting.join().unwrap().unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::Config);
+    block_on(sqlite.engine.remove("q", 2)).unwrap();
+    block_on(sqlite.store.compact()).unwrap();
+    for table in ["queues", "partitions", "ready", "members", "items", "garbage"] {
+        assert_eq!(sqlite.rows(table), 0, "{table}");
+    }
+    block_on(sqlite.engine.open("q", 3)).unwrap();
+    sqlite.submit(2, Some("0"));
+    assert_eq!(sqlite.rows("ready"), 1, "nothing is left of the old one's unique keys");
+}
+
+#[test]
+fn a_purge_forgets_unique_keys_at_once_and_their_rows_by_and_by() {
+    let sqlite = Sqlite::open();
+    sqlite.submit(0, Some("once"));
+    block_on(sqlite.engine.control(&partition(0), Control::Purge { limit: 10 })).unwrap();
+    sqlite.submit(0, Some("once"));
+    assert_eq!(sqlite.rows("ready"), 1);
+    block_on(sqlite.store.compact()).unwrap();
+    assert_eq!((sqlite.rows("garbage"), sqlite.rows("items")), (0, 2), "a body and a key");
+}
+
+#[test]
+fn another_number_of_partitions_and_unknown_ones_are_refused() {
+    let sqlite = Sqlite::open();
+    for partitions in [0, 1, 3, u32::MAX] {
+        let error = block_on(sqlite.engine.open("q", partitions)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+    block_on(sqlite.engine.open("q", 2)).unwrap();
+    for unknown in [partition(2), Partition { queue: "r".into(), number: 0 }] {
+        let error = block_on(sqlite.engine.control(&unknown, Control::Pause)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let error = block_on(sqlite.engine.wait(&[unknown], Duration::ZERO)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+}
