@@ -1,6 +1,6 @@
 //! `soak`: faults under a working queue, for minutes where the tests take seconds.
 //!
-//! The work is done by tests of `kv-queue` that are left out of every other run; this verb hands
+//! The work is done by tests of `kv-queue` and `kv-sqlite` that are left out of every other run; this verb hands
 //! them what the command line asks for.
 
 use crate::{Outcome, shell};
@@ -12,7 +12,9 @@ const USAGE: &str = "usage: cargo xtask soak crawl [OPTION N]...
          takes the server away from idle workers, and sees how soon they are back
        cargo xtask soak failover [OPTION N]...
          fails a Cluster over and moves all its slots, then fails a primary under Sentinels over
-         --failovers 20 (of each)  --seed (drawn)";
+         --failovers 20 (of each)  --seed (drawn)
+       cargo xtask soak sqlite [--kills 200]
+         kills processes that share one file, and looks whether anything was lost";
 
 /// The options of `crawl`; each sets the variable that ends as it does.
 const CRAWL: &[&str] = &["files", "kills", "workers", "seed", "appendfsync"];
@@ -21,16 +23,21 @@ const OUTAGE: &[&str] = &["seconds"];
 
 const FAILOVER: &[&str] = &["failovers", "seed"];
 
+const SQLITE: &[&str] = &["kills"];
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         Some((what, rest)) if what == "crawl" => crawl(variables(rest, CRAWL)?),
         Some((what, rest)) if what == "outage" => {
-            soak("faults", "idle::soak", &variables(rest, OUTAGE)?)
+            soak(["kv-queue", "faults"], "idle::soak", &variables(rest, OUTAGE)?)
+        }
+        Some((what, rest)) if what == "sqlite" => {
+            soak(["kv-sqlite", "store"], "kills::soak", &variables(rest, SQLITE)?)
         }
         Some((what, rest)) if what == "failover" => {
             let variables = variables(rest, FAILOVER)?;
-            let cluster = soak("faults", "failover::soak_cluster", &variables);
-            cluster.and(soak("faults", "failover::soak_sentinels", &variables))
+            let cluster = soak(["kv-queue", "faults"], "failover::soak_cluster", &variables);
+            cluster.and(soak(["kv-queue", "faults"], "failover::soak_sentinels", &variables))
         }
         _ => Err(USAGE.to_owned()),
     }
@@ -42,12 +49,12 @@ fn crawl(mut variables: Vec<(String, String)>) -> Outcome {
     let program = shell::root().join("target/release/examples/crawl");
     let program = program.to_string_lossy().into_owned();
     variables.push(("OC_KV_SOAK_CRAWL".to_owned(), program));
-    soak("crawl", "kills::soak", &variables)
+    soak(["kv-queue", "crawl"], "kills::soak", &variables)
 }
 
-fn soak(target: &str, test: &str, variables: &[(String, String)]) -> Outcome {
+fn soak([package, target]: [&str; 2], test: &str, variables: &[(String, String)]) -> Outcome {
     let variables: Vec<_> = variables.iter().map(|(name, it)| (&**name, &**it)).collect();
-    let run = ["test", "-p", "kv-queue", "--test", target, "--", "--ignored", "--exact", test];
+    let run = ["test", "-p", package, "--test", target, "--", "--ignored", "--exact", test];
     shell::cargo_with(&[&run[..], &["--nocapture"]].concat(), &variables)
 }
 

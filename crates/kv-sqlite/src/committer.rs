@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use std::cell::Cell;
 use std::slice;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use kv_core::{Error, Result};
 use crate::builder::SqliteSync;
 use crate::call::Job;
 use crate::error::{is_busy, is_full, of_sqlite};
-use crate::file::level;
+use crate::file::{LOG_BYTES, level};
 use crate::inbox::{Ending, Inbox};
 use crate::session::Session;
 use crate::turn::Turn;
@@ -27,6 +28,8 @@ pub(crate) struct Committer {
     pub(crate) turn: Turn,
     pub(crate) sync: SqliteSync,
     pub(crate) wakes: Arc<Wakes>,
+    /// How large the log may be before it is emptied with some force.
+    pub(crate) log_limit: Cell<u64>,
 }
 
 /// Why a transaction was not committed.
@@ -74,9 +77,23 @@ impl Committer {
         let woken = committed?;
         restored?;
         // Between the first look and the commit, too.
-        identity.check().map_err(|error| Broken::Error(error.maybe_applied()))?;
+        let log = identity.check().map_err(|error| Broken::Error(error.maybe_applied()))?;
         self.wakes.wake(&woken);
+        if log > self.log_limit.get() {
+            self.empty_log(log);
+        }
         Ok(())
+    }
+
+    /// Waits a moment for readers to leave the log, which SQLite does not by itself. One that stays
+    /// is given up on, until the log has grown by half.
+    fn empty_log(&self, bytes: u64) {
+        let emptied = self.session.pragma("PRAGMA wal_checkpoint(TRUNCATE)");
+        let is_busy = !matches!(emptied, Ok(Some(0)));
+        if is_busy {
+            tracing::warn!(bytes, "a reader keeps the log of the file from being emptied");
+        }
+        self.log_limit.set(if is_busy { bytes.saturating_add(bytes / 2) } else { LOG_BYTES });
     }
 
     /// Makes commits wait for the disk, or as the store is configured.

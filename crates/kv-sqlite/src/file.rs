@@ -17,7 +17,7 @@ use crate::time::Time;
 use crate::turn::Turn;
 
 pub(crate) use guard::{Identity, not_writable};
-pub(crate) use layout::level;
+pub(crate) use layout::{LOG_BYTES, level};
 
 /// How a store is to be opened.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ pub(crate) fn read(inbox: &Inbox, thread: usize, session: Session) {
     let _ending = Ending { inbox, thread };
     while let Some(calls) = inbox.take(thread, MOST_READS, usize::MAX) {
         match session.shared().identity.check() {
-            Ok(()) => calls.iter().for_each(|call| answer(call, &session)),
+            Ok(_) => calls.iter().for_each(|call| answer(call, &session)),
             Err(error) => calls.iter().for_each(|call| call.answer(Err(error.clone()))),
         }
     }

@@ -1,5 +1,7 @@
 //! The handle, and the contract on it.
 
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::fmt;

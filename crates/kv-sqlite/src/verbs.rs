@@ -67,15 +67,16 @@ impl Session {
     }
 
     pub(crate) fn delete(&self, key: &str, condition: &Condition) -> Result<bool> {
-        let live = "key = ?1 AND (expires IS NULL OR expires > ?2)";
         let deleted = match condition {
             Condition::Always | Condition::Present => {
-                let sql = &format!("DELETE FROM entries WHERE {live}");
+                let sql = "DELETE FROM entries
+                           WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
                 self.execute(sql, (key, self.now()))?
             }
             Condition::Version(version) => {
                 let Some(version) = number(version) else { return Ok(false) };
-                let sql = &format!("DELETE FROM entries WHERE {live} AND version = ?3");
+                let sql = "DELETE FROM entries
+                           WHERE key = ?1 AND (expires IS NULL OR expires > ?2) AND version = ?3";
                 self.execute(sql, (key, self.now(), version))?
             }
             Condition::Absent => 0,

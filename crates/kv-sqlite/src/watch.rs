@@ -10,7 +10,7 @@ use std::time::Duration;
 use kv_core::{Clock, SystemClock};
 
 use crate::call::{Call, Job, Limits};
-use crate::inbox::Inbox;
+use crate::inbox::{Ending, Inbox};
 use crate::session::Session;
 
 pub(crate) use wakes::Wakes;
@@ -64,7 +64,10 @@ pub(crate) struct Watch {
     pub(crate) nudge: Arc<Nudge>,
     pub(crate) writes: Arc<Inbox>,
     pub(crate) reads: Arc<Inbox>,
-    pub(crate) session: Session,
+    /// Until the store is closed: the last connection empties the log, and that is not to be this.
+    pub(crate) session: Option<Session>,
+    /// Ends with the thread.
+    pub(crate) end: Arc<Inbox>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) clock: SystemClock,
     pub(crate) timeout: Duration,
@@ -82,7 +85,9 @@ struct Last {
 
 impl Watch {
     /// Watches until both inboxes have ended.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(mut self) {
+        let end = Arc::clone(&self.end);
+        let _ending = Ending { inbox: &end, thread: 0 };
         let mut last = Last::default();
         let tick = (self.timeout / 20).clamp(Duration::from_millis(1), LATEST);
         while !(self.writes.has_ended() && self.reads.has_ended()) {
@@ -91,6 +96,9 @@ impl Watch {
             let open = [&self.writes, &self.reads].map(|inbox| inbox.expire(now));
             if open.contains(&true) {
                 self.nudge.awake.store(true, Ordering::Release);
+            }
+            if self.writes.is_closed() {
+                self.session.take().map_or((), Session::close);
             }
             self.look_around(now, &mut last);
             let mut pause = if last.sweep.is_some() { SWEEP } else { ROUND };
@@ -104,7 +112,7 @@ impl Watch {
         }
         // Whoever was in line when the inboxes ended is answered by them.
         self.wakes.wake_all();
-        self.session.close();
+        self.session.take().map_or((), Session::close);
     }
 
     fn look_around(&self, now: Duration, last: &mut Last) {
@@ -121,7 +129,8 @@ impl Watch {
         }
         if self.wakes.are_awaited() && now.saturating_sub(last.looked) >= LOOK {
             last.looked = now;
-            let version = self.session.pragma("PRAGMA data_version").ok().flatten();
+            let look = |session: &Session| session.pragma("PRAGMA data_version").ok().flatten();
+            let version = self.session.as_ref().and_then(look);
             if std::mem::replace(&mut last.version, version) != version {
                 self.wakes.wake_all();
             }
@@ -130,7 +139,8 @@ impl Watch {
 
     /// Lets the committing thread sweep, if there is something to sweep.
     fn sweep(&self, now: Duration) -> Option<Arc<dyn Job>> {
-        if !self.session.has_garbage().unwrap_or(false) {
+        let garbage = self.session.as_ref().map(Session::has_garbage);
+        if !matches!(garbage, Some(Ok(true))) {
             return None;
         }
         let deadline = now.saturating_add(self.timeout);

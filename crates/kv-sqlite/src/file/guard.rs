@@ -96,15 +96,15 @@ impl Identity {
     }
 
     /// Checks that the file, and the log of what is not in it yet, are still there. What is
-    /// written into a file that was removed is gone with the process.
+    /// written into a file that was removed is gone with the process. How large the log is.
     ///
     /// # Errors
     /// `Backend`.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<u64> {
         let found = fs::metadata(&self.path);
         let same = found.is_ok_and(|metadata| number(&metadata) == self.file);
-        if same && fs::metadata(&self.log).is_ok() {
-            return Ok(());
+        if same && let Ok(log) = fs::metadata(&self.log) {
+            return Ok(log.len());
         }
         let message = format!(
             "{}: the file, or its log, was removed or replaced while it was open; expected nobody \

@@ -1,5 +1,6 @@
 //! The tables, and how connections are set up.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const APPLICATION: i64 = 0x6f63_6b76;
 const FORMAT: i64 = 1;
 
 /// About how large the log may stay, in bytes, once its contents are in the file.
-const LOG_BYTES: i64 = 64 << 20;
+pub(crate) const LOG_BYTES: u64 = 64 << 20;
 
 /// - `meta` has one row: the latest time that was seen, the first version number that is not given
 ///   out, the first place that is not given out, and a count that makes a commit worth a flush.
@@ -86,6 +87,9 @@ fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
     let tables = read("SELECT count(*) FROM sqlite_schema")?;
     match (owner, format) {
         (APPLICATION, FORMAT) => Ok(true),
+        (0, 0) if tables == 0 && is_too_short(path) => {
+            Err(refused(path, "is no SQLite database; expected one, or no file"))
+        }
         (0, 0) if tables == 0 => Ok(false),
         (APPLICATION, newer) => Err(refused(
             path,
@@ -96,6 +100,15 @@ fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
             "is a database of another program; expected one of this library, or no file",
         )),
     }
+}
+
+/// Whether the file has something in it that SQLite passes over, since it is no whole page.
+///
+/// Its size is asked for and its bytes are not read: whoever closes a file gives up the locks that
+/// the process has on it.
+fn is_too_short(path: &Path) -> bool {
+    const SMALLEST_PAGE: u64 = 512;
+    fs::metadata(path).is_ok_and(|file| (1..SMALLEST_PAGE).contains(&file.len()))
 }
 
 fn refused(path: &Path, what: &str) -> Error {
@@ -131,7 +144,7 @@ fn check_log(path: &Path, connection: &Connection) -> Result<()> {
 pub(super) fn tune_writer(connection: &Connection, sync: SqliteSync) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "synchronous", level(sync))?;
-    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES.cast_signed())?;
     connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "MEMORY")

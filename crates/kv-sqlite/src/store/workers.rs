@@ -1,5 +1,6 @@
 //! The threads of a store, and how calls reach them.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::builder::no_thread;
 use crate::call::{Answer, Call, Job, Limits};
 use crate::committer::Committer;
-use crate::file::{self, Opened, READERS, Settings, Shared};
+use crate::file::{self, LOG_BYTES, Opened, READERS, Settings, Shared};
 use crate::inbox::Inbox;
 use crate::pool;
 use crate::session::Session;
@@ -22,6 +23,8 @@ pub(crate) struct Workers {
     shared: Arc<Shared>,
     writes: Arc<Inbox>,
     reads: Arc<Inbox>,
+    /// Before the thread that watches; it takes no calls, and ends last.
+    watch: Arc<Inbox>,
     nudge: Arc<Nudge>,
     wakes: Arc<Wakes>,
     /// Real time, whatever the clock of the lifetimes.
@@ -50,6 +53,7 @@ impl Workers {
             shared: opened.shared,
             writes: Arc::new(Inbox::new(1)),
             reads: Arc::new(Inbox::new(READERS)),
+            watch: Arc::new(Inbox::new(1)),
             nudge: Arc::default(),
             wakes: Arc::default(),
             clock: SystemClock::new(),
@@ -60,24 +64,27 @@ impl Workers {
             nudge: Arc::clone(&workers.nudge),
             writes: Arc::clone(&workers.writes),
             reads: Arc::clone(&workers.reads),
-            session: opened.watch,
+            session: Some(opened.watch),
+            end: Arc::clone(&workers.watch),
             wakes: Arc::clone(&workers.wakes),
             clock: workers.clock,
             timeout: settings.timeout,
         };
-        spawn("kv-sqlite-watch", move || watch.run())?;
         let committer = Committer {
             inbox: Arc::clone(&workers.writes),
             session: opened.committer,
             turn: opened.turn,
             sync: settings.sync,
             wakes: Arc::clone(&workers.wakes),
+            log_limit: Cell::new(LOG_BYTES),
         };
-        spawn("kv-sqlite-write", move || committer.run())?;
         for (thread, session) in opened.readers.into_iter().enumerate() {
             let inbox = Arc::clone(&workers.reads);
             spawn("kv-sqlite-read", move || pool::read(&inbox, thread, session))?;
         }
+        spawn("kv-sqlite-write", move || committer.run())?;
+        // Last: it ends when all others have ended, and so not if one of them did not begin.
+        spawn("kv-sqlite-watch", move || watch.run())?;
         Ok(workers)
     }
 
@@ -181,9 +188,10 @@ impl Workers {
     pub(crate) async fn close(&self) -> Result<()> {
         self.check_process()?;
         self.stop();
-        for inbox in [&self.reads, &self.writes] {
+        for inbox in [&self.reads, &self.writes, &self.watch] {
             let end = Call::new(self.limits(0, false, false), |_: &Session| Ok(()));
             inbox.at_end(Arc::clone(&end) as Arc<dyn Job>);
+            self.nudge.wake();
             match Answer(end).await {
                 // So a call is answered that no thread has begun: they have ended.
                 Err(error) if error.kind() == ErrorKind::Closed => {}

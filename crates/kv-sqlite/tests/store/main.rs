@@ -1,0 +1,12 @@
+//! What a store in a file promises beyond the contract.
+
+#![cfg(test)]
+
+mod compared;
+mod durable;
+mod faults;
+mod growth;
+mod kills;
+mod reopened;
+mod support;
+mod together;

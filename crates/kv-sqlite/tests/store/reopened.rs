@@ -1,0 +1,81 @@
+//! What a store is after it was closed and opened again.
+
+use std::time::Duration;
+
+use kv_core::{Clock, KeyValueStore, Lifetime, Remaining, Write};
+use kv_sqlite::SqliteStore;
+use kv_testkit::ManualClock;
+
+use crate::support::{Place, put, value};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn values_versions_lifetimes_and_counters_are_as_they_were() {
+    let (place, clock) = (Place::new(), ManualClock::new());
+    let open = async || place.builder().clock(clock.clone()).open().await.unwrap();
+    let store = open().await;
+    put(&store, "plain", "v").await;
+    let entry = store.get("plain").await.unwrap().unwrap();
+    store.set("short", "v".into(), Write::ALWAYS.lifetime(Lifetime::In(HOUR))).await.unwrap();
+    store.increment("n", 41, Lifetime::Never).await.unwrap();
+    store.close().await.unwrap();
+    clock.advance(HOUR / 2);
+
+    let store = open().await;
+    assert_eq!(store.get("plain").await.unwrap(), Some(entry), "the value and its version");
+    assert_eq!(store.ttl("short").await.unwrap(), Some(Remaining::Expires(HOUR / 2)));
+    assert_eq!(store.increment("n", 1, Lifetime::Never).await.unwrap(), 42);
+    clock.advance(HOUR / 2);
+    assert_eq!(value(&store, "short").await, None);
+}
+
+#[tokio::test]
+async fn no_version_comes_twice_over_many_lives_of_a_store() {
+    let place = Place::new();
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..5 {
+        let store = place.open().await;
+        for _ in 0..20 {
+            put(&store, "k", "same").await;
+            let version = store.get("k").await.unwrap().unwrap().version;
+            assert!(seen.insert(version.as_number().unwrap()), "{version:?}");
+            store.delete("k", kv_core::Condition::Always).await.unwrap();
+        }
+        store.close().await.unwrap();
+    }
+}
+
+/// The date is set by hand; the monotonic time goes its own way.
+#[derive(Clone, Debug)]
+struct SetDate(ManualClock, Duration);
+
+impl Clock for SetDate {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn wall(&self) -> Duration {
+        self.1 + self.0.now()
+    }
+}
+
+#[tokio::test]
+async fn a_date_that_was_set_back_while_nobody_ran_prolongs_no_lifetime() {
+    let (place, clock) = (Place::new(), ManualClock::new());
+    let open = async |date| {
+        let clock = SetDate(clock.clone(), Duration::from_secs(date));
+        SqliteStore::builder(place.path()).clock(clock).open().await.unwrap()
+    };
+    let store = open(1_700_000_000).await;
+    let lifetime = Lifetime::In(Duration::from_secs(60));
+    store.set("k", "v".into(), Write::ALWAYS.lifetime(lifetime)).await.unwrap();
+    store.close().await.unwrap();
+
+    let store = open(1_600_000_000).await;
+    let Some(Remaining::Expires(left)) = store.ttl("k").await.unwrap() else { panic!() };
+    assert!(left <= Duration::from_millis(60_250), "{left:?}");
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(value(&store, "k").await, None);
+    assert!(store.now().await.unwrap() >= Duration::from_secs(1_700_000_060));
+}
