@@ -4,14 +4,15 @@
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use crate::factory::Connect;
 use crate::problem::Problems;
-use crate::table::TABLE;
 use crate::values::Values;
 
 /// The backends that can be compiled in, by the name of their feature.
-const FEATURES: [&str; 2] = ["memory", "redis"];
+const FEATURES: [&str; 3] = ["memory", "redis", "sqlite"];
 
 /// Those that are compiled in.
 pub(crate) const COMPILED: &[&str] = &[
@@ -19,16 +20,17 @@ pub(crate) const COMPILED: &[&str] = &[
     "memory",
     #[cfg(feature = "redis")]
     "redis",
+    #[cfg(feature = "sqlite")]
+    "sqlite",
 ];
+
+/// Those whose names programs could give to backends of their own before the library had one: such
+/// a registration goes before ours.
+pub(crate) const YIELDING: [&str; 1] = ["sqlite"];
 
 /// The feature that would bring the backend.
 pub(crate) fn compiled_out(name: &str) -> Option<&'static str> {
     FEATURES.into_iter().find(|feature| *feature == name && !COMPILED.contains(feature))
-}
-
-/// Whether the table knows variables of the backend, but no version brings it yet.
-pub(crate) fn is_planned(name: &str) -> bool {
-    TABLE.iter().any(|(known, _)| !known.is_empty() && *known == name) && !FEATURES.contains(&name)
 }
 
 /// How the backend of this name is connected. Variables of the others are checked too.
@@ -42,6 +44,8 @@ pub(crate) fn prepare(name: &str, values: &Values, problems: &mut Problems) -> O
         "memory" => Some(memory::prepare(values)),
         #[cfg(feature = "redis")]
         "redis" => redis,
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::prepare(values, problems),
         _ => None,
     }
 }

@@ -93,7 +93,7 @@ impl Builder {
     }
 
     setters! {
-        /// The backend: `memory`, `redis` or a registered name.
+        /// The backend: `memory`, `redis`, `sqlite` or a registered name.
         store_type("TYPE", impl Into<String>) => Setting::Text;
         /// `json`, `msgpack` or, with the feature of that name, `pickle`.
         serializer("SERIALIZER", impl Into<String>) => Setting::Text;
@@ -147,8 +147,12 @@ impl Builder {
         redis_sentinel_username("REDIS_SENTINEL_USERNAME", impl Into<String>) => Setting::Text;
         /// The password to the sentinels; only with sentinels.
         redis_sentinel_password("REDIS_SENTINEL_PASSWORD", impl Into<String>) => Setting::Text;
-        /// The database file of `redb`, which this version does not bring.
-        redb_path("REDB_PATH", impl Into<PathBuf>) => Setting::Path;
+        /// The database file.
+        sqlite_path("SQLITE_PATH", impl Into<PathBuf>) => Setting::Path;
+        /// When commits are flushed to the disk: `normal` or `full`.
+        sqlite_sync("SQLITE_SYNC", impl Into<String>) => Setting::Text;
+        /// The time within which every call returns.
+        sqlite_timeout("SQLITE_TIMEOUT", Duration) => Setting::Duration;
         /// Where plain reads and writes go while the store is away: `memory`.
         fallback_type("FALLBACK_TYPE", impl Into<String>) => Setting::Text;
         /// How many calls in a row must find the store away.
@@ -219,7 +223,8 @@ mod tests {
         let builder = builder.redis_tls_ca_file("").redis_tls_cert_file("").redis_tls_key_file("");
         let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
         let builder = builder.redis_sentinel_username("").redis_sentinel_password("");
-        let builder = builder.redb_path("").fallback_type("").fallback_failures(1);
+        let builder = builder.sqlite_path("").sqlite_sync("").sqlite_timeout(second);
+        let builder = builder.fallback_type("").fallback_failures(1);
         let builder = builder.fallback_pause(second).fallback_max_entries(1);
         let builder = builder.limit_concurrency(1).limit_queue(1).retry_attempts(1);
         let builder = builder.retry_first_pause(second).retry_longest_pause(second);

@@ -1,6 +1,7 @@
 //! What a text must be beyond text: each tells what is wrong.
 
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 use kv_core::RESERVED;
 
@@ -17,11 +18,47 @@ const SCHEMES: [&str; 7] = [
     "rediss-sentinel://",
 ];
 
+/// What the URL of a SQLite file begins with; what follows is the absolute path.
+const SQLITE: &str = "sqlite://";
+
+/// Whether a URL is that of a SQLite file.
+pub(crate) fn is_sqlite(url: &str) -> bool {
+    url.starts_with(SQLITE)
+}
+
+/// The path in the URL of a SQLite file.
+pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix(SQLITE)?;
+    let plain = path.starts_with('/') && path.len() > 1 && !path.contains(['?', '#']);
+    let decoded = decoded(path.as_bytes()).filter(|_| plain)?;
+    String::from_utf8(decoded).ok().map(PathBuf::from)
+}
+
+/// Bytes with each `%20` and its like as the byte that it stands for.
+fn decoded(mut text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    while let Some((first, rest)) = text.split_first() {
+        text = rest;
+        bytes.push(match first {
+            b'%' => {
+                let (digits, rest) = text.split_at_checked(2)?;
+                text = rest;
+                u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
+            }
+            plain => *plain,
+        });
+    }
+    Some(bytes)
+}
+
 /// A URL in its outlines; the backend that it is for reads the rest.
 pub(crate) fn url(text: &str) -> Option<&'static str> {
+    if is_sqlite(text) {
+        return sqlite_path(text).is_none().then_some("names no file");
+    }
     let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     match rest {
-        None => Some("has another scheme than `redis`"),
+        None => Some("has another scheme than `redis` and `sqlite`"),
         Some(rest) if rest.is_empty() || rest.contains(is_odd) => Some("is no URL of a server"),
         Some(_) => None,
     }

@@ -9,7 +9,8 @@
 //! The variables are listed in `docs/CONFIGURATION.md`, which [`reference_markdown`] prints.
 //!
 //! # Features
-//! `memory` and `redis`, both on by default, each bring the backend of that name; `layers`, on by
+//! `memory` and `redis`, both on by default, and `sqlite`, off by default since it builds SQLite with
+//! a C compiler, each bring the backend of that name; `layers`, on by
 //! default too, those of `kv-layers`. `pickle`, off by default, brings that format, for stores that
 //! are shared with the Python original.
 //!

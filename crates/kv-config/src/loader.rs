@@ -7,6 +7,7 @@ use kv_core::{Error, ErrorKind, Result};
 
 use crate::backends;
 use crate::builder::Builder;
+use crate::check;
 use crate::config::Config;
 use crate::factory::{Connect, Factory};
 use crate::formats;
@@ -25,7 +26,7 @@ use crate::values::Values;
 /// ```
 /// use kv_config::{Config, Factory, Variable};
 /// # #[cfg(feature = "memory")] {
-/// let sqlite = Factory::new(|settings| async move {
+/// let sled = Factory::new(|settings| async move {
 ///     let path: std::path::PathBuf = settings.get("PATH")?;
 ///     // A real one would open the file.
 ///     # let _ = path;
@@ -33,11 +34,11 @@ use crate::values::Values;
 /// })
 /// .variable(Variable::path("PATH").required().help("The database file."));
 ///
-/// let loader = Config::with_backend("sqlite", sqlite);
-/// let selected = ("OC_KV_STORE_TYPE", "sqlite");
-/// assert!(loader.from_vars([selected, ("OC_KV_STORE_SQLITE_PATH", "jobs.db")]).is_ok());
+/// let loader = Config::with_backend("sled", sled);
+/// let selected = ("OC_KV_STORE_TYPE", "sled");
+/// assert!(loader.from_vars([selected, ("OC_KV_STORE_SLED_PATH", "jobs.db")]).is_ok());
 /// let error = loader.from_vars([selected]).unwrap_err();
-/// assert!(error.to_string().contains("OC_KV_STORE_SQLITE_PATH: is not set"));
+/// assert!(error.to_string().contains("OC_KV_STORE_SLED_PATH: is not set"));
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -121,7 +122,7 @@ impl Loader {
 
     /// The table's groups and those of the registered backends.
     fn groups(&self, problems: &mut Problems) -> Vec<Group> {
-        let mut groups = groups();
+        let (mut groups, mut registered) = (groups(), Vec::new());
         for (name, factory) in &self.factories {
             let mut characters = name.chars();
             let letter = characters.next().is_some_and(|first| first.is_ascii_lowercase());
@@ -129,9 +130,11 @@ impl Loader {
             let subject = format!("backend {name:?}");
             if !letter || !plain {
                 problems.add(subject, "is misnamed", "lowercase letters and digits");
-            } else if groups.iter().any(|group| group.name == *name) {
+            } else if registered.contains(&name) || is_taken(&groups, name) {
                 problems.add(subject, "is registered already", "another name");
             } else {
+                registered.push(name);
+                groups.retain(|group| group.name != *name);
                 let variables = factory.variables.clone().into();
                 groups.push(Group { name: name.clone().into(), variables });
             }
@@ -147,8 +150,10 @@ impl Loader {
         values: &Values,
         problems: &mut Problems,
     ) -> Option<Connect> {
-        let built_in = backends::prepare(name, values, problems);
-        if let Some((_, factory)) = self.factories.iter().find(|(known, _)| known == name) {
+        let registered = self.factories.iter().find(|(known, _)| known == name);
+        let ours = if registered.is_none() { name } else { "" };
+        let built_in = backends::prepare(ours, values, problems);
+        if let Some((_, factory)) = registered {
             return Some(factory.connect(settings.clone()));
         }
         if !name.is_empty() && !backends::COMPILED.contains(&name) {
@@ -164,8 +169,6 @@ impl Loader {
         let shown = quote(name);
         let problem = if let Some(feature) = backends::compiled_out(name) {
             format!("{shown} is compiled out: kv-config's feature `{feature}` brings it")
-        } else if backends::is_planned(name) {
-            format!("{shown} is not part of this version")
         } else {
             let meant = nearest(name, &usable);
             let meant = meant.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
@@ -176,10 +179,18 @@ impl Loader {
     }
 }
 
+/// Whether a name is that of a group, and no backend of a program may take it over.
+fn is_taken(groups: &[Group], name: &str) -> bool {
+    groups.iter().any(|group| group.name == *name) && !backends::YIELDING.contains(&name)
+}
+
 /// The name that was set, or that the URL tells, or the default; empty where it was refused.
 fn selected(values: &Values) -> String {
+    let general = values.settings("", &mut Problems::default());
     if !values.is_set("", "TYPE") && values.is_set("", "URL") {
-        return "redis".into();
+        let url = general.get::<Option<String>>("URL").ok().flatten();
+        return if url.is_some_and(|url| check::is_sqlite(&url)) { "sqlite" } else { "redis" }
+            .into();
     }
-    values.settings("", &mut Problems::default()).get("TYPE").unwrap_or_default()
+    general.get("TYPE").unwrap_or_default()
 }

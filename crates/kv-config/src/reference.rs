@@ -67,8 +67,8 @@ pub fn reference_markdown() -> String {
     for group in groups() {
         let title = match group.name.as_ref() {
             "" => "For every backend".to_owned(),
-            "redb" => {
-                "`redb`\n\nNot part of this version; its variable is known and checked.".into()
+            "sqlite" => {
+                "`sqlite`\n\nNeeds the feature `sqlite`, which is off by default.".to_owned()
             }
             name if layers::ORDER.contains(&name) => {
                 format!("The layer `{name}`\n\nOnly where `OC_KV_STORE_LAYERS` names it.")

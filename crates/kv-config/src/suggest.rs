@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn what_resembles_nothing_finds_nothing() {
-        for given in ["", "X", "SQLITE_PATH", "REDIS_COLOUR"] {
+        for given in ["", "X", "SLED_PATH", "REDIS_COLOUR"] {
             assert_eq!(meant(given), None, "{given}");
         }
     }

@@ -27,16 +27,16 @@ const CLUSTERED: &[&str] = &["cluster", "sentinel"];
 const GENERAL: &[Variable] = &[
     Variable::text("TYPE")
         .default("memory")
-        .checked(check::anything, "`memory`, `redis` or a registered name")
-        .help("The backend. Unset, it is `redis` where `OC_KV_STORE_URL` is set."),
+        .checked(check::anything, "`memory`, `redis`, `sqlite` or a registered name")
+        .help("The backend. Unset, it is what `OC_KV_STORE_URL` names where that is set."),
     Variable::choice("SERIALIZER", &["json", "msgpack", "pickle"]).default("json").help(
         "The format of stored values. `pickle` needs the feature of that name, off by default.",
     ),
     Variable::whole_seconds("DEFAULT_TTL", MILLISECOND, MAX_LIFETIME).help(
         "How long an entry lives that is written without a lifetime; unset, it never expires.",
     ),
-    Variable::secret("URL").checked(check::url, "redis://[user:password@]host[:port][/db]").help(
-        "Where the servers are, in place of the host, the port, the database, the credentials and \
+    Variable::secret("URL").checked(check::url, "redis://[user:password@]host[:port][/db] or sqlite:///path").help(
+        "Where the servers are, or `sqlite:///path` for a file; in place of the host, the port, the database, the credentials and \
          the mode. Encrypted with `rediss` in place of `redis`; also `redis+unix:///path[?db=N]`, \
          `redis-cluster://host:port[?node=host:port]`, \
          `redis-sentinel://host:port[/db]?master=name[&node=host:port]`.",
@@ -131,11 +131,23 @@ const REDIS: &[Variable] = &[
         .help("The password to the sentinels, if they ask for one."),
 ];
 
-const REDB: &[Variable] = &[Variable::path("PATH").help("The database file.")];
+const SQLITE: &[Variable] = &[
+    Variable::path("PATH").help(
+        "The database file, which is made where it is missing; its folder must exist. Where `sqlite` \
+         is the type, either this or `OC_KV_STORE_URL` must be set.",
+    ),
+    Variable::choice("SYNC", &["normal", "full"]).default("normal").help(
+        "What a write survives that was answered: `normal` the death of the process, and a power \
+         cut may cost the last moments; `full` a power cut, at the cost of a flush for each commit.",
+    ),
+    Variable::seconds("TIMEOUT", MILLISECOND, HOUR)
+        .default("5")
+        .help("The time within which every call returns."),
+];
 
 /// Every backend that has a name of its own, with its variables, the general ones first.
 pub(crate) const TABLE: [(&str, &[Variable]); 4] =
-    [("", GENERAL), ("memory", MEMORY), ("redis", REDIS), ("redb", REDB)];
+    [("", GENERAL), ("memory", MEMORY), ("redis", REDIS), ("sqlite", SQLITE)];
 
 const FALLBACK: &[Variable] = &[
     Variable::choice("TYPE", &["memory"]).default("memory").help(

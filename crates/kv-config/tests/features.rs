@@ -70,3 +70,13 @@ fn variables_are_checked_whatever_is_compiled_in() {
         assert!(text.contains(name), "{text}");
     }
 }
+
+#[cfg(not(feature = "sqlite"))]
+#[test]
+fn sqlite_compiled_out_names_the_feature() {
+    for variable in [("OC_KV_STORE_TYPE", "sqlite"), ("OC_KV_STORE_URL", "sqlite:///a.db")] {
+        let text = kv_config::Config::from_vars([variable]).unwrap_err().to_string();
+        assert!(text.starts_with("OC_KV_STORE_TYPE: `sqlite` is compiled out"), "{text}");
+        assert!(text.contains("feature `sqlite`") && text.contains("expected "), "{text}");
+    }
+}

@@ -118,7 +118,7 @@ fn variables_of_a_backend_that_is_not_selected_are_ignored() {
         ("TYPE", "memory"),
         ("URL", "redis://:p@h/1"),
         ("REDIS_TIMEOUT", "9"),
-        ("REDB_PATH", "jobs.db"),
+        ("SQLITE_PATH", "jobs.db"),
     ]);
     assert_eq!(config.backend(), "memory");
     let config = Config::from_vars([("OC_KV_STORE_REDIS_PASSWORD_FILE", "there/is/none")]);

@@ -10,16 +10,17 @@ use kv_core::ErrorKind;
 type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str, &'static str);
 
 const GENERAL: &[Case] = &[
-    (&[("TYPE", "reddis")], "TYPE", "did you mean `redis`?", "memory, redis or a registered"),
+    (&[("TYPE", "reddis")], "TYPE", "did you mean `redis`?", "or a registered"),
     (&[("TYPE", "Redis")], "TYPE", "`Redis` is no known backend", "did you mean `redis`?"),
-    (&[("TYPE", "sqlite")], "TYPE", "`sqlite` is no known backend", "memory, redis or a reg"),
-    (&[("TYPE", "redb")], "TYPE", "`redb` is not part of this version", "memory, redis or"),
-    (&[("TYPE", " ")], "TYPE", "` ` is no known backend", "memory, redis or a registered"),
+    (&[("TYPE", "redb")], "TYPE", "`redb` is no known backend", "or a registered name"),
+    (&[("SQLITE_PTAH", "a")], "SQLITE_PTAH", "is unknown", "`OC_KV_STORE_SQLITE_PATH`?"),
+    (&[("SQLITE_SYNC", "ful")], "SQLITE_SYNC", "did you mean `full`?", "expected normal or full"),
+    (&[("SQLITE_TIMEOUT", "0")], "SQLITE_TIMEOUT", "`0` is out of range", "from 0.001 to 3600"),
+    (&[("TYPE", " ")], "TYPE", "` ` is no known backend", "or a registered"),
     (&[("TPYE", "redis")], "TPYE", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
     (&[("type", "redis")], "type", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
     (&[("TTL", "60")], "TTL", "is unknown", "did you mean `OC_KV_STORE_DEFAULT_TTL`?"),
     (&[("COLOUR", "red")], "COLOUR", "is unknown", "OC_KV_STORE_TYPE, OC_KV_STORE_SERIALIZER"),
-    (&[("SQLITE_PATH", "a")], "SQLITE_PATH", "is unknown", "expected OC_KV_STORE_TYPE"),
     (&[("", "a")], "", "is unknown", "expected OC_KV_STORE_TYPE"),
     (&[("SERIALIZER", "yaml")], "SERIALIZER", "`yaml` is unknown", "expected json, msgpack or"),
     (&[("SERIALIZER", "jsno")], "SERIALIZER", "did you mean `json`?", "json, msgpack or pickle"),
@@ -41,6 +42,8 @@ const URL: &[Case] = &[
     (&[("URL", "redis://h/zero")], "URL", "a path that is no database", "expected 0 to 255"),
     (&[("URL", "redis://h:99999")], "URL", "is refused: url", "redis://[user[:password]@]host"),
     (&[("TYPE", "memory"), ("URL", "redis://h/x")], "URL", "is no database", "expected 0 to 255"),
+    (&[("URL", "sqlite://h/path")], "URL", "names no file", "sqlite:///path"),
+    (&[("URL", "sqlite:///a?mode=ro")], "URL", "names no file", "sqlite:///path"),
     (
         &[("URL", "redis://h"), ("REDIS_HOST", "h")],
         "REDIS_HOST",
@@ -119,7 +122,6 @@ const BACKENDS: &[Case] = &[
         "only one of the two",
     ),
     (&[("REDIS_PROTOCOL", "4")], "REDIS_PROTOCOL", "is unknown", "expected 2 or 3"),
-    (&[("REDB_PTAH", "a")], "REDB_PTAH", "is unknown", "did you mean `OC_KV_STORE_REDB_PATH`?"),
     (
         &[("REDIS_PASSWORD", "p"), ("REDIS_PASSWORD_FILE", "f")],
         "REDIS_PASSWORD_FILE",

@@ -98,7 +98,7 @@ impl Watch {
                 self.nudge.awake.store(true, Ordering::Release);
             }
             if self.writes.is_closed() {
-                self.session.take().map_or((), Session::close);
+                self.close();
             }
             self.look_around(now, &mut last);
             let mut pause = if last.sweep.is_some() { SWEEP } else { ROUND };
@@ -112,7 +112,13 @@ impl Watch {
         }
         // Whoever was in line when the inboxes ended is answered by them.
         self.wakes.wake_all();
-        self.session.take().map_or((), Session::close);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.close();
+        }
     }
 
     fn look_around(&self, now: Duration, last: &mut Last) {

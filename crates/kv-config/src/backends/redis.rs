@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kv_core::{Error, Result};
 use kv_redis::{Protocol, RedisConfig, RedisConfigBuilder, RedisStore, Tls};
 
+use crate::check;
 use crate::factory::{Backend, Connect};
 use crate::problem::Problems;
 use crate::settings::Settings;
@@ -21,7 +22,9 @@ pub(crate) fn prepare(selected: bool, values: &Values, problems: &mut Problems) 
     let general = values.settings("", &mut Problems::default());
     check_together(values, problems);
     let password = if selected { password(&settings, values, problems) } else { None };
-    let config = config(&settings, &general, password.as_deref());
+    let url = general.get::<Option<String>>("URL").ok().flatten();
+    let url = url.filter(|url| selected || !check::is_sqlite(url));
+    let config = config(&settings, url.as_deref(), password.as_deref());
     match config {
         Ok(config) => Some(Arc::new(move || Box::pin(connect(config.clone())))),
         Err(error) => {
@@ -87,10 +90,10 @@ fn without_line_break(text: &str) -> &str {
     line.strip_suffix('\r').unwrap_or(line)
 }
 
-fn config(settings: &Settings, general: &Settings, password: Option<&str>) -> Result<RedisConfig> {
+fn config(settings: &Settings, url: Option<&str>, password: Option<&str>) -> Result<RedisConfig> {
     let builder = RedisConfig::builder();
-    let builder = match general.get::<Option<String>>("URL")? {
-        Some(url) => builder.url(&url)?,
+    let builder = match url {
+        Some(url) => builder.url(url)?,
         None => address(builder, settings, password)?,
     };
     let mut builder = encrypted(builder, settings)?;

@@ -13,6 +13,7 @@ use kv_layers::{Layers, Limit, Metrics, Observe, Retry, Timeout};
 use kv_memory::MemoryStore;
 use kv_queue::{Queue, QueueBuilder};
 use kv_redis::{RedisConfig, RedisStore};
+use kv_sqlite::SqliteStore;
 use kv_testbed::{RedisServer, SteppedClock};
 use kv_testkit::ManualClock;
 
@@ -23,6 +24,7 @@ pub(crate) struct Bench {
 
 enum Time {
     Manual(ManualClock),
+    File { clock: ManualClock, _folder: tempfile::TempDir },
     Server { clock: SteppedClock, _server: Box<RedisServer> },
 }
 
@@ -48,6 +50,13 @@ impl Bench {
         Self { store: Store::from(layers.on(store).unwrap()), time: Time::Manual(clock) }
     }
 
+    pub(crate) async fn sqlite() -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let path = folder.path().join("queue.db");
+        let store = SqliteStore::builder(path).clock(clock.clone()).open().await.unwrap();
+        Self { store: Store::new(store), time: Time::File { clock, _folder: folder } }
+    }
+
     pub(crate) async fn redis() -> Self {
         Self::on_redis(Store::new).await
     }
@@ -67,7 +76,7 @@ impl Bench {
 
     pub(crate) fn advance(&self, time: Duration) {
         match &self.time {
-            Time::Manual(clock) => clock.advance(time),
+            Time::Manual(clock) | Time::File { clock, .. } => clock.advance(time),
             Time::Server { clock, .. } => clock.advance(time).unwrap(),
         }
     }

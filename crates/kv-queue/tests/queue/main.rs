@@ -1,5 +1,5 @@
-//! The queue's guarantees, each shown on every engine: those of memory and of Redis, that of memory
-//! with layers around it, and the generic one on both.
+//! The queue's guarantees, each shown on every engine: those of memory, of SQLite and of Redis, that
+//! of memory with layers around it, and the generic one on memory and on Redis.
 
 #![cfg(test)]
 
@@ -28,6 +28,7 @@ macro_rules! on_every_engine {
         on_every_engine!(@ native_in_memory, Bench::memory(), $($module::$case),*);
         on_every_engine!(@ layered_in_memory, Bench::layered(), $($module::$case),*);
         on_every_engine!(@ generic_in_memory, Bench::generic(), $($module::$case),*);
+        on_every_engine!(@ native_on_sqlite, Bench::sqlite().await, $($module::$case),*);
         on_every_engine!(@ native_on_redis, Bench::redis().await, $($module::$case),*);
         on_every_engine!(@ generic_on_redis, Bench::generic_on_redis().await, $($module::$case),*);
     };
