@@ -1,16 +1,18 @@
 //! A resumable crawl: hashes every file of a directory tree.
 //!
-//! The queue and the results are in the store that `OC_KV_STORE_*` names. On one that outlives
-//! the process, a crawl that was killed goes on where it stopped when it is started again.
+//! The queue and the results are in the store that `OC_KV_STORE_*` names, or else in one file of the
+//! state folder, named after the tree. A crawl that was killed goes on where it stopped when it is
+//! started again, and several at a time share the work.
 //!
 //! ```text
-//! cargo run --release --example crawl -- [--fresh] [--concurrency N] [DIR]
+//! cargo run --release --example crawl -- [--fresh] [--concurrency N] [--store file|memory] [DIR]
 //! ```
 
 mod arguments;
 mod crawler;
 mod digest;
 mod progress;
+mod state;
 mod tree;
 
 use std::process::ExitCode;
@@ -48,7 +50,7 @@ async fn main() -> ExitCode {
 
 async fn crawl() -> Result<ExitCode, BoxError> {
     let arguments = Arguments::from_command_line()?;
-    let store = kv_config::from_env().await?;
+    let store = state::open(&arguments).await?;
     let name = format!("crawl:{}", digest::hex_of(arguments.root.as_os_str().as_encoded_bytes()));
     let queue = Queue::<Task>::builder(&name)
         .partitions(PARTITIONS)

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod file;
 mod kills;
 mod program;
 mod runs;

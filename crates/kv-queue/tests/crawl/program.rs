@@ -17,10 +17,20 @@ pub(crate) fn program() -> PathBuf {
 pub(crate) fn crawl(root: &Path, concurrency: u64, port: Option<u16>) -> Command {
     let mut command = Command::new(program());
     command.args(["--concurrency", &concurrency.to_string()]).arg(root);
+    if port.is_none() {
+        command.args(["--store", "memory"]);
+    }
     if let Some(port) = port {
         command.env("OC_KV_STORE_TYPE", "redis");
         command.env("OC_KV_STORE_REDIS_PORT", port.to_string());
     }
+    command
+}
+
+/// A crawl of a tree with its state in a file of this folder, as without any option.
+pub(crate) fn crawl_in(state: &Path, root: &Path) -> Command {
+    let mut command = Command::new(program());
+    command.args(["--concurrency", "4"]).arg(root).env("XDG_STATE_HOME", state);
     command
 }
 

@@ -28,7 +28,7 @@ fn kill_at(mut child: Child, server: &RedisServer, files: u64) {
 }
 
 #[test]
-fn the_embedded_default_hashes_a_tree_and_says_so_in_its_last_line() {
+fn a_crawl_in_memory_hashes_a_tree_and_says_so_in_its_last_line() {
     let root = odd();
     let output = output(crawl(root.path(), CONCURRENCY, None));
     assert_eq!(count(&output, "files"), FILES as u64 + 1);
@@ -87,11 +87,12 @@ fn a_second_crawl_of_a_done_tree_hashes_nothing_again() {
 #[test]
 fn bad_arguments_and_bad_configuration_are_told_and_end_it() {
     let root = odd();
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["--frsh"], "unknown option --frsh"),
         (&["/no/such/directory"], "/no/such/directory"),
         (&["--concurrency", "0", "."], "from 1 to 1024"),
         (&["a", "b"], "more than one DIR"),
+        (&["--store", "cloud", "."], "file or memory"),
     ];
     for (arguments, message) in cases {
         let output = Command::new(program()).args(arguments).output().unwrap();
