@@ -137,8 +137,7 @@ async fn values_up_to_the_limit_are_kept_and_larger_ones_refused_with_the_limit(
 #[tokio::test]
 async fn another_program_that_holds_the_lock_ends_calls_in_time_and_harms_none() {
     let place = Place::new();
-    let store =
-        place.builder().timeout(std::time::Duration::from_millis(300)).open().await.unwrap();
+    let store = place.builder().timeout(std::time::Duration::from_secs(1)).open().await.unwrap();
     put(&store, "k", "v").await;
     let other = Connection::open(place.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
