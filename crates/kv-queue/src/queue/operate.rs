@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
+use super::pace::Pace;
 
 /// How many partitions are asked at once.
 const AT_ONCE: usize = 64;
@@ -163,26 +164,43 @@ impl<T> Queue<T> {
     }
 
     /// Makes up to `limit` dead letters of the queue claimable again, with fresh budgets: the
-    /// oldest of each partition first, one partition after another. Returns how many.
+    /// oldest of each partition first, and all of one partition before the next. Returns how many:
+    /// no more than were there when it began.
     ///
     /// # Errors
     /// Those of the store; a part may be redriven then.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
-        let counts = self.all_counts().await.map_err(|error| error.operation("redrive"))?;
-        let mut left = limit;
-        for (partition, _) in self.partitions().zip(counts).filter(|(_, counts)| counts.dead > 0) {
-            while left > 0 {
-                let control = Control::Redrive { keys: Vec::new(), limit: left.min(MAX_BATCH) };
-                let redriven = self.control("redrive", partition, control).await;
-                let redriven = redriven
-                    .map_err(|error| if left == limit { error } else { error.maybe_applied() })?;
-                left = left.saturating_sub(redriven.affected);
-                if !redriven.more {
-                    break;
-                }
+        let counts = async || self.all_counts().await.map_err(|error| error.operation("redrive"));
+        let mut counted = counts().await?;
+        // What dies meanwhile may die of the same thing again and again.
+        let wanted = limit.min(usize::try_from(sum(&counted).dead).unwrap_or(usize::MAX));
+        let mut left = wanted;
+        loop {
+            let effect = |error: Error| if left < wanted { error.maybe_applied() } else { error };
+            let round = self.control_each("redrive", self.shares(&counted, left)).await;
+            let redriven = usize::try_from(round.map_err(effect)?).unwrap_or(left);
+            left = left.saturating_sub(redriven);
+            if left == 0 || redriven == 0 {
+                return Ok((wanted - left) as u64);
+            }
+            // Some went meanwhile that were counted.
+            counted = counts().await.map_err(Error::maybe_applied)?;
+        }
+    }
+
+    /// Requests that redrive up to so many dead letters together, as many in each partition as
+    /// were counted there.
+    fn shares(&self, counts: &[Counts], mut left: usize) -> Vec<(&Partition, Control)> {
+        let mut requests = Vec::new();
+        for (partition, counts) in self.partitions().zip(counts) {
+            let mut dead = usize::try_from(counts.dead).unwrap_or(usize::MAX);
+            while dead.min(left) > 0 {
+                let limit = dead.min(left).min(MAX_BATCH);
+                requests.push((partition, Control::Redrive { keys: Vec::new(), limit }));
+                (dead, left) = (dead - limit, left - limit);
             }
         }
-        Ok((limit - left) as u64)
+        requests
     }
 
     /// Makes these dead letters claimable again, with fresh budgets. Returns how many were there.
@@ -200,6 +218,20 @@ impl<T> Queue<T> {
     pub(super) async fn all_counts(&self) -> Result<Vec<Counts>> {
         let counts: Vec<_> = self.partitions().map(|partition| self.counts(partition)).collect();
         stream::iter(counts).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Those of some partitions that have jobs which wait or run, or of which that is not known.
+    pub(super) async fn outstanding_among<'a>(
+        &'a self,
+        partitions: impl Iterator<Item = &'a Partition>,
+    ) -> Vec<&'a Partition> {
+        let asked: Vec<_> = partitions
+            .map(async |partition| match self.counts(partition).await {
+                Ok(counts) if counts.outstanding() == 0 => None,
+                _ => Some(partition),
+            })
+            .collect();
+        stream::iter(asked).buffered(AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
     async fn counts(&self, partition: &Partition) -> Result<Counts> {
@@ -289,14 +321,15 @@ impl<T: DeserializeOwned> Queue<T> {
     /// # Errors
     /// Those of the store; `Serialization` if there are jobs and none of them is a `T`.
     pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
-        let (mut payloads, mut wrong) = (Vec::new(), None);
-        for partition in self.partitions() {
+        let (mut payloads, mut wrong, mut pace) = (Vec::new(), None, Pace::default());
+        for partition in self.outstanding_among(self.partitions()).await {
             let mut after = None;
             while payloads.len() < n {
                 let jobs = self.peek_page(partition, after, n - payloads.len()).await?;
                 let Some(last) = jobs.last() else { break };
                 after = Some(last.key);
                 for job in jobs {
+                    pace.handled(job.body.len()).await;
                     match self.connection().serializer().decode(&job.body) {
                         Ok(payload) => payloads.push(payload),
                         Err(error) => {
