@@ -6,7 +6,7 @@ use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::member::{corrupt, from_rank};
+use crate::member::{Place, corrupt, from_rank};
 
 /// What differs from a fresh job. A fresh job, and one that was claimed but never settled, has
 /// none: a delivery is counted when it ends.
@@ -33,15 +33,6 @@ pub(crate) struct JobRecord {
     /// Its place among the ready jobs, if it came back; also while it is leased, for a release.
     #[serde(default)]
     pub(crate) place: Option<Place>,
-}
-
-/// Where a job is that came back: behind all that had entered or come back by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// The last sequence number that was given by then.
-    pub(crate) sequence: u64,
-    /// The time of the return.
-    pub(crate) since: u64,
 }
 
 impl JobRecord {
