@@ -10,7 +10,6 @@ mod slot;
 mod state;
 mod summary;
 mod supervisor;
-mod unsettled;
 
 use std::fmt;
 use std::time::Duration;

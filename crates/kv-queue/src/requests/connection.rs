@@ -1,6 +1,8 @@
 //! The engine of one open queue: each request numbered, bounded in time, and repeated where its
 //! reply was lost.
 
+mod unanswered;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +18,8 @@ use tokio::time::Instant;
 use super::budget::Budget;
 use super::lanes::Lanes;
 use super::repeats::{Patience, Repeats};
-use super::unanswered::{UnansweredClaims, WatchedClaim};
 use crate::retry::RetryPolicy;
+use unanswered::{UnansweredClaims, WatchedClaim};
 
 /// The longest time for which claims alone are made.
 const TEND_PAUSE: Duration = Duration::from_secs(1);
@@ -251,10 +253,6 @@ impl Connection {
             self.lanes.give_back(lane);
         }
         answer
-    }
-
-    pub(super) const fn unanswered(&self) -> &UnansweredClaims {
-        &self.unanswered
     }
 
     /// Has a claim wait until there is room for what it may bring, and gives the room back when

@@ -1,5 +1,7 @@
 //! What a worker's slots, its supervisor and the exchanges share.
 
+mod unsettled;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::scheduler::{self, Answer, Maintained, Plan};
-use super::slot::Outcome;
 use super::state::{Gone, Held, State, by_partition};
-use super::summary::Sent;
-use super::unsettled::Unsettled;
+use super::summary::{Outcome, Sent};
 use crate::queue::Lease;
 use crate::requests::{Claimer, Claims, Item, PendingClaim, Reply, Requests};
+use unsettled::Unsettled;
 
 /// The state of a running worker, and what carries out what follows from a change of it.
 pub(super) struct Shared {

@@ -14,19 +14,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::shared::{Shared, Start};
-use super::summary::{Ending, Sent};
+use super::summary::{Ending, Outcome, Sent};
 use crate::queue::{Delivery, Lease, Settle, undecodable};
 use crate::retry::RetryPolicy;
 
 const PANICKED: &str = "the handler panicked";
-
-/// What is left to do about a delivery whose slot is free.
-pub(super) enum Outcome {
-    /// To send the ack or operation that settles it.
-    ToSend(Option<Operation>, Sent),
-    /// Nothing: it has ended.
-    Ended(Ending),
-}
 
 /// What all slots of a worker have in common.
 pub(super) struct Slots<H> {

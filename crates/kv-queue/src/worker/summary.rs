@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kv_core::queue::Verdict;
+use kv_core::queue::{Operation, Verdict};
 
 use crate::queue::{Settle, Settled};
 
@@ -112,4 +112,11 @@ impl From<Settled> for Ending {
     fn from(settled: Settled) -> Self {
         Sent::Settle(settled.by).ending(Some(settled.verdict))
     }
+}
+/// What is left to do about a delivery whose slot is free.
+pub(super) enum Outcome {
+    /// To send the ack or operation that settles it.
+    ToSend(Option<Operation>, Sent),
+    /// Nothing: it has ended.
+    Ended(Ending),
 }

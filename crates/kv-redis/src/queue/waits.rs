@@ -2,7 +2,7 @@
 //!
 //! A script that makes a job claimable leaves an element in the partition's list, at most one, and
 //! so does a claim that leaves claimable jobs behind. A process blocks on the lists of all queues
-//! on which somebody waits: BLPOP on a connection of its own, for [`BLOCK`](listener::BLOCK) at a
+//! on which somebody waits: BLPOP on a connection of its own, for [`BLOCK`](lane::BLOCK) at a
 //! time. Redis gives the element to the process that has waited longest. An element for which
 //! nobody waits here any more is put back for others, and so is one whose waiter was dropped before
 //! it took what it was told.
@@ -15,12 +15,12 @@
 //! ended, a wake-up was lost.
 //!
 //! After an error everybody who waits is told, and the next who waits begins anew, on a connection
-//! that is made anew. A connection for which nobody waited for [`IDLE`](listener::IDLE) is closed;
+//! that is made anew. A connection for which nobody waited for as long is closed;
 //! nothing stays behind of queues that are gone.
 
 mod lane;
-mod listener;
 mod notice;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,9 @@ use bytes::Bytes;
 use kv_core::queue::Partition;
 use kv_core::{Error, Result};
 
-use self::lane::{Lane, Lanes};
-use self::notice::{Wait, Waiter};
+use self::lane::{BLOCK, Lane, Lanes, MARGIN};
+use self::notice::Waiter;
+use self::wait::Wait;
 use super::keys::{self, Keys};
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
@@ -61,7 +62,7 @@ impl Waits {
         scripts: Scripts,
         nonce: u64,
     ) -> Self {
-        let timeout = config.timeout + listener::BLOCK + listener::MARGIN;
+        let timeout = config.timeout + BLOCK + MARGIN;
         let common = Arc::new(Common { driver, scripts, timeout });
         Self { common, key_prefix: config.key_prefix.clone(), nonce, lanes: Arc::default() }
     }

@@ -1,5 +1,7 @@
 //! All who wait for what one blocking command tells, and the listener that sends it.
 
+mod listener;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -10,10 +12,11 @@ use kv_core::{Error, Result};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::listener::Listener;
 use super::notice::{Notice, Waiter};
 use super::{Common, lock};
 use crate::driver::{Request, decimal};
+use listener::Listener;
+pub(super) use listener::{BLOCK, MARGIN};
 
 /// How long an interruption stays that nobody takes, as after a crash.
 const INTERRUPTION_LIFETIME: Duration = Duration::from_secs(60);

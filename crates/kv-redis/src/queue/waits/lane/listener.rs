@@ -9,22 +9,22 @@ use bytes::Bytes;
 use kv_core::Result;
 use tokio::time::sleep;
 
-use super::super::keys::{self, Keys};
-use super::Common;
-use super::lane::{Entry, State, mark};
+use super::super::super::keys::{self, Keys};
+use super::super::Common;
+use super::{Entry, State, mark};
 use crate::driver::{Answer, Aside, Request};
 use crate::verbs::unexpected;
 
 /// How long one blocking command waits. With the glance after it, that is less than one command
 /// a second.
-pub(super) const BLOCK: Duration = Duration::from_millis(2_200);
+pub(in super::super) const BLOCK: Duration = Duration::from_millis(2_200);
 
 /// How long a connection is kept for which nobody waits: a worker waits again and again, with
 /// pauses in which it claims.
-pub(super) const IDLE: Duration = BLOCK;
+const IDLE: Duration = BLOCK;
 
 /// How much later than it should a blocking command may be answered at least.
-pub(super) const MARGIN: Duration = Duration::from_secs(1);
+pub(in super::super) const MARGIN: Duration = Duration::from_secs(1);
 
 /// How many partitions one glance looks into; more have their turns.
 const AT_A_GLANCE: usize = 256;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use kv_core::Result;
 use kv_core::queue::Verdict;
 
-use super::shared::Shared;
-use super::state::State;
-use super::summary::{Ending, Sent};
+use super::super::state::State;
+use super::super::summary::{Ending, Sent};
+use super::Shared;
 use crate::queue::Lease;
 
 /// One delivery whose end was sent to the store. It counts as unsettled until this is dropped,

@@ -15,8 +15,8 @@ use kv_core::{Effect, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::repeats::is_safe_to_resend;
+use super::super::repeats::is_safe_to_resend;
+use super::Connection;
 
 /// How many claims are remembered at most. The jobs of others come back when their leases end.
 const MOST: usize = 1_000;
@@ -90,7 +90,7 @@ impl Unanswered {
             tracing::debug!(queue = connection.queue(), %error, "a claim cannot be withdrawn");
         }
         self.is_withdrawn.store(true, Ordering::Release);
-        connection.unanswered().lock().retain(|one| !Arc::ptr_eq(one, self));
+        connection.unanswered.lock().retain(|one| !Arc::ptr_eq(one, self));
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Drop for WatchedClaim {
             since: Instant::now(),
             is_withdrawn: AtomicBool::new(false),
         });
-        self.connection.unanswered().remember(&unanswered);
+        self.connection.unanswered.remember(&unanswered);
         // Without a runtime it is withdrawn when the partition is maintained from here.
         if let Ok(runtime) = Runtime::try_current() {
             runtime.spawn(unanswered.keep_trying(Arc::clone(&self.connection)));
