@@ -255,7 +255,7 @@ macro_rules! forward {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl $($bounds)* KeyValueStore for $target {
-            // Written out so that the verbs whose cost matters most box their future once, not twice.
+            // Written out so that the verbs whose cost matters most are boxed once, not twice.
             fn get<'s, 'k, 'async_trait>(
                 &'s self,
                 key: &'k str,

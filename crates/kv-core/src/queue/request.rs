@@ -193,8 +193,9 @@ pub enum Control {
     Pause,
     /// Ends a pause.
     Resume,
-    /// Removes waiting jobs and dead letters. A running job's next verdict is
-    /// [`Verdict::Cancelled`]. Unique keys that last as long as their job are free at once.
+    /// Removes waiting jobs and dead letters. The next operation on a running job gets
+    /// [`Verdict::Cancelled`]; an ack counts the job as done. Unique keys that last as long as
+    /// their job are free at once.
     Cancel {
         /// The job.
         keys: Vec<JobKey>,

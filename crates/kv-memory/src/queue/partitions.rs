@@ -8,7 +8,7 @@ use kv_queue_machine::MemTables;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// The tables of each partition, and who waits for them.
+/// The tables of each partition, and the waiters.
 #[derive(Debug)]
 pub(super) struct Partitions {
     tables: Box<[Mutex<MemTables>]>,
@@ -26,9 +26,9 @@ impl Partitions {
         u32::try_from(self.tables.len()).unwrap_or(u32::MAX)
     }
 
-    /// The tables of a partition; `None` if there is no such one.
+    /// The tables of a partition; `None` if the partition does not exist.
     ///
-    /// The machine does not panic, so a poisoned lock guards tables as good as any.
+    /// The machine does not panic, so the tables behind a poisoned lock are valid.
     pub(super) fn lock(&self, number: u32) -> Option<MutexGuard<'_, MemTables>> {
         let tables = self.tables.get(usize::try_from(number).ok()?)?;
         Some(tables.lock().unwrap_or_else(PoisonError::into_inner))
@@ -49,7 +49,7 @@ impl Partitions {
         self.removed.load(Ordering::SeqCst)
     }
 
-    /// Wakes all that wait for any partition of the queue; they look which.
+    /// Wakes all waiters of the queue; each checks its partitions.
     pub(super) fn wake(&self) {
         self.woken.notify_waiters();
     }

@@ -10,10 +10,10 @@ use tokio::sync::futures::Notified;
 
 use super::partitions::Partitions;
 
-/// Returns in which partitions a job is claimable, as soon as it is one, or none when `ended`
-/// says so or a queue is removed. What is due by `now`, at the beginning, counts as well.
+/// Returns the partitions with a claimable job as soon as there is one; returns none when `ended`
+/// says so or a queue is removed. A job that is due by `now`, at the beginning, counts as well.
 ///
-/// No wake-up is lost: it is listened for before the tables are looked at.
+/// No wake-up is lost: the wait listens before it reads the tables.
 pub(super) async fn until(
     waited: &[(Arc<Partitions>, u32)],
     now: Duration,

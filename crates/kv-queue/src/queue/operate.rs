@@ -142,10 +142,11 @@ impl<T> Queue<T> {
         forgotten.map_err(|error| error.operation("delete").maybe_applied())
     }
 
-    /// Cancels jobs. Waiting jobs and dead letters are removed. A running job in a worker of this
-    /// process ends at its handler's next await; in another process its next verb fails with
-    /// `Conflict`. The key of [`unique_while_live`](crate::Job::unique_while_live) is free at once.
-    /// Returns how many of these jobs existed.
+    /// Cancels jobs. Waiting jobs and dead letters are removed. A handler in a worker of this
+    /// process is dropped at its next await. In another process the next renewal or verb except
+    /// `ack` finds the job cancelled; an `ack` counts the job as done. The key of
+    /// [`unique_while_live`](crate::Job::unique_while_live) is free at once. Returns how many of
+    /// these jobs existed.
     ///
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
