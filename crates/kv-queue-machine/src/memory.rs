@@ -15,8 +15,8 @@ use order::Order;
 
 /// The tables of one partition in memory.
 ///
-/// They tell what a host has to know of a step: whether anything changed, and whether a job may
-/// have become claimable.
+/// The tables also say what a host must know after a step: whether anything changed, and whether a
+/// job may have become claimable.
 ///
 /// ```
 /// use kv_queue_machine::{Member, MemTables, Set, Tables};
@@ -40,7 +40,7 @@ pub struct MemTables {
 }
 
 impl MemTables {
-    /// A step at the time that the store's clock shows: since 1970-01-01T00:00:00Z.
+    /// A step at this time of the store's clock: since 1970-01-01T00:00:00Z.
     pub fn at(&mut self, now: Duration) -> Machine<'_, Self> {
         Machine::new(self, now)
     }
@@ -50,7 +50,7 @@ impl MemTables {
         self.changed
     }
 
-    /// Rises whenever a job became claimable, or a pause ended.
+    /// A number that rises whenever a job becomes claimable or a pause ends.
     pub const fn wakes(&self) -> u64 {
         self.wakes
     }
