@@ -1,4 +1,4 @@
-//! Somebody who waits, and what the listeners tell them.
+//! A waiter, and the wake-ups from its listeners.
 
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::super::keys::Keys;
 use super::lane::{Call, Lane};
 use super::{lock, wake};
 
-/// What one of the listeners of a wait listens for.
+/// The partitions of one listener of a wait.
 #[derive(Clone)]
 pub(super) struct Waiter {
     pub(super) queue: Arc<str>,
@@ -21,7 +21,7 @@ pub(super) struct Waiter {
     pub(super) partitions: Vec<u32>,
 }
 
-/// What was told so far, by any number of listeners.
+/// The result so far, from any number of listeners.
 #[derive(Default)]
 pub(super) struct Notice {
     told: Mutex<Told>,
@@ -35,7 +35,7 @@ struct Told {
 }
 
 impl Notice {
-    /// Something may be claimable in these partitions.
+    /// A job may be claimable in these partitions.
     pub(super) fn tell(&self, numbers: impl IntoIterator<Item = u32>) {
         lock(&self.told).numbers.extend(numbers);
         self.ring();
@@ -47,7 +47,7 @@ impl Notice {
         self.ring();
     }
 
-    /// The wait ends, whatever was told.
+    /// The wait ends, whatever its result.
     pub(super) fn ring(&self) {
         self.rung.notify_one();
     }
@@ -55,8 +55,8 @@ impl Notice {
 
 /// One wait, on one listener or, on a Cluster, on several.
 ///
-/// Each number that it was told is an element that was taken from a list of the server, so none may
-/// be lost: what is not taken when this is dropped goes to others.
+/// Each partition number in it is an element taken from a list on the server, so none may be lost:
+/// when this value is dropped, untaken numbers go to others.
 #[derive(Default)]
 pub(super) struct Wait {
     notice: Arc<Notice>,
@@ -71,13 +71,13 @@ struct Registered {
 }
 
 impl Wait {
-    /// Has a listener tell of its partitions, too.
+    /// Adds a listener for its partitions.
     pub(super) fn add(&mut self, lane: &Arc<Lane>, waiter: Waiter) {
         let (id, call) = lane.state().register(waiter.clone(), Arc::clone(&self.notice));
         self.registered.push(Registered { lane: Arc::clone(lane), id, call, waiter });
     }
 
-    /// Does what it takes that all listeners hear of it.
+    /// Makes all listeners cover this waiter.
     pub(super) async fn begin(&self) {
         let calls = self.registered.iter().map(|registered| async {
             match registered.call {
@@ -96,20 +96,20 @@ impl Wait {
         }
     }
 
-    /// All that was told, once there is anything or the time is over.
+    /// The partitions with wake-ups, once there is one or the time is over.
     pub(super) async fn told(&mut self, limit: Duration) -> Result<Vec<u32>> {
         let _is_over = timeout(limit, self.notice.rung.notified()).await;
         let Told { mut numbers, error } = self.end();
         numbers.sort_unstable();
         numbers.dedup();
         match error {
-            // A failure comes again, and what was told does not.
+            // A failure would come again; a wake-up would not.
             Some(error) if numbers.is_empty() => Err(error),
             _ => Ok(numbers),
         }
     }
 
-    /// Nothing more is told from here on.
+    /// Takes no wake-up from now on.
     fn end(&self) -> Told {
         for Registered { lane, id, .. } in &self.registered {
             lane.state().remove(*id);
