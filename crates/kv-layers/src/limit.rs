@@ -1,4 +1,4 @@
-//! Limit: so many calls at once, so many in line, and no more.
+//! Limit: a bounded number of calls at once, and a bounded number that waits.
 
 use kv_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;

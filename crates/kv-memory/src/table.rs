@@ -216,7 +216,7 @@ mod tests {
     use crate::slots::Slot;
     use crate::time::Frozen;
 
-    /// Compares what is counted with what is there.
+    /// Compares the counts with the records.
     fn check(table: &Table) {
         let (mut records, mut bytes, mut next_due) = (0, 0, NEVER);
         for shard in 0..table.shards() {

@@ -33,7 +33,7 @@ impl Store {
         Err(conflict().operation("update").key(key))
     }
 
-    /// One attempt of an update; `false` if the key is no longer in the state that was read.
+    /// One attempt of an update; `false` if the key has changed since it was read.
     fn replace<'a, T: Serialize>(
         &'a self,
         key: &str,

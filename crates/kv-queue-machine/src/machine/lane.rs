@@ -30,7 +30,7 @@ pub const LANE_SLACK: Duration = Duration::from_secs(60);
 /// How many lanes or windows past their time a request forgets: more than it adds.
 pub const PAST_AT_ONCE: usize = 2;
 
-/// What is known of a request's lane.
+/// Whether a request was executed before, and how long its lane is kept.
 pub(super) enum Recorded {
     /// The request is new. The lane is kept until this stamp; zero for a new lane.
     New { kept_until: u64 },

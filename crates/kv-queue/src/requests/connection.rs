@@ -202,7 +202,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Settles and claims up to so many jobs.
+    /// Settles, and claims up to this many jobs.
     ///
     /// Settles are repeated for as long as a lease lasts, since a finished job must not run again.
     /// After each timeout a repeated claim asks for half as many bytes. A claim without an answer

@@ -226,7 +226,7 @@ impl Requests {
         self.gather(number, [Item { handle, operation: Some(Operation::Release), reply }]);
     }
 
-    /// Adds items to the next exchange, which leaves at once unless enough are under way.
+    /// Adds items to the next exchange, which leaves at once unless enough exchanges are in flight.
     pub(crate) fn gather(self: &Arc<Self>, number: u32, items: impl IntoIterator<Item = Item>) {
         let Some(mut gathered) = self.lock(number) else { return };
         gathered.items.extend(items);

@@ -52,8 +52,8 @@ impl Repeats {
         })
     }
 
-    /// Repeats what fails in passing; what is sent may depend on the number of the attempt, from
-    /// 0. It gives up before its time is over, so that the caller hears why.
+    /// Repeats a request after transient failures. The request may depend on the number of the
+    /// attempt, from 0. Gives up before the time is over, so that the caller gets the error.
     pub(super) async fn insist<R, F, Fut>(&self, patience: Patience, send: F) -> Result<R>
     where
         F: Fn(u32) -> Fut,

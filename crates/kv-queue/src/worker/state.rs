@@ -1,4 +1,4 @@
-//! What a worker knows, under one lock: its plan, its slots, what waits for them.
+//! The state of a worker, under one lock: its plan, its slots, and the jobs that wait for a slot.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
