@@ -92,7 +92,8 @@ use crate::{batch, many, scan, stats};
 ///   +zremrangebyrank +zscore
 /// ```
 ///
-/// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server that sentinels may name:
+/// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server
+/// that sentinels may name:
 ///
 /// ```text
 /// ACL SETUSER worker +asking +cluster|nodes +cluster|slots
