@@ -57,22 +57,26 @@ impl MemoryQueues {
         queues.get(&partition.queue).cloned().ok_or_else(|| not_open(partition))
     }
 
-    /// One step on a partition, and the wake-up that must follow it.
+    /// One step on a partition.
     fn step<R>(
         &self,
         partition: &Partition,
         step: impl FnOnce(&mut MemTables, Duration) -> Result<R>,
     ) -> Result<R> {
         let queue = self.queue(partition)?;
-        let mut tables = queue.lock(partition.number).ok_or_else(|| not_open(partition))?;
-        let wakes = tables.wakes();
-        let answer = step(&mut tables, self.clock.wall());
-        let woken = tables.wakes() != wakes;
-        drop(tables);
-        if woken {
-            queue.wake();
+        let answer = queue.step(partition.number, |tables| step(tables, self.clock.wall()));
+        answer.ok_or_else(|| not_open(partition))?
+    }
+
+    /// The queue of all these partitions; `None` without partitions.
+    fn queue_of(&self, partitions: &[Partition]) -> Result<Option<Arc<Partitions>>> {
+        let Some(first) = partitions.first() else { return Ok(None) };
+        let queue = self.queue(first)?;
+        let is_of_it = |it: &&Partition| it.queue == first.queue && it.number < queue.count();
+        match partitions.iter().find(|partition| !is_of_it(partition)) {
+            Some(other) => Err(not_open(other)),
+            None => Ok(Some(queue)),
         }
-        answer
     }
 }
 
@@ -116,17 +120,12 @@ impl QueueEngine for MemoryQueues {
     /// A wake-up wakes all waiters. The wait ends only by a wake-up, at once if a job is claimable
     /// already. The caller bounds the time, since this engine needs no runtime.
     async fn wait(&self, partitions: &[Partition], _timeout: Duration) -> Result<Vec<u32>> {
-        let mut waited = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let queue = self.queue(partition)?;
-            drop(queue.lock(partition.number).ok_or_else(|| not_open(partition))?);
-            waited.push((queue, partition.number));
-        }
-        let ready =
-            wait::until(&waited, self.clock.wall(), || self.closed.load(Ordering::SeqCst)).await;
+        let Some(queue) = self.queue_of(partitions)? else { return Ok(Vec::new()) };
+        let closed = || self.closed.load(Ordering::SeqCst);
+        let ready = wait::until(&queue, partitions, self.clock.wall(), closed).await;
         self.check_open()?;
-        match partitions.iter().zip(&waited).find(|(_, (queue, _))| queue.is_removed()) {
-            Some((partition, _)) => Err(not_open(partition)),
+        match partitions.first().filter(|_| queue.is_removed()) {
+            Some(partition) => Err(not_open(partition)),
             None => Ok(ready),
         }
     }

@@ -2,12 +2,21 @@
 
 use kv_core::queue::{Handle, JobKey, MAX_STAMP};
 use kv_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
 
-use crate::record::Place;
 use crate::tables::{Member, Set};
 
 /// The length of a job's key.
 const KEY_BYTES: usize = 14;
+
+/// The place of a job that came back: behind all jobs that had entered or come back by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The last sequence number given by then.
+    pub(crate) sequence: u64,
+    /// The time of the return.
+    pub(crate) since: u64,
+}
 
 /// The member of [`Set::Leases`](crate::Set::Leases) for a delivery: `key:token`.
 pub(crate) fn lease(handle: Handle) -> String {

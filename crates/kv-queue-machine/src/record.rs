@@ -6,7 +6,7 @@ use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::member::{corrupt, from_rank};
+use crate::member::{Place, corrupt, from_rank};
 
 /// What differs from a fresh job. A fresh job, and a job that was claimed but never settled, has no
 /// record: a delivery counts when it ends.
@@ -34,15 +34,6 @@ pub(crate) struct JobRecord {
     /// release.
     #[serde(default)]
     pub(crate) place: Option<Place>,
-}
-
-/// The place of a job that came back: behind all jobs that had entered or come back by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// The last sequence number given by then.
-    pub(crate) sequence: u64,
-    /// The time of the return.
-    pub(crate) since: u64,
 }
 
 impl JobRecord {

@@ -6,7 +6,8 @@ use kv_core::Result;
 use kv_core::queue::{JobKey, Policy, cut_reason};
 
 use super::Machine;
-use crate::record::{JobRecord, Place, decode, encode};
+use crate::member::Place;
+use crate::record::{JobRecord, decode, encode};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::{member, time};
 

@@ -10,7 +10,11 @@ use serde::de::DeserializeOwned;
 use super::delivery::{Delivery, Lease};
 use super::handle::Queue;
 use super::job::JobId;
+use super::pace::Pace;
 use crate::requests::{Requests, Settings, Undecodable};
+
+/// How many partitions a call claims from before it asks which of the others have jobs.
+const UNASKED: usize = 8;
 
 /// How many times in a row a partition is maintained while more jobs are due.
 const MAINTENANCE: usize = 10;
@@ -36,33 +40,44 @@ impl<T: DeserializeOwned> Queue<T> {
         self.take(n).await.map_err(|error| error.operation("dequeue"))
     }
 
-    /// Looks through the partitions for up to `n` jobs.
+    /// Takes up to `n` jobs. Returns the jobs that were taken even if an error follows; the next
+    /// call shows the error.
     async fn take(&self, n: usize) -> Result<Vec<Delivery<T>>> {
-        let connection = self.connection();
-        connection.check_open()?;
+        self.connection().check_open()?;
         let mut taken = Taken { requests: self.requests(), deliveries: Vec::new() };
-        for partition in connection.in_turn() {
-            let lacking = n - taken.deliveries.len();
-            if lacking == 0 {
-                break;
-            }
-            if let Err(error) = self.take_from(partition, lacking, &mut taken).await {
-                if taken.deliveries.is_empty() {
-                    return Err(error);
-                }
-                // Return the jobs that were taken; the next call shows the error.
-                break;
-            }
+        match self.take_into(&mut taken, n).await {
+            Err(error) if taken.deliveries.is_empty() => Err(error),
+            _ => Ok(std::mem::take(&mut taken.deliveries)),
         }
-        Ok(std::mem::take(&mut taken.deliveries))
+    }
+
+    /// Claims from the partitions: from the first ones one after another, from the others only if
+    /// they have jobs.
+    async fn take_into(&self, taken: &mut Taken<'_, T>, n: usize) -> Result<()> {
+        let mut partitions = self.connection().in_turn();
+        for partition in partitions.by_ref().take(UNASKED) {
+            self.take_from(partition, taken, n).await?;
+        }
+        if taken.deliveries.len() >= n {
+            return Ok(());
+        }
+        for partition in self.outstanding_among(partitions).await {
+            self.take_from(partition, taken, n).await?;
+        }
+        Ok(())
     }
 
     async fn take_from(
         &self,
         partition: &Partition,
-        mut lacking: usize,
         taken: &mut Taken<'_, T>,
+        n: usize,
     ) -> Result<()> {
+        let mut lacking = n.saturating_sub(taken.deliveries.len());
+        if lacking == 0 {
+            return Ok(());
+        }
+        let mut pace = Pace::default();
         let mut maintained = self.connection().is_tend_due(partition);
         if maintained {
             self.maintain(partition).await?;
@@ -72,6 +87,7 @@ impl<T: DeserializeOwned> Queue<T> {
             let claims = self.requests().claim(partition, limit).await?;
             let is_short = claims.claimed.len() < limit;
             for claimed in claims.claimed {
+                pace.handled(claimed.body.len()).await;
                 if let Some(delivery) = self.decode(partition.number, claimed).await {
                     taken.deliveries.push(delivery);
                     lacking = lacking.saturating_sub(1);

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::handle::Queue;
 use super::job::{Enqueue, Enqueued, Job, JobId};
+use super::pace::Pace;
 use crate::requests::Connection;
 
 /// How many partitions a call works on at once.
@@ -108,10 +109,11 @@ impl<T: Serialize> Queue<T> {
     /// A dropped future may have added any number of the jobs.
     pub async fn enqueue_many<J>(&self, jobs: J) -> Result<Enqueued>
     where
-        J: IntoIterator<Item: Into<Job<T>>> + Send,
+        J: IntoIterator<Item: Into<Job<T>>, IntoIter: Send> + Send,
         T: Send,
     {
-        let batches = self.batches(jobs).map_err(|error| error.operation("enqueue_many"))?;
+        let batches = self.batches(jobs.into_iter()).await;
+        let batches = batches.map_err(|error| error.operation("enqueue_many"))?;
         let submit = |number, jobs| async move {
             let answers = self.requests().submit(number, jobs, self.fails_fast()).await?;
             Ok((answers, Achieved::default()))
@@ -134,11 +136,11 @@ impl<T: Serialize> Queue<T> {
         durability: Durability,
     ) -> Result<(Enqueued, Achieved)>
     where
-        J: IntoIterator<Item: Into<Job<T>>> + Send,
+        J: IntoIterator<Item: Into<Job<T>>, IntoIter: Send> + Send,
         T: Send,
     {
         let operation = |error: Error| error.operation("enqueue_many_durable");
-        let batches = self.batches(jobs).map_err(operation)?;
+        let batches = self.batches(jobs.into_iter()).await.map_err(operation)?;
         let submit = |number, jobs| {
             self.requests().submit_durable(number, jobs, self.fails_fast(), durability)
         };
@@ -146,14 +148,19 @@ impl<T: Serialize> Queue<T> {
     }
 
     /// Jobs by partition, in requests of a size that travels well.
-    fn batches<J>(&self, jobs: J) -> Result<BTreeMap<u32, VecDeque<Batch>>>
+    async fn batches<J>(
+        &self,
+        jobs: impl Iterator<Item = J> + Send,
+    ) -> Result<BTreeMap<u32, VecDeque<Batch>>>
     where
-        J: IntoIterator<Item: Into<Job<T>>>,
+        J: Into<Job<T>>,
     {
         let mut batches: BTreeMap<u32, VecDeque<Batch>> = BTreeMap::new();
-        for (at, job) in jobs.into_iter().enumerate() {
-            let (number, job) =
-                self.place(job.into()).map_err(|error| error.at(&format!("job {at}")))?;
+        let mut pace = Pace::default();
+        for (at, job) in jobs.enumerate() {
+            let placed = self.place(job.into());
+            let (number, job) = placed.map_err(|error| error.at(&format!("job {at}")))?;
+            pace.handled(job.body.len()).await;
             let own = batches.entry(number).or_default();
             match own.back_mut().filter(|batch| batch.has_room_for(&job)) {
                 Some(batch) => batch.push(at, job),

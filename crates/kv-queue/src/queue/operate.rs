@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
+use super::pace::Pace;
 
 /// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
@@ -164,27 +165,44 @@ impl<T> Queue<T> {
         self.control_jobs("discard", jobs, |keys| Control::Discard { keys }).await
     }
 
-    /// Makes up to `limit` dead letters of the queue ready again, with fresh budgets: one partition
-    /// after another, the oldest of each partition first. Returns how many.
+    /// Makes up to `limit` dead letters of the queue ready again, with fresh budgets: the oldest of
+    /// each partition first, and all of one partition before the next. Returns how many: no more
+    /// than there were when the call began.
     ///
     /// # Errors
     /// Those of the store; after an error some of the dead letters may be redriven.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
-        let counts = self.all_counts().await.map_err(|error| error.operation("redrive"))?;
-        let mut left = limit;
-        for (partition, _) in self.partitions().zip(counts).filter(|(_, counts)| counts.dead > 0) {
-            while left > 0 {
-                let control = Control::Redrive { keys: Vec::new(), limit: left.min(MAX_BATCH) };
-                let redriven = self.control("redrive", partition, control).await;
-                let redriven = redriven
-                    .map_err(|error| if left == limit { error } else { error.maybe_applied() })?;
-                left = left.saturating_sub(redriven.affected);
-                if !redriven.more {
-                    break;
-                }
+        let counts = async || self.all_counts().await.map_err(|error| error.operation("redrive"));
+        let mut counted = counts().await?;
+        // What dies meanwhile may die of the same thing again and again.
+        let wanted = limit.min(usize::try_from(sum(&counted).dead).unwrap_or(usize::MAX));
+        let mut left = wanted;
+        loop {
+            let effect = |error: Error| if left < wanted { error.maybe_applied() } else { error };
+            let round = self.control_each("redrive", self.shares(&counted, left)).await;
+            let redriven = usize::try_from(round.map_err(effect)?).unwrap_or(left);
+            left = left.saturating_sub(redriven);
+            if left == 0 || redriven == 0 {
+                return Ok((wanted - left) as u64);
+            }
+            // Some went meanwhile that were counted.
+            counted = counts().await.map_err(Error::maybe_applied)?;
+        }
+    }
+
+    /// Requests that together redrive up to this many dead letters, in each partition at most as
+    /// many as were counted there.
+    fn shares(&self, counts: &[Counts], mut left: usize) -> Vec<(&Partition, Control)> {
+        let mut requests = Vec::new();
+        for (partition, counts) in self.partitions().zip(counts) {
+            let mut dead = usize::try_from(counts.dead).unwrap_or(usize::MAX);
+            while dead.min(left) > 0 {
+                let limit = dead.min(left).min(MAX_BATCH);
+                requests.push((partition, Control::Redrive { keys: Vec::new(), limit }));
+                (dead, left) = (dead - limit, left - limit);
             }
         }
-        Ok((limit - left) as u64)
+        requests
     }
 
     /// Makes these dead letters ready again, with fresh budgets. Returns how many were redriven.
@@ -202,6 +220,20 @@ impl<T> Queue<T> {
     pub(super) async fn all_counts(&self) -> Result<Vec<Counts>> {
         let counts: Vec<_> = self.partitions().map(|partition| self.counts(partition)).collect();
         stream::iter(counts).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The given partitions that have ready, timed or leased jobs, or that could not be counted.
+    pub(super) async fn outstanding_among<'a>(
+        &'a self,
+        partitions: impl Iterator<Item = &'a Partition>,
+    ) -> Vec<&'a Partition> {
+        let asked: Vec<_> = partitions
+            .map(async |partition| match self.counts(partition).await {
+                Ok(counts) if counts.outstanding() == 0 => None,
+                _ => Some(partition),
+            })
+            .collect();
+        stream::iter(asked).buffered(AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
     async fn counts(&self, partition: &Partition) -> Result<Counts> {
@@ -291,14 +323,15 @@ impl<T: DeserializeOwned> Queue<T> {
     /// # Errors
     /// Those of the store; `Serialization` if there are ready jobs and none decodes as a `T`.
     pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
-        let (mut payloads, mut wrong) = (Vec::new(), None);
-        for partition in self.partitions() {
+        let (mut payloads, mut wrong, mut pace) = (Vec::new(), None, Pace::default());
+        for partition in self.outstanding_among(self.partitions()).await {
             let mut after = None;
             while payloads.len() < n {
                 let jobs = self.peek_page(partition, after, n - payloads.len()).await?;
                 let Some(last) = jobs.last() else { break };
                 after = Some(last.key);
                 for job in jobs {
+                    pace.handled(job.body.len()).await;
                     match self.connection().serializer().decode(&job.body) {
                         Ok(payload) => payloads.push(payload),
                         Err(error) => {
