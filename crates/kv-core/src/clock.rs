@@ -4,10 +4,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where a component takes its time from.
+/// The source of a component's time.
 ///
-/// Two kinds are kept apart: `now` never goes back and measures lifetimes; `wall` is the date,
-/// which an operator may set.
+/// A clock has two times: `now` never goes back and measures lifetimes; `wall` is the date, which
+/// an operator may change.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Monotonic time since an origin of the clock's own.
     fn now(&self) -> Duration;

@@ -11,7 +11,7 @@ pub const RESERVED: &str = "!kv:";
 /// Checks a key as it is stored.
 ///
 /// # Errors
-/// `InvalidKey` for an empty key, `TooLarge` for one of more than [`MAX_KEY_BYTES`].
+/// `InvalidKey` for an empty key, `TooLarge` for a key of more than [`MAX_KEY_BYTES`].
 ///
 /// ```
 /// assert!(kv_core::validate_key("user:1").is_ok());
@@ -32,7 +32,7 @@ pub fn validate_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a key, as stored, belongs to the library and not to a program.
+/// Whether a stored key belongs to the library, not to a program.
 pub fn is_reserved(key: &str) -> bool {
     key.contains(RESERVED)
 }

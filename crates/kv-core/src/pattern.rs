@@ -6,13 +6,13 @@ use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 
 /// A glob as Redis's `KEYS` and `SCAN … MATCH` read it, on bytes.
 ///
-/// `*` is any run of bytes, `?` one byte, `[a-c]` a class, `[^a]` its negation, `\` takes the
-/// next byte as it is. The odd corners are Redis's too: `[!a]` is no negation, a class that is
-/// not closed ends with the pattern, `[z-a]` is swapped, a trailing `\` stands for itself, and a
-/// range compares bytes beyond ASCII as negative numbers, as C does on x86-64.
+/// `*` matches any run of bytes, `?` one byte, `[a-c]` a byte of a class, `[^a]` a byte outside it;
+/// `\` takes the next byte literally. Special cases are as in Redis: `[!a]` does not negate, a
+/// class that is not closed ends with the pattern, `[z-a]` means `[a-z]`, a trailing `\` is
+/// literal, and a range compares bytes beyond ASCII as negative numbers, as C does on x86-64.
 ///
-/// Source: the behaviour of Redis 7.0, which a test compares on generated pairs. Matching needs
-/// no recursion and at most `pattern × text` steps.
+/// A test compares generated pairs with Redis 7.0. Matching needs no recursion and at most
+/// `pattern × text` steps.
 ///
 /// ```
 /// use kv_core::Pattern;
@@ -54,11 +54,11 @@ impl Token {
 }
 
 impl Pattern {
-    /// The longest pattern in bytes, prefix and namespace included: room for a prefix in which
+    /// The longest pattern in bytes, prefix and namespace included: enough for a prefix in which
     /// every byte is escaped.
     pub const MAX_BYTES: usize = 2 * MAX_KEY_BYTES;
 
-    /// Reads a pattern. Every text is one, if it is not too long.
+    /// Parses a pattern. Every text that is not too long is a pattern.
     ///
     /// # Errors
     /// `TooLarge` beyond [`MAX_BYTES`](Self::MAX_BYTES).
@@ -76,7 +76,7 @@ impl Pattern {
         Ok(Self { text, tokens })
     }
 
-    /// The pattern that matches a literal prefix and then what `rest` says.
+    /// The pattern that matches a literal prefix followed by the pattern `rest`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -111,7 +111,7 @@ impl Pattern {
     /// Whether bytes match.
     pub fn matches_bytes(&self, text: &[u8]) -> bool {
         let (mut token, mut at) = (0, 0);
-        // Where to go on when the last `*` has to take one byte more.
+        // Where to continue when the last `*` must take one more byte.
         let mut retry: Option<(usize, usize)> = None;
         while let Some(byte) = text.get(at) {
             match self.tokens.get(token) {
@@ -160,7 +160,7 @@ fn tokens(mut rest: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// Reads a class behind its `[`, up to its `]` or the end of the pattern.
+/// Reads a class after its `[`, up to its `]` or the end of the pattern.
 fn class(rest: &mut &[u8]) -> Token {
     let negated = rest.first() == Some(&b'^');
     if negated {

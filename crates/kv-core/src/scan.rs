@@ -9,9 +9,9 @@ use crate::Pattern;
 pub struct ScanRequest<'a> {
     /// Which keys, prefix and namespace included.
     pub pattern: &'a Pattern,
-    /// Where the last page ended; `None` starts a walk.
+    /// The cursor of the last page; `None` starts a walk.
     pub cursor: Option<&'a Cursor>,
-    /// About how many keys to look at; a hint, not a promise.
+    /// About how many keys to examine; a hint only.
     pub limit: usize,
 }
 
@@ -20,11 +20,11 @@ pub struct ScanRequest<'a> {
 pub struct ScanPage {
     /// Keys that match, in no order.
     pub keys: Vec<String>,
-    /// Where to go on; `None` ends the walk.
+    /// The cursor for the next page; `None` at the end of the walk.
     pub next: Option<Cursor>,
 }
 
-/// A backend's own note of where a walk stands, opaque to everyone else.
+/// A backend's note of a walk's position, opaque to callers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor(Box<str>);
 

@@ -1,4 +1,4 @@
-//! What removes records that nobody deleted: sweeps, and evictions from a full table.
+//! Removing records that nobody deleted: sweeps, and evictions from a full table.
 
 use std::sync::atomic::Ordering;
 
@@ -9,17 +9,18 @@ use crate::record::NEVER;
 use crate::slots::Slot;
 use crate::table::Table;
 
-/// The most records that a sweep removes before it lets go of the shards, and the most that a
-/// write removes for it.
+/// The most records that a sweep removes before it unlocks the shards, and the most that a write
+/// removes on its behalf.
 const CHUNK: usize = 256;
 
 impl Table {
-    /// Removes what has expired by now; how many. Costs by the number that it removes.
+    /// Removes the records that have expired by now, and returns how many. Its cost is proportional
+    /// to that number.
     pub(crate) fn sweep(&self) -> usize {
         let started = self.time.moment();
         let now = started.nanos();
         let mut removed = 0;
-        // Ends, for what others add meanwhile expires later than `now`.
+        // Ends, because records added meanwhile expire later than `now`.
         while let Ok(chunk @ 1..) = self.sweep_chunk(now) {
             removed += chunk;
         }
@@ -35,13 +36,13 @@ impl Table {
         let mut removed = Vec::new();
         let alone = self.cleaning();
         let done = self.pop_expired(now, &mut removed);
-        // A value's drop is the caller's code, which may come back here.
+        // Dropping a value runs the caller's code, which may come back here.
         drop(alone);
         done.map(|()| removed.len())
     }
 
-    /// Takes out at most [`CHUNK`] records that have expired; by one thread at a time, for until
-    /// a pass has ended `next_due` is not to be trusted.
+    /// Takes out at most [`CHUNK`] expired records. Only one thread at a time may do this, since
+    /// `next_due` is wrong until a pass has ended.
     fn pop_expired(&self, now: u64, removed: &mut Vec<Slot>) -> Result<()> {
         if self.tally.next_due.load(Ordering::Relaxed) > now {
             return Ok(());
@@ -66,7 +67,8 @@ impl Table {
         self.tally.expired.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Brings a table that a write made too large back to its limit, but spares that write.
+    /// Brings a table that a write made too large back to its limit, but spares the record of that
+    /// write.
     ///
     /// Every write that adds a record calls this once it is unlocked. So there are never more
     /// records above the limit than writes running.
@@ -107,8 +109,8 @@ impl Table {
         None
     }
 
-    /// Tells of the first eviction, the second, the fourth and so on: a full store evicts at
-    /// every write, and must not log at every write.
+    /// Logs the first eviction, the second, the fourth and so on: a full store evicts at every
+    /// write, but must not log at every write.
     fn report_eviction(&self) {
         let evicted = self.tally.evicted.fetch_add(1, Ordering::Relaxed) + 1;
         if evicted.is_power_of_two() {

@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::slots::{Slot, Slots};
 use crate::time::Moment;
 
-/// How many records an eviction looks at.
+/// How many records an eviction examines.
 const SAMPLE: usize = 8;
 
 /// The records of one shard, and their order of expiry.
@@ -60,7 +60,7 @@ impl Contents {
         version
     }
 
-    /// Stores another value in a slot; its version.
+    /// Stores another value in a slot, and returns its version.
     pub(crate) fn replace(&mut self, at: usize, value: Bytes, expires: u64) -> u64 {
         self.writes = self.writes.saturating_add(1);
         let Some(slot) = self.slots.get_mut(at) else { return self.writes };
@@ -74,7 +74,7 @@ impl Contents {
         version
     }
 
-    /// Gives the record in a slot another deadline. It stays the same state of the key.
+    /// Gives the record in a slot another deadline. The record keeps its version.
     pub(crate) fn set_deadline(&mut self, at: usize, expires: u64) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         self.expiry.remove(deadline(slot));
@@ -90,19 +90,19 @@ impl Contents {
         Some(slot)
     }
 
-    /// Takes out one record that has expired; looks at no other.
+    /// Takes out one expired record; examines no other.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<Slot> {
         let due = self.expiry.due(now)?;
         let at = self.slots.find_version(due.hash, due.version);
         let slot = at.and_then(|at| self.remove(at));
         if slot.is_none() {
-            // Cannot happen, for the two change together; if it did, a sweep must still end.
+            // Cannot happen, since records and deadlines change together; a sweep must end even so.
             self.expiry.remove(due);
         }
         slot
     }
 
-    /// Takes out about the least recently used record, but not the one of version `spare`.
+    /// Takes out about the least recently used record, but not the record with version `spare`.
     pub(crate) fn evict(&mut self, spare: Option<u64>, random: &mut Rng) -> Option<Slot> {
         let mut victim: Option<(u64, usize)> = None;
         for turn in 0..SAMPLE.min(self.slots.len()) {
@@ -114,7 +114,7 @@ impl Contents {
                 victim = Some(candidate);
             }
         }
-        // A sample can consist of the spared record only: then any other will do.
+        // If the sample has only the spared record, any other record will do.
         let at = victim
             .map(|(_, at)| at)
             .or_else(|| self.slots.iter().position(|slot| Some(slot.record.version) != spare))?;

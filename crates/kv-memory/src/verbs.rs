@@ -132,7 +132,7 @@ impl Table {
         version
     }
 
-    /// Where a visible record lies. One that has expired is dropped on the way.
+    /// Where a visible record lies. Drops the record if it has expired.
     fn find_live(
         &self,
         contents: &mut Writing<'_>,
@@ -162,7 +162,7 @@ fn holds(condition: &Condition, found: Option<&Record>) -> bool {
     }
 }
 
-/// The deadline that a lifetime means; `kept` is the one of the state before.
+/// The deadline for a lifetime; `kept` is the present deadline.
 fn deadline(lifetime: Lifetime, millis: Option<u64>, kept: u64, moment: &Moment<'_>) -> u64 {
     match (lifetime, millis) {
         (Lifetime::Keep, _) => kept,
@@ -171,7 +171,7 @@ fn deadline(lifetime: Lifetime, millis: Option<u64>, kept: u64, moment: &Moment<
     }
 }
 
-/// Marks that a part of a batch was done before an error.
+/// Marks an error as `MaybeApplied` if a part of a batch was done before it.
 pub(crate) fn partly(error: Error, done: usize) -> Error {
     if done == 0 { error } else { error.maybe_applied() }
 }

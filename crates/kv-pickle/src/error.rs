@@ -10,7 +10,7 @@ pub(crate) struct Error(Cow<'static, str>);
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Adds where in the pickle it was.
+    /// Adds the position in the pickle.
     pub(crate) fn at(self, position: usize) -> Self {
         format!("{}, at byte {position} of the pickle", self.0).into()
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-// What a type says of its refusal may quote the value, which is nobody's to see.
+// A type's own message may quote the value, which no error may show.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(_: T) -> Self {
         "the pickle is of another shape".into()

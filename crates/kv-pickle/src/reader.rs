@@ -1,4 +1,5 @@
-//! From nodes to what a type asks for. The nodes were checked: nothing is too deep or too large.
+//! From nodes to the values of a type. The nodes are already checked: none is too deep or too
+//! large.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, IntoDeserializer, Visitor};
@@ -8,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::nodes::{Id, Node, Nodes};
 use crate::times;
 
-/// One node, as serde reads it. The format counts as readable by people, so that types that know
-/// a text form of themselves take that, which Python has too.
+/// One node, as serde reads it. The format counts as human-readable, so that types with a text form
+/// use it, as Python does.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'n, 'a> {
     nodes: &'n Nodes<'a>,
@@ -130,7 +131,7 @@ impl<'de> IntoDeserializer<'de, Error> for Reader<'_, '_> {
     }
 }
 
-/// In the smallest type that serde's visitors commonly take.
+/// Passes an integer in the smallest type that serde's visitors commonly take.
 fn integer<'de, V: Visitor<'de>>(number: i128, visitor: V) -> Result<V::Value> {
     match (i64::try_from(number), u64::try_from(number)) {
         (Ok(number), _) => visitor.visit_i64(number),
@@ -139,7 +140,7 @@ fn integer<'de, V: Visitor<'de>>(number: i128, visitor: V) -> Result<V::Value> {
     }
 }
 
-/// A variant of an enum: its name, and what it holds.
+/// A variant of an enum: its name and its content.
 struct Variant<'n, 'a> {
     name: Reader<'n, 'a>,
     content: Option<Reader<'n, 'a>>,

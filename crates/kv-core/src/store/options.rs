@@ -28,7 +28,7 @@ impl SetOptions {
         Self { expiry: expiry.into(), ..self }
     }
 
-    /// What must be true of the key.
+    /// What must be true of the key for the write.
     #[must_use]
     pub fn condition(self, condition: Condition) -> Self {
         Self { condition, ..self }

@@ -11,12 +11,12 @@ use futures_core::future::BoxFuture;
 use super::Store;
 use crate::{Cursor, Pattern, Result, ScanPage, ScanRequest, is_reserved};
 
-/// About how many keys the backend looks at for one page.
+/// About how many keys the backend examines for one page.
 const PAGE: usize = 500;
 
 impl Store {
-    /// The keys of this store that match a glob, prefix and namespace taken off, sorted, each
-    /// once. Holds them all in memory: [`scan`](Self::scan) does not.
+    /// The keys of this store that match a glob, without prefix and namespace, sorted, each once.
+    /// `keys` holds all of them in memory; [`scan`](Self::scan) does not.
     ///
     /// # Errors
     /// `TooLarge` for a pattern that is too long.
@@ -31,8 +31,8 @@ impl Store {
 
     /// A walk over the keys of this store that match a glob, in bounded memory.
     ///
-    /// It visits every key that is there throughout at least once, and may repeat one. The glob
-    /// is [Redis's](Pattern) and cannot reach out of the namespace.
+    /// The walk shows every key that exists throughout the walk at least once, and may show a key
+    /// twice. The glob is [Redis's](Pattern) and matches only keys of the namespace.
     pub fn scan(&self, pattern: &str) -> Scan {
         let start = self
             .key("scan", "*")
@@ -50,10 +50,10 @@ impl Store {
 
 /// A walk over keys: a [`Stream`] with a `next` of its own, from [`Store::scan`].
 ///
-/// It ends after the first error. Dropping it at any time leaves nothing behind.
+/// The walk ends after the first error. Dropping it at any time leaves nothing behind.
 #[must_use = "a scan does nothing until it is polled"]
 pub struct Scan {
-    /// How many bytes of prefix and namespace to take off.
+    /// How many bytes of prefix and namespace to remove.
     place: usize,
     page: VecDeque<String>,
     state: State,
@@ -72,7 +72,7 @@ impl Scan {
     /// The next key, or `None` at the end.
     ///
     /// # Cancel safety
-    /// Nothing is lost: the next call goes on where this one was.
+    /// No key is lost: the next call continues where the dropped call was.
     pub async fn next(&mut self) -> Option<Result<String>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }

@@ -1,4 +1,4 @@
-//! What one queued verb of a pipeline or batch answers, and how its answer is read.
+//! The answer of one queued verb of a pipeline or batch, and how to read it.
 
 use std::marker::PhantomData;
 
@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 use super::{SetOptions, Store};
 use crate::{Command, Condition, Error, ErrorKind, Expiry, Lifetime, Reply, Result, Serializer};
 
-/// How the answer of one queued verb is read.
+/// Reads the answer of one queued verb.
 pub trait Step {
-    /// What the verb answers.
+    /// The verb's answer.
     type Output;
 
     /// Reads the backend's answer.
     ///
     /// # Errors
-    /// `Serialization` for bytes that do not decode.
+    /// `Serialization` if the bytes do not decode.
     fn read(self, reply: Reply, serializer: &Serializer) -> Result<Self::Output>;
 }
 
@@ -82,7 +82,7 @@ fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the backend answered a batch with replies of another kind")
 }
 
-/// The verbs that can be queued, checked and encoded when they are called.
+/// The verbs that can be queued. Each is checked and encoded when it is called.
 impl Store {
     pub(super) fn queue_get<T>(&self, key: &str) -> (Result<Command>, Read<T>) {
         (self.key("get", key).map(|key| Command::Get { key }), Read(PhantomData))

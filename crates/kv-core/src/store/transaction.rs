@@ -1,4 +1,4 @@
-//! Typed read-modify-write verbs: each is one change or none.
+//! Typed read-modify-write verbs: each makes one change or none.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,15 +8,15 @@ use crate::provided::{ATTEMPTS, conflict};
 use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Write};
 
 impl Store {
-    /// Replaces a value by what a function makes of it, and returns what is stored then.
+    /// Replaces a value by a function's result, and returns the stored value.
     ///
-    /// The function gets `None` where there is no value, and deletes by returning `None`. It runs
-    /// once for each attempt, of which there are at most 128, so it should only compute. An
-    /// existing key keeps its time to live; a new one gets the default.
+    /// The function gets `None` if there is no value; if it returns `None`, the key is deleted. It
+    /// runs once for each of at most 128 attempts, so it should only compute. An existing key keeps
+    /// its time to live; a new key gets the default.
     ///
     /// # Errors
-    /// `Conflict` if others changed the key during each attempt; `Serialization` as `get` and
-    /// `set`; nothing is changed then.
+    /// `Conflict` if others changed the key during each attempt; `Serialization` as for `get` and
+    /// `set`. After such an error nothing has changed.
     pub async fn update<T: Serialize + DeserializeOwned + Send>(
         &self,
         key: &str,
@@ -33,7 +33,7 @@ impl Store {
         Err(conflict().operation("update").key(key))
     }
 
-    /// One attempt of an update; `false` if the key is no longer in the state that was read.
+    /// One attempt of an update; `false` if the key has changed since it was read.
     fn replace<'a, T: Serialize>(
         &'a self,
         key: &str,
@@ -65,11 +65,11 @@ impl Store {
 
     /// Reads a value and deletes it; exactly one of many concurrent callers gets it.
     ///
-    /// It is decoded before it is deleted, so that one that does not decode stays.
+    /// The value is decoded before it is deleted, so a value that does not decode stays.
     ///
     /// # Errors
-    /// `Serialization` for bytes that are no `T`, `Conflict` if others changed the key during
-    /// each of 128 attempts.
+    /// `Serialization` if the bytes do not decode as a `T`, `Conflict` if others changed the key
+    /// during each of 128 attempts.
     ///
     /// # Cancel safety
     /// A dropped future may have deleted the value: it is lost.
@@ -88,15 +88,15 @@ impl Store {
         Err(conflict().operation("take").key(key))
     }
 
-    /// The value under a key, or else what the loader gives, stored for the next caller.
+    /// The value under a key, or else the loader's value, stored for the next caller.
     ///
-    /// Where others load at the same time, the first value that is stored counts, and all get it;
-    /// on a backend without conditions, each gets its own, and the last is stored. Each caller may
-    /// run its own loader.
+    /// Each caller may run its own loader. If several callers load at the same time, all get the
+    /// value that was stored first. On a backend without conditions each caller gets its own value,
+    /// and the last value is stored.
     ///
     /// # Errors
-    /// `Loader` with the loader's error as source, and nothing is stored; others as `get` and
-    /// `set`.
+    /// `Loader`, with the loader's error as source, and then nothing is stored; other errors as for
+    /// `get` and `set`.
     pub async fn get_or_set_with<T, X, F, Fut, E>(&self, key: &str, expiry: X, load: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send,
@@ -109,7 +109,7 @@ impl Store {
         if let Some(value) = self.get(key).await? {
             return Ok(value);
         }
-        // What would be refused is refused before the work is done.
+        // Refuse a wrong key or lifetime before the loader works.
         let writable = self.write(options.clone());
         writable.map_err(|error| error.operation("get_or_set_with").key(key))?;
         let loaded = load().await.map_err(|cause| {
@@ -123,7 +123,7 @@ impl Store {
         if stored.await? {
             return Ok(loaded);
         }
-        // Somebody else's value came first; if it is gone again already, ours is as good.
+        // Another caller's value came first; if it is already gone, our value is as good.
         Ok(self.get(key).await?.unwrap_or(loaded))
     }
 }

@@ -8,14 +8,14 @@ use kv_queue_machine::MemTables;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// Later than any time at which something is due.
+/// Later than any due time.
 const NEVER: u64 = u64::MAX;
 
-/// The tables of each partition, and who waits for them.
+/// The tables of each partition, and the waiters.
 #[derive(Debug)]
 pub(super) struct Partitions {
     tables: Box<[Mutex<MemTables>]>,
-    /// Of each partition, from which microsecond since 1970 on it has work. A wait looks at all of
+    /// For each partition, the microsecond since 1970 from which it has work. A wait reads all of
     /// them, and would otherwise take as many locks for each job.
     work_at: Box<[AtomicU64]>,
     woken: Notify,
@@ -33,12 +33,12 @@ impl Partitions {
         u32::try_from(self.tables.len()).unwrap_or(u32::MAX)
     }
 
-    /// One step on the tables of a partition, and the wake-up that it calls for; `None` if there
-    /// is no such partition.
+    /// One step on the tables of a partition, and the wake-up that must follow it; `None` if the
+    /// partition does not exist.
     pub(super) fn step<R>(&self, number: u32, step: impl FnOnce(&mut MemTables) -> R) -> Option<R> {
         let index = usize::try_from(number).ok()?;
         let (tables, work_at) = (self.tables.get(index)?, self.work_at.get(index)?);
-        // The machine does not panic, so a poisoned lock guards tables as good as any.
+        // The machine does not panic, so the tables behind a poisoned lock are valid.
         let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
         let wakes = tables.wakes();
         let answer = step(&mut tables);
@@ -68,7 +68,7 @@ impl Partitions {
         self.removed.load(Ordering::SeqCst)
     }
 
-    /// Wakes all that wait for any partition of the queue; they look which.
+    /// Wakes all waiters of the queue; each checks its partitions.
     pub(super) fn wake(&self) {
         self.woken.notify_waiters();
     }

@@ -6,10 +6,11 @@ use kv_core::queue::Partition;
 
 use super::partitions::Partitions;
 
-/// Returns in which partitions of a queue a job is claimable, as soon as it is one, or none when
-/// `ended` says so or the queue is removed. What is due by `now`, at the beginning, counts as well.
+/// Returns the partitions of a queue with a claimable job as soon as there is one; returns none
+/// when `ended` says so or the queue is removed. A job that is due by `now`, at the beginning,
+/// counts as well.
 ///
-/// No wake-up is lost: it is listened for before the partitions are looked at.
+/// No wake-up is lost: the wait listens before it reads the partitions.
 pub(super) async fn until(
     queue: &Partitions,
     waited: &[Partition],

@@ -4,10 +4,10 @@ use kv_core::queue::Partition;
 use kv_core::{Bytes, Condition, Entry, Error, ErrorKind, KeyValueStore, Result, Write};
 use kv_queue_machine::MemTables;
 
-/// How often opening looks again, when others open or remove the queue at the same time.
+/// How often opening tries again when others open or remove the queue at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Before the number of partitions in a queue's settings.
+/// The text before the number of partitions in a queue's settings.
 const SETTINGS: &str = "kv-queue/1 ";
 
 pub(super) fn key(partition: &Partition) -> String {
@@ -19,7 +19,7 @@ pub(super) fn settings(queue: &str) -> String {
     format!("{queue}:meta")
 }
 
-/// The index and the condition under which it is still the same.
+/// The index, and the condition that it is unchanged.
 pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTables, Condition)> {
     match store.get(key).await? {
         Some(entry) => Ok((decode(&entry, key)?, Condition::Version(entry.version))),
@@ -27,7 +27,7 @@ pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTab
     }
 }
 
-/// The indices of several partitions, in their order.
+/// The indices of several partitions, in the order of the partitions.
 pub(super) async fn read_many(
     store: &dyn KeyValueStore,
     partitions: &[Partition],

@@ -1,4 +1,4 @@
-//! Waiting on a store that cannot call.
+//! Waiting on a store that sends no wake-ups.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{GenericEngine, index};
 
-/// The shortest and the longest pause between two looks at an index.
+/// The shortest and the longest pause between two reads of an index.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
 
 impl GenericEngine {
@@ -25,7 +25,7 @@ impl GenericEngine {
         let end = Instant::now().checked_add(limit);
         let [mut pause, longest] = PAUSES;
         loop {
-            // No wake-up is lost: it is listened for before the index is looked at.
+            // No wake-up is lost: the wait listens before it reads the index.
             let woken = turns.woken();
             let ready = self.to_look_into(partitions).await?;
             if !ready.is_empty() {

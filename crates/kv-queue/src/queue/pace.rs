@@ -1,19 +1,19 @@
-//! Making way for other tasks while much is encoded or decoded.
+//! Yielding to other tasks during much encoding or decoding.
 
 use kv_core::queue::BATCH_BYTES;
 
 /// Lets other tasks of the runtime run after each [`BATCH_BYTES`]: a gigabyte of payloads takes
-/// seconds, for which nobody else on the thread would be answered.
+/// seconds, during which no other task of the thread could run.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     bytes: usize,
 }
 
 impl Pace {
-    /// So many bytes were encoded or decoded.
+    /// Counts this many encoded or decoded bytes.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// A dropped future loses nothing.
     pub(super) async fn handled(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= BATCH_BYTES {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// What a partition consists of, in the order in which the scripts name it.
+/// The parts of a partition, in the order in which the scripts name them.
 const PARTS: [&str; 11] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
     "wake",
@@ -13,29 +13,29 @@ const PARTS: [&str; 11] = [
 /// The keys of a partition.
 pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 
-/// Where, among a partition's keys, those are from which a glance tells whether to look.
+/// The places, among a partition's keys, of the keys that a glance reads.
 pub(super) const GLANCE: [usize; 4] = [0, 3, 4, 5];
 
-/// Where the list is among a partition's keys on which a waiting process blocks.
+/// The place, among a partition's keys, of the list on which a waiting process blocks.
 pub(super) const WAKE: usize = PARTS.len() - 1;
 
 /// The keys of one partition: `PREFIX{REST:NUMBER}:PART`, of a queue that is stored as
 /// `PREFIX` and `REST`.
 ///
-/// All have the same hash tag, so that they are in one slot of a cluster, and partitions in
-/// different ones. Neither a prefix nor a queue has braces.
+/// All keys have the same hash tag, so they are in one slot of a Cluster; other partitions are in
+/// other slots. Neither a prefix nor a queue's name has braces.
 pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
     let (prefix, rest) = split(prefix, queue);
     Arc::new(PARTS.map(|part| Bytes::from(format!("{prefix}{{{rest}:{number}}}:{part}"))))
 }
 
-/// A key of a partition's slot that holds nothing: it is written to be waited for.
+/// An empty key in a partition's slot, written only for a WAIT that follows.
 pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
     let (prefix, rest) = split(prefix, queue);
     Bytes::from(format!("{prefix}{{{rest}:{number}}}:copied"))
 }
 
-/// Everything that is stored of one partition.
+/// Everything that is stored for one partition.
 pub(super) fn all_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[Bytes]> {
     let keys = of_partition(prefix, queue, number);
     keys.iter().cloned().chain([marker(prefix, queue, number)]).collect()

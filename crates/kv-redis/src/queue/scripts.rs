@@ -1,9 +1,9 @@
-//! The scripts of the queue's verbs, each put together of the parts that it needs.
+//! The scripts of the queue's verbs, each assembled from the parts that it needs.
 
 use crate::driver::Access;
 use crate::scripts::Script;
 
-/// A script of parts, which follow the line that says what it may do.
+/// A script of these parts, after the line with its flags.
 macro_rules! script {
     ($name:literal, $access:ident, $sha1:literal, $flags:literal, $($part:literal),+) => {
         Script {
@@ -15,7 +15,7 @@ macro_rules! script {
     };
 }
 
-/// Allowed while the server is full: who settles has to open first.
+/// Allowed while the server is full: a process must open the queue before it can settle.
 static OPEN: Script = script!(
     "open",
     Write,
@@ -36,7 +36,7 @@ static SUBMIT: Script = script!(
     "submit.lua"
 );
 
-/// Allowed while the server is full: settling is what makes room.
+/// Allowed while the server is full: settling makes room.
 static EXCHANGE: Script = script!(
     "exchange",
     Write,

@@ -1,4 +1,4 @@
-//! Somebody who waits, and what the listeners tell them.
+//! A waiter, and the wake-ups from its listeners.
 
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::keys::Keys;
 use super::lock;
 
-/// What one of the listeners of a wait listens for.
+/// The partitions of one listener of a wait.
 #[derive(Clone)]
 pub(super) struct Waiter {
     pub(super) queue: Arc<str>,
@@ -19,7 +19,7 @@ pub(super) struct Waiter {
     pub(super) partitions: Vec<u32>,
 }
 
-/// What was told so far, by any number of listeners.
+/// The result so far, from any number of listeners.
 #[derive(Default)]
 pub(super) struct Notice {
     told: Mutex<Told>,
@@ -33,7 +33,7 @@ pub(super) struct Told {
 }
 
 impl Notice {
-    /// Something may be claimable in these partitions.
+    /// A job may be claimable in these partitions.
     pub(super) fn tell(&self, numbers: impl IntoIterator<Item = u32>) {
         lock(&self.told).numbers.extend(numbers);
         self.ring();
@@ -55,7 +55,7 @@ impl Notice {
         mem::take(&mut *lock(&self.told))
     }
 
-    /// The wait ends, whatever was told.
+    /// The wait ends, whatever its result.
     pub(super) fn ring(&self) {
         self.rung.notify_one();
     }

@@ -12,8 +12,8 @@ use super::wake;
 
 /// One wait, on one listener or, on a Cluster, on several.
 ///
-/// Each number that it was told is an element that was taken from a list of the server, so none may
-/// be lost: what is not taken when this is dropped goes to others.
+/// Each partition number in it is an element taken from a list on the server, so none may be lost:
+/// when this value is dropped, untaken numbers go to others.
 #[derive(Default)]
 pub(super) struct Wait {
     notice: Arc<Notice>,
@@ -28,13 +28,13 @@ struct Registered {
 }
 
 impl Wait {
-    /// Has a listener tell of its partitions, too.
+    /// Adds a listener for its partitions.
     pub(super) fn add(&mut self, lane: &Arc<Lane>, waiter: Waiter) {
         let (id, call) = lane.state().register(waiter.clone(), Arc::clone(&self.notice));
         self.registered.push(Registered { lane: Arc::clone(lane), id, call, waiter });
     }
 
-    /// Does what it takes that all listeners hear of it.
+    /// Makes all listeners cover this waiter.
     pub(super) async fn begin(&self) {
         let calls = self.registered.iter().map(|registered| async {
             match registered.call {
