@@ -10,6 +10,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod lifetime;
 pub(crate) mod many;
 pub(crate) mod races;
+pub(crate) mod reopen;
 pub(crate) mod scan;
 pub(crate) mod take;
 pub(crate) mod touch;

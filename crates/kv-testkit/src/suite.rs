@@ -7,6 +7,7 @@ use std::time::Duration;
 use kv_core::Capabilities;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::trial::End;
 use crate::{Backend, Failure, Trial, refusals};
 
 /// How long a case may take before it counts as hanging; none needs a hundredth of it.
@@ -152,6 +153,24 @@ macro_rules! for_each_case {
             drops [COUNTERS] {
                 a_dropped_increment_counts_once_at_most
             }
+            reopen [] {
+                what_every_verb_wrote_outlives_a_reopen
+                each_verbs_write_outlives_a_kill_right_after_it
+                the_stores_clock_goes_on_over_a_reopen
+                a_queue_outlives_a_reopen
+            }
+            reopen [TTL] {
+                a_lifetime_goes_on_over_a_reopen
+                what_expires_while_the_store_is_closed_is_gone
+                a_date_that_is_set_back_revives_nothing
+            }
+            reopen [CONDITIONS] {
+                a_version_names_its_state_over_a_reopen
+                no_version_is_given_again_after_a_reopen
+            }
+            reopen [TTL COUNTERS] {
+                a_counter_counts_on_over_a_reopen
+            }
             declared [] {
                 what_is_not_declared_is_refused
             }
@@ -206,8 +225,16 @@ macro_rules! one_test_per_case {
     };
 }
 
-/// What a case is run as.
-type Run = for<'t> fn(&'t Trial<'t>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+type Running<'t> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+
+/// How a case is run.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// On one store from its beginning to its end.
+    Once(for<'t> fn(&'t Trial<'t>) -> Running<'t>),
+    /// On data that is opened anew in between.
+    Reopened(for<'t> fn(Trial<'t>) -> Running<'t>),
+}
 
 /// One rule of the contract, as a check that can be run on any backend.
 #[derive(Clone, Copy, Debug)]
@@ -240,11 +267,30 @@ impl Case {
         let trial = Trial::new(backend).await?;
         let missing = refusals::missing(&trial, self.needs);
         if missing.is_empty() {
-            return (self.run)(&trial).await;
+            return match self.run {
+                Run::Once(run) => run(&trial).await,
+                Run::Reopened(run) => self.reopened(trial, run).await,
+            };
         }
         let what = missing.join(" and ");
         announce(self.name, &format!("{what} not declared; tried the refusal"));
         refusals::check(&trial, &missing).await
+    }
+}
+
+impl Case {
+    async fn reopened<'t>(
+        &self,
+        trial: Trial<'t>,
+        run: fn(Trial<'t>) -> Running<'t>,
+    ) -> Result<(), Failure> {
+        match trial.reopen(End::Closed, Duration::ZERO).await? {
+            Some(trial) => run(trial).await,
+            None => {
+                announce(self.name, "the backend does not reopen");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -259,11 +305,18 @@ macro_rules! table {
     ([] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
         vec![$(table!(@group $group [$($need)*] $($name)*)),*].concat()
     };
+    (@group reopen $needs:tt $($name:ident)*) => {
+        vec![$(Case {
+            name: stringify!($name),
+            needs: table!(@needs $needs),
+            run: Run::Reopened(|trial| Box::pin(crate::cases::reopen::$name(trial))),
+        }),*]
+    };
     (@group $group:ident $needs:tt $($name:ident)*) => {
         vec![$(Case {
             name: stringify!($name),
             needs: table!(@needs $needs),
-            run: |trial| Box::pin(crate::cases::$group::$name(trial)),
+            run: Run::Once(|trial| Box::pin(crate::cases::$group::$name(trial))),
         }),*]
     };
     (@needs [$($need:ident)*]) => { Capabilities::NONE $(| Capabilities::$need)* };

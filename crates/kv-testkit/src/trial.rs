@@ -1,12 +1,13 @@
 //! One store under test, and the small steps that the cases are made of.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::{
-    Bytes, Capabilities, Cursor, Error, ErrorKind, KeyValueStore, Lifetime, Outcome, Pattern,
-    Remaining, ScanRequest, Store, Version, Write,
+    BoxError, Bytes, Capabilities, Cursor, Error, ErrorKind, KeyValueStore, Lifetime, Outcome,
+    Pattern, Remaining, ScanRequest, Store, Version, Write,
 };
 
 use crate::failure::ensure;
@@ -15,13 +16,11 @@ use crate::{Backend, Failure};
 /// The most pages of a walk before it counts as endless.
 const MAX_PAGES: usize = 100_000;
 
-/// One fresh store of a backend, as a case sees it.
+/// A store of a backend, as a case sees it.
 pub struct Trial<'b> {
     store: Arc<dyn KeyValueStore>,
     another: Option<Arc<dyn KeyValueStore>>,
-    closes: bool,
-    grace: Duration,
-    advance: Box<dyn Fn(Duration) + Send + Sync + 'b>,
+    maker: &'b dyn Maker,
 }
 
 impl<'b> Trial<'b> {
@@ -33,16 +32,39 @@ impl<'b> Trial<'b> {
     /// # Cancel safety
     /// That of [`Backend::fresh`].
     pub async fn new<B: Backend>(backend: &'b B) -> Result<Self, Failure> {
-        let made = backend.fresh().await;
-        let store = made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
-        let another = backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
-        Ok(Self {
-            store: Arc::new(store),
-            another,
-            closes: backend.closes(),
-            grace: backend.grace(),
-            advance: Box::new(move |by| backend.advance(by)),
-        })
+        let made = backend.make().await;
+        let (store, another) =
+            made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
+        Ok(Self { store, another, maker: backend })
+    }
+
+    /// A trial on the same data, opened anew after the store has ended and some time has passed;
+    /// `None` if the data ended with the store.
+    ///
+    /// # Errors
+    /// When the store cannot be closed, or its data not be opened.
+    ///
+    /// # Cancel safety
+    /// The store may have ended.
+    pub(crate) async fn reopen(
+        self,
+        end: End,
+        meanwhile: Duration,
+    ) -> Result<Option<Self>, Failure> {
+        let Self { store, another, maker } = self;
+        if end == End::Closed {
+            store.close().await?;
+        }
+        drop((store, another));
+        maker.advance(meanwhile);
+        let made = maker.make_again().await;
+        let made = made.map_err(|error| Failure::new(format!("reopen, {end:?}: {error}")))?;
+        Ok(made.map(|(store, another)| Self { store, another, maker }))
+    }
+
+    /// Sets the store's date back; whether that can be done.
+    pub(crate) fn set_back(&self, by: Duration) -> bool {
+        self.maker.set_back(by)
     }
 
     /// The store.
@@ -57,7 +79,7 @@ impl<'b> Trial<'b> {
 
     /// Whether the store closes by itself.
     pub fn closes(&self) -> bool {
-        self.closes
+        self.maker.closes()
     }
 
     /// A typed store on it.
@@ -78,12 +100,12 @@ impl<'b> Trial<'b> {
     /// Steps the time to the end of what has this many milliseconds left, and past the backend's
     /// grace.
     pub(crate) fn outlive(&self, ms: u64) {
-        self.advance(ms_of(ms) + self.grace);
+        self.advance(ms_of(ms) + self.maker.grace());
     }
 
     /// Steps the store's time.
     pub fn advance(&self, by: Duration) {
-        (self.advance)(by);
+        self.maker.advance(by);
     }
 
     /// Stores a value that never expires.
@@ -175,6 +197,60 @@ impl<'b> Trial<'b> {
         keys.dedup();
         Ok(keys)
     }
+}
+
+/// How a store ends before its data is opened anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By its close, as at the end of a program.
+    Closed,
+    /// Without, as when a process is killed.
+    Dropped,
+}
+
+/// A store and perhaps another handle of it.
+type Made = (Arc<dyn KeyValueStore>, Option<Arc<dyn KeyValueStore>>);
+type Making<'m, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'm>>;
+
+/// A backend, whatever its stores are.
+trait Maker: Send + Sync {
+    fn make(&self) -> Making<'_, Made>;
+    fn make_again(&self) -> Making<'_, Option<Made>>;
+    fn advance(&self, by: Duration);
+    fn set_back(&self, by: Duration) -> bool;
+    fn closes(&self) -> bool;
+    fn grace(&self) -> Duration;
+}
+
+impl<B: Backend> Maker for B {
+    fn make(&self) -> Making<'_, Made> {
+        Box::pin(async { Ok(made(self, self.fresh().await?)) })
+    }
+
+    fn make_again(&self) -> Making<'_, Option<Made>> {
+        Box::pin(async { Ok(self.reopen().await?.map(|store| made(self, store))) })
+    }
+
+    fn advance(&self, by: Duration) {
+        Backend::advance(self, by);
+    }
+
+    fn set_back(&self, by: Duration) -> bool {
+        Backend::set_back(self, by)
+    }
+
+    fn closes(&self) -> bool {
+        Backend::closes(self)
+    }
+
+    fn grace(&self) -> Duration {
+        Backend::grace(self)
+    }
+}
+
+fn made<B: Backend>(backend: &B, store: B::Store) -> Made {
+    let another = backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
+    (Arc::new(store), another)
 }
 
 impl fmt::Debug for Trial<'_> {

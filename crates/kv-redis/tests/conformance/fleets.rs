@@ -30,6 +30,10 @@ impl Backend for Frozen {
         self.fleet.freeze_at(*now);
     }
 
+    async fn reopen(&self) -> Result<Option<RedisStore>, BoxError> {
+        Ok(Some(RedisStore::connect(self.fleet.config().build()?).await?))
+    }
+
     fn grace(&self) -> Duration {
         Duration::from_millis(1)
     }

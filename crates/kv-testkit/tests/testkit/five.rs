@@ -167,7 +167,7 @@ pub(crate) fn everything() -> Five {
 }
 
 /// Runs one test of this program by its whole name; what it printed to standard error.
-fn stderr_of(test: &str) -> String {
+pub(crate) fn stderr_of(test: &str) -> String {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).args(["--exact", test]).output().unwrap();
     assert!(output.status.success());

@@ -5,4 +5,5 @@
 mod broken;
 mod compare;
 mod decorators;
+mod durable;
 mod five;
