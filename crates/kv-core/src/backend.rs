@@ -26,7 +26,8 @@ use crate::{
 /// - Lifetimes count in milliseconds: zero is `InvalidTtl`, a huge one is clamped to
 ///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), a part of a millisecond is rounded up. A key
 ///   that is set for 1,000 ms is there while fewer have passed, and gone when more have; when
-///   exactly 1,000 have, a backend may show it or not, as Redis still does. An expired key
+///   exactly 1,000 have, a backend may show it or not, as Redis still does. A backend that counts
+///   in whole milliseconds may show it for a part of one longer, and never for less. An expired key
 ///   is invisible to every method, whether or not its memory was freed. What is not declared in
 ///   [`capabilities`](Self::capabilities) is refused as `Unsupported`, never approximated.
 /// - No write is sent twice. Where a backend cannot tell whether one was executed, its error says
@@ -72,7 +73,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
 
     /// One page of the keys that match a pattern.
     ///
-    /// A walk visits every key that was there throughout at least once, and may repeat one.
+    /// A walk visits every key that was there throughout at least once, and may repeat one. It
+    /// ends, and gives no [`Cursor`](crate::Cursor) twice on the way.
     ///
     /// # Errors
     /// `InvalidKey` for a cursor that is not this backend's.

@@ -20,7 +20,7 @@ pub trait Backend: Send + Sync {
     /// The suite drops the future only when the case takes too long.
     fn fresh(&self) -> impl Future<Output = Result<Self::Store, BoxError>> + Send;
 
-    /// Steps the time by which every store made here counts lifetimes, by whole milliseconds.
+    /// Steps the time by which every store made here counts lifetimes, by microseconds or more.
     /// Between the steps that time stands still.
     ///
     /// It does nothing on a backend that declares no

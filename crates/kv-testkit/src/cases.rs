@@ -9,6 +9,7 @@ pub(crate) mod expired;
 pub(crate) mod lifecycle;
 pub(crate) mod lifetime;
 pub(crate) mod many;
+pub(crate) mod parts;
 pub(crate) mod races;
 pub(crate) mod reopen;
 pub(crate) mod scan;

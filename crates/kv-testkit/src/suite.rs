@@ -2,16 +2,13 @@
 
 use std::io::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Capabilities;
-use tokio::runtime::{Builder, Runtime};
-
 use crate::trial::End;
+use crate::watch::{Guard, PATIENCE};
 use crate::{Backend, Failure, Trial, refusals};
-
-/// How long a case may take before it counts as hanging; none needs a hundredth of it.
-const PATIENCE: Duration = Duration::from_secs(120);
+use kv_core::Capabilities;
 
 /// Calls a macro with the name of every case. The only list there is: the table of [`cases`] and
 /// the tests of [`conformance!`](crate::conformance) are both made of it.
@@ -153,6 +150,9 @@ macro_rules! for_each_case {
             drops [COUNTERS] {
                 a_dropped_increment_counts_once_at_most
             }
+            parts [TTL] {
+                no_key_ends_early_by_a_part_of_a_millisecond
+            }
             reopen [] {
                 what_every_verb_wrote_outlives_a_reopen
                 each_verbs_write_outlives_a_kill_right_after_it
@@ -219,7 +219,7 @@ macro_rules! one_test_per_case {
     (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
         #[test]
         fn $name() -> Result<(), $crate::Failure> {
-            $crate::run_case(stringify!($name), &$backend)
+            $crate::run_apart(stringify!($name), $crate::PATIENCE, || $backend)
         }
         $crate::one_test_per_case!(@flat [$backend] $($rest)*);
     };
@@ -258,13 +258,28 @@ impl Case {
     /// Tries the rule on a fresh store. Where the store does not declare what the rule needs, its
     /// refusals are tried instead, and standard error says so.
     ///
+    /// A store that holds its thread and never yields cannot be stopped from here. After 150 s
+    /// standard error names the case, and the process ends with the code 101, as that of a failed
+    /// test; [`run_apart`](crate::run_apart) goes on instead.
+    ///
     /// # Errors
     /// What the case found wrong.
     ///
     /// # Cancel safety
     /// The store may be left in any state; it is used for nothing else.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
+        let _guard = Guard::new(self.name, PATIENCE + PATIENCE / 4);
+        self.run_unwatched(backend).await.map_err(|failure| failure.during(self.name))
+    }
+
+    /// The same, for whoever watches it.
+    pub(crate) async fn run_unwatched<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
         let trial = Trial::new(backend).await?;
+        let log = Arc::clone(trial.log());
+        self.run_on(trial).await.map_err(|failure| failure.after(log.tell()))
+    }
+
+    async fn run_on(&self, trial: Trial<'_>) -> Result<(), Failure> {
         let missing = refusals::missing(&trial, self.needs);
         if missing.is_empty() {
             return match self.run {
@@ -332,22 +347,11 @@ pub fn cases() -> Vec<Case> {
     for_each_case!([table])
 }
 
-/// A runtime as the suite uses it: several threads, so that races can happen, and timers.
+/// The case of this name.
 ///
 /// # Errors
-/// When the system has no threads left.
-pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(4).enable_all().build()
-}
-
-/// Runs the case of this name: what each test of [`conformance!`](crate::conformance) does.
-///
-/// # Errors
-/// What the case found wrong, or that it took longer than 120 s.
-pub fn run_case<B: Backend>(name: &str, backend: &B) -> Result<(), Failure> {
+/// When there is none.
+pub(crate) fn find(name: &str) -> Result<Case, Failure> {
     let known = cases().into_iter().find(|case| case.name == name);
-    let case = known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))?;
-    let runtime = runtime().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, case.run(backend)).await });
-    ended.map_err(|_| Failure::new(format!("{name}: no end after {PATIENCE:?}")))?
+    known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))
 }

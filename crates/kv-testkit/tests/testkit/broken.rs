@@ -12,7 +12,7 @@ use kv_core::BoxError;
 use kv_testkit::{Backend, Case, ManualClock, cases};
 
 pub(crate) use fault::Fault;
-use fault::PLANTED;
+pub(crate) use fault::PLANTED;
 use verbs::Broken;
 
 /// Rules that belong to `kv_core::Store` alone: no backend can break them.
@@ -54,7 +54,7 @@ mod without_a_fault {
     kv_testkit::conformance!(super::Plant::new(None));
 }
 
-fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     let found = cases().into_iter().find(|case| case.name() == name);
     found.unwrap_or_else(|| panic!("there is no case {name}"))
 }

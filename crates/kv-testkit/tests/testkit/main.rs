@@ -7,3 +7,5 @@ mod compare;
 mod decorators;
 mod durable;
 mod five;
+mod messages;
+mod stuck;

@@ -47,9 +47,14 @@ impl Time {
             Some(Fault::DeadlinesByNow) => self.clock.now(),
             Some(Fault::DeadlinesByTheDate) => self.clock.wall(),
             Some(Fault::TimeStandsStill) => self.clock.wall().max(mark),
+            Some(Fault::CutsMilliseconds) => cut(self.base + self.clock.now()),
             _ => self.base + self.clock.now(),
         }
     }
+}
+
+fn cut(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap())
 }
 
 pub(crate) struct DurableStore {

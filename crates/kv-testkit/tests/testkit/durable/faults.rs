@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     VersionsOfThisProcess,
     CountersRestart,
     NowSinceTheStart,
+    /// Times are cut to whole milliseconds. No restart is needed to see it.
+    CutsMilliseconds,
     QueueLost,
     DeadLettersLost,
     LeasesEnd,
@@ -57,6 +59,7 @@ pub(crate) const PLANTED: &[(Fault, &str)] = &[
     (VersionsOfThisProcess, "a_version_names_its_state_over_a_reopen"),
     (CountersRestart, "a_counter_counts_on_over_a_reopen"),
     (NowSinceTheStart, "the_stores_clock_goes_on_over_a_reopen"),
+    (CutsMilliseconds, "no_key_ends_early_by_a_part_of_a_millisecond"),
     (QueueLost, "a_queue_outlives_a_reopen"),
     (DeadLettersLost, "a_queue_outlives_a_reopen"),
     (LeasesEnd, "a_queue_outlives_a_reopen"),
