@@ -80,6 +80,8 @@ pub use method::Method;
 pub use recorder::{Recorder, Treatment, forwards};
 pub use suite::{Case, cases};
 pub use trial::Trial;
+#[doc(hidden)]
+pub use watch::run_test;
 pub use watch::{PATIENCE, run_apart, run_case, runtime};
 
 /// The guide's code is a test.

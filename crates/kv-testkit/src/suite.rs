@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::told::Log;
 use crate::trial::End;
 use crate::watch::{Guard, PATIENCE};
 use crate::{Backend, Failure, Trial, refusals};
@@ -219,7 +220,7 @@ macro_rules! one_test_per_case {
     (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
         #[test]
         fn $name() -> Result<(), $crate::Failure> {
-            $crate::run_apart(stringify!($name), $crate::PATIENCE, || $backend)
+            $crate::run_test(stringify!($name), || $backend)
         }
         $crate::one_test_per_case!(@flat [$backend] $($rest)*);
     };
@@ -268,18 +269,19 @@ impl Case {
     /// # Cancel safety
     /// The store may be left in any state; it is used for nothing else.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
-        let _guard = Guard::new(self.name, PATIENCE + PATIENCE / 4);
-        self.run_unwatched(backend).await.map_err(|failure| failure.during(self.name))
+        let log = Arc::default();
+        let _guard = Guard::new(self.name, PATIENCE + PATIENCE / 4, &log);
+        let outcome = self.run_noted(backend, &log).await;
+        outcome.map_err(|failure| failure.during(self.name).after(log.tell()))
     }
 
     /// The same, for whoever watches it.
-    pub(crate) async fn run_unwatched<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
-        let trial = Trial::new(backend).await?;
-        let log = Arc::clone(trial.log());
-        self.run_on(trial).await.map_err(|failure| failure.after(log.tell()))
-    }
-
-    async fn run_on(&self, trial: Trial<'_>) -> Result<(), Failure> {
+    pub(crate) async fn run_noted<B: Backend>(
+        &self,
+        backend: &B,
+        log: &Arc<Log>,
+    ) -> Result<(), Failure> {
+        let trial = Trial::noted(backend, log).await?;
         let missing = refusals::missing(&trial, self.needs);
         if missing.is_empty() {
             return match self.run {
@@ -291,9 +293,7 @@ impl Case {
         announce(self.name, &format!("{what} not declared; tried the refusal"));
         refusals::check(&trial, &missing).await
     }
-}
 
-impl Case {
     async fn reopened<'t>(
         &self,
         trial: Trial<'t>,

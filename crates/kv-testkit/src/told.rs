@@ -239,3 +239,37 @@ impl KeyValueStore for Told {
         self.store.queue_engine()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_has_not_returned_is_told_as_such() {
+        let log = Log::default();
+        let first = log.begin(of("get", "a"));
+        log.begin(of("get", "b"));
+        log.end(first, "none".to_owned());
+        let told = log.tell().unwrap();
+        assert_eq!(
+            told,
+            "  the last 2 of 2 steps:\n    get \"a\" -> none\n    get \"b\" -> not answered"
+        );
+    }
+
+    #[test]
+    fn the_last_calls_are_kept_and_no_more() {
+        let log = Log::default();
+        for n in 0..1_000 {
+            log.note(n.to_string().repeat(1_000));
+        }
+        let told = log.tell().unwrap();
+        assert!(told.starts_with("  the last 8 of 1000 steps:\n    992992"), "{told}");
+        assert!(told.len() < 8 * (CALL_BYTES + 50), "{} bytes", told.len());
+    }
+
+    #[test]
+    fn nothing_is_told_of_no_call() {
+        assert_eq!(Log::default().tell(), None);
+    }
+}

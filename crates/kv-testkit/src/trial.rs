@@ -29,19 +29,19 @@ impl<'b> Trial<'b> {
     /// # Cancel safety
     /// That of [`Backend::fresh`].
     pub async fn new<B: Backend>(backend: &'b B) -> Result<Self, Failure> {
+        Self::noted(backend, &Arc::default()).await
+    }
+
+    /// A trial on a fresh store whose calls are noted there.
+    pub(crate) async fn noted<B: Backend>(backend: &'b B, log: &Arc<Log>) -> Result<Self, Failure> {
         let made = backend.make().await;
         let made = made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
-        Ok(Self::on(made, backend, Arc::default()))
+        Ok(Self::on(made, backend, Arc::clone(log)))
     }
 
     fn on((store, another): Made, maker: &'b dyn Maker, log: Arc<Log>) -> Self {
         let another = another.map(|store| Told::around(store, &log, "another handle: "));
         Self { store: Told::around(store, &log, ""), another, maker, log }
-    }
-
-    /// What the case asked of its stores.
-    pub(crate) fn log(&self) -> &Arc<Log> {
-        &self.log
     }
 
     /// A trial on the same data, opened anew after the store has ended and some time has passed;

@@ -1,6 +1,7 @@
 //! Running a case so that it ends, whatever the store does with its thread.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::suite::find;
+use crate::told::Log;
 use crate::{Backend, Case, Failure};
 
 /// How long a case may take before it counts as hanging: 120 s. None needs a hundredth of it.
@@ -30,8 +32,9 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// What the case found wrong, or that it took longer than 120 s.
 pub fn run_case<B: Backend>(name: &str, backend: &B) -> Result<(), Failure> {
     let case = find(name)?;
-    let _guard = Guard::new(case.name(), PATIENCE + PATIENCE / 4);
-    in_a_runtime(within(PATIENCE, &case, backend))
+    let log = Arc::default();
+    let _guard = Guard::new(case.name(), PATIENCE + PATIENCE / 4, &log);
+    in_a_runtime(within(PATIENCE, &case, backend, &log))
 }
 
 /// Runs the case of this name on a thread of its own: what each test of
@@ -52,9 +55,11 @@ pub fn run_apart<B: Backend + 'static>(
 ) -> Result<(), Failure> {
     let case = find(name)?;
     let (done, ended) = channel();
+    let log = Arc::<Log>::default();
+    let noted = Arc::clone(&log);
     let work = move || {
         let backend = backend();
-        let outcome = in_a_runtime(within(patience, &case, &backend));
+        let outcome = in_a_runtime(within(patience, &case, &backend, &noted));
         // What the store does when it is dropped belongs to the case.
         drop(backend);
         // Nobody listens any more when the patience is over.
@@ -66,7 +71,7 @@ pub fn run_apart<B: Backend + 'static>(
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => {
             let why = "the store blocks its thread or never yields; the thread is left behind";
-            Err(no_end(patience, why).during(name))
+            Err(no_end(patience, why).during(name).after(log.tell()))
         }
         Err(RecvTimeoutError::Disconnected) => match thread.join() {
             Ok(()) => Err(Failure::new(format!("{name}: ended without an outcome"))),
@@ -76,10 +81,25 @@ pub fn run_apart<B: Backend + 'static>(
 }
 
 /// Runs a case, and gives it up where its calls wait for too long.
-async fn within<B: Backend>(patience: Duration, case: &Case, backend: &B) -> Result<(), Failure> {
-    let ended = tokio::time::timeout(patience, case.run_unwatched(backend)).await;
+async fn within<B: Backend>(
+    patience: Duration,
+    case: &Case,
+    backend: &B,
+    log: &Arc<Log>,
+) -> Result<(), Failure> {
+    let ended = tokio::time::timeout(patience, case.run_noted(backend, log)).await;
     let outcome = ended.unwrap_or_else(|_| Err(no_end(patience, "a call has not returned")));
-    outcome.map_err(|failure| failure.during(case.name()))
+    outcome.map_err(|failure| failure.during(case.name()).after(log.tell()))
+}
+
+/// What each test of [`conformance!`](crate::conformance) calls: compiled once for a backend, and
+/// not once for a test.
+///
+/// # Errors
+/// Those of [`run_apart`].
+#[doc(hidden)]
+pub fn run_test<B: Backend + 'static>(name: &str, backend: fn() -> B) -> Result<(), Failure> {
+    run_apart(name, PATIENCE, backend)
 }
 
 fn in_a_runtime(case: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
@@ -102,11 +122,12 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Without a thread to watch from, nothing is watched.
-    pub(crate) fn new(case: &'static str, patience: Duration) -> Self {
+    pub(crate) fn new(case: &'static str, patience: Duration, log: &Arc<Log>) -> Self {
         let (alive, dropped) = channel::<()>();
+        let log = Arc::clone(log);
         let watch = move || {
             if dropped.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                give_up(case, patience);
+                give_up(case, patience, &log);
             }
         };
         // The thread ends with the guard, and is joined by nobody.
@@ -116,9 +137,10 @@ impl Guard {
 }
 
 /// Past the capture of a test's output, as nothing of the test ends any more.
-fn give_up(case: &str, patience: Duration) {
-    let why = "the store blocks its thread or never yields";
-    let line = format!("kv-testkit: {case}: no end after {patience:?}: {why}; the process ends\n");
+fn give_up(case: &str, patience: Duration, log: &Log) {
+    let why = "the store blocks its thread or never yields; the process ends";
+    let calls = log.tell().unwrap_or_default();
+    let line = format!("kv-testkit: {case}: no end after {patience:?}: {why}\n{calls}\n");
     // A closed standard error is no reason to go on.
     let _ = std::io::stderr().write_all(line.as_bytes());
     std::process::exit(101);
@@ -133,7 +155,7 @@ mod tests {
     #[test]
     #[ignore = "never ends by itself: the next test runs it in a process of its own"]
     fn holds_its_thread() {
-        let _guard = Guard::new("some_rule", Duration::from_millis(10));
+        let _guard = Guard::new("some_rule", Duration::from_millis(10), &Arc::default());
         loop {
             thread::park();
         }
