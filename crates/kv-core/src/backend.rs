@@ -23,13 +23,13 @@ use crate::{
 ///   namespace included. `Store` has checked them.
 /// - For each key, [`set`](Self::set) is linearizable under every declared condition. A
 ///   [`get`](Self::get) returns a value and a version of the same state.
-/// - Lifetimes count in milliseconds. Zero fails with `InvalidTtl`, a huge lifetime is clamped to
-///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), and a fraction of a millisecond is rounded up. A key
-///   set for 1,000 ms is there before 1,000 ms have passed, and gone after. When exactly 1,000 ms
-///   have passed, a backend may show the key or not; Redis shows it. An expired key is invisible to
-///   every method, whether or not its memory was freed. A call that needs a capability which
-///   [`capabilities`](Self::capabilities) does not declare fails with `Unsupported`; it is never
-///   approximated.
+/// - Lifetimes count in milliseconds: zero is `InvalidTtl`, a huge one is clamped to
+///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), a part of a millisecond is rounded up. A key
+///   that is set for 1,000 ms is there while fewer have passed, and gone when more have; when
+///   exactly 1,000 have, a backend may show it or not, as Redis still does. A backend that counts
+///   in whole milliseconds may show it for a part of one longer, and never for less. An expired key
+///   is invisible to every method, whether or not its memory was freed. What is not declared in
+///   [`capabilities`](Self::capabilities) is refused as `Unsupported`, never approximated.
 /// - A backend sends no write twice. If it cannot tell whether a write was executed, the error says
 ///   [`MaybeApplied`](crate::Effect::MaybeApplied). Reads may be repeated.
 /// - Every call ends within the time that the backend's configuration sets.
@@ -74,7 +74,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
     /// One page of the keys that match a pattern.
     ///
     /// A walk shows every key that exists throughout the walk at least once. It may show a key
-    /// twice.
+    /// twice. It ends, and gives no [`Cursor`](crate::Cursor) twice on the way.
     ///
     /// # Errors
     /// `InvalidKey` for a cursor of another backend.

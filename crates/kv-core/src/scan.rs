@@ -25,6 +25,10 @@ pub struct ScanPage {
 }
 
 /// A backend's note of a walk's position, opaque to callers.
+///
+/// It is a place and not a handle: a read may be repeated, and two pages that are asked for with
+/// one cursor both go on from there. So no cursor comes twice in a walk that ends, and `Store` gives
+/// up one in which it does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor(Box<str>);
 

@@ -5,6 +5,7 @@ mod counter;
 mod many;
 mod options;
 mod pipeline;
+mod progress;
 mod scan;
 mod step;
 mod transaction;

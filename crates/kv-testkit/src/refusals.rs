@@ -108,9 +108,9 @@ async fn conditions(t: &Trial<'_>) -> Result<(), Failure> {
 /// A store may have a take of its own without conditions.
 async fn take_is_refused_or_right(t: &Trial<'_>) -> Result<(), Failure> {
     match t.store().take("k").await {
-        Err(error) => ensure_eq!(error.kind(), ErrorKind::Unsupported, "take"),
+        Err(error) => ensure_eq!(error.kind(), ErrorKind::Unsupported, "take \"k\""),
         Ok(taken) => {
-            ensure_eq!(taken.map(|entry| entry.value), Some(bytes("1")), "take");
+            ensure_eq!(taken.map(|entry| entry.value), Some(bytes("1")), "take \"k\"");
             return t.holds("k", None).await;
         }
     }

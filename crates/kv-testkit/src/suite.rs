@@ -2,15 +2,14 @@
 
 use std::io::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Capabilities;
-use tokio::runtime::{Builder, Runtime};
-
+use crate::told::Log;
+use crate::trial::End;
+use crate::watch::{Guard, PATIENCE};
 use crate::{Backend, Failure, Trial, refusals};
-
-/// How long a case may take before it counts as hanging; none needs a hundredth of it.
-const PATIENCE: Duration = Duration::from_secs(120);
+use kv_core::Capabilities;
 
 /// Calls a macro with the name of every case. The only list there is: the table of [`cases`] and
 /// the tests of [`conformance!`](crate::conformance) are both made of it.
@@ -152,6 +151,27 @@ macro_rules! for_each_case {
             drops [COUNTERS] {
                 a_dropped_increment_counts_once_at_most
             }
+            parts [TTL] {
+                no_key_ends_early_by_a_part_of_a_millisecond
+            }
+            reopen [] {
+                what_every_verb_wrote_outlives_a_reopen
+                each_verbs_write_outlives_a_kill_right_after_it
+                the_stores_clock_goes_on_over_a_reopen
+                a_queue_outlives_a_reopen
+            }
+            reopen [TTL] {
+                a_lifetime_goes_on_over_a_reopen
+                what_expires_while_the_store_is_closed_is_gone
+                a_date_that_is_set_back_revives_nothing
+            }
+            reopen [CONDITIONS] {
+                a_version_names_its_state_over_a_reopen
+                no_version_is_given_again_after_a_reopen
+            }
+            reopen [TTL COUNTERS] {
+                a_counter_counts_on_over_a_reopen
+            }
             declared [] {
                 what_is_not_declared_is_refused
             }
@@ -200,14 +220,22 @@ macro_rules! one_test_per_case {
     (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
         #[test]
         fn $name() -> Result<(), $crate::Failure> {
-            $crate::run_case(stringify!($name), &$backend)
+            $crate::run_test(stringify!($name), || $backend)
         }
         $crate::one_test_per_case!(@flat [$backend] $($rest)*);
     };
 }
 
-/// What a case is run as.
-type Run = for<'t> fn(&'t Trial<'t>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+type Running<'t> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+
+/// How a case is run.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// On one store from its beginning to its end.
+    Once(for<'t> fn(&'t Trial<'t>) -> Running<'t>),
+    /// On data that is opened anew in between.
+    Reopened(for<'t> fn(Trial<'t>) -> Running<'t>),
+}
 
 /// One rule of the contract, as a check that can be run on any backend.
 #[derive(Clone, Copy, Debug)]
@@ -231,20 +259,53 @@ impl Case {
     /// Tries the rule on a fresh store. Where the store does not declare what the rule needs, its
     /// refusals are tried instead, and standard error says so.
     ///
+    /// A store that holds its thread and never yields cannot be stopped from here. After 150 s
+    /// standard error names the case, and the process ends with the code 101, as that of a failed
+    /// test; [`run_apart`](crate::run_apart) goes on instead.
+    ///
     /// # Errors
     /// What the case found wrong.
     ///
     /// # Cancel safety
     /// The store may be left in any state; it is used for nothing else.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
-        let trial = Trial::new(backend).await?;
+        let log = Arc::default();
+        let _guard = Guard::new(self.name, PATIENCE + PATIENCE / 4, &log);
+        let outcome = self.run_noted(backend, &log).await;
+        outcome.map_err(|failure| failure.during(self.name).after(log.tell()))
+    }
+
+    /// The same, for whoever watches it.
+    pub(crate) async fn run_noted<B: Backend>(
+        &self,
+        backend: &B,
+        log: &Arc<Log>,
+    ) -> Result<(), Failure> {
+        let trial = Trial::noted(backend, log).await?;
         let missing = refusals::missing(&trial, self.needs);
         if missing.is_empty() {
-            return (self.run)(&trial).await;
+            return match self.run {
+                Run::Once(run) => run(&trial).await,
+                Run::Reopened(run) => self.reopened(trial, run).await,
+            };
         }
         let what = missing.join(" and ");
         announce(self.name, &format!("{what} not declared; tried the refusal"));
         refusals::check(&trial, &missing).await
+    }
+
+    async fn reopened<'t>(
+        &self,
+        trial: Trial<'t>,
+        run: fn(Trial<'t>) -> Running<'t>,
+    ) -> Result<(), Failure> {
+        match trial.reopen(End::Closed, Duration::ZERO).await? {
+            Some(trial) => run(trial).await,
+            None => {
+                announce(self.name, "the backend does not reopen");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -259,11 +320,18 @@ macro_rules! table {
     ([] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
         vec![$(table!(@group $group [$($need)*] $($name)*)),*].concat()
     };
+    (@group reopen $needs:tt $($name:ident)*) => {
+        vec![$(Case {
+            name: stringify!($name),
+            needs: table!(@needs $needs),
+            run: Run::Reopened(|trial| Box::pin(crate::cases::reopen::$name(trial))),
+        }),*]
+    };
     (@group $group:ident $needs:tt $($name:ident)*) => {
         vec![$(Case {
             name: stringify!($name),
             needs: table!(@needs $needs),
-            run: |trial| Box::pin(crate::cases::$group::$name(trial)),
+            run: Run::Once(|trial| Box::pin(crate::cases::$group::$name(trial))),
         }),*]
     };
     (@needs [$($need:ident)*]) => { Capabilities::NONE $(| Capabilities::$need)* };
@@ -279,22 +347,11 @@ pub fn cases() -> Vec<Case> {
     for_each_case!([table])
 }
 
-/// A runtime as the suite uses it: several threads, so that races can happen, and timers.
+/// The case of this name.
 ///
 /// # Errors
-/// When the system has no threads left.
-pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(4).enable_all().build()
-}
-
-/// Runs the case of this name: what each test of [`conformance!`](crate::conformance) does.
-///
-/// # Errors
-/// What the case found wrong, or that it took longer than 120 s.
-pub fn run_case<B: Backend>(name: &str, backend: &B) -> Result<(), Failure> {
+/// When there is none.
+pub(crate) fn find(name: &str) -> Result<Case, Failure> {
     let known = cases().into_iter().find(|case| case.name == name);
-    let case = known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))?;
-    let runtime = runtime().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, case.run(backend)).await });
-    ended.map_err(|_| Failure::new(format!("{name}: no end after {PATIENCE:?}")))?
+    known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))
 }

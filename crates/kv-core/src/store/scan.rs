@@ -9,6 +9,7 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use super::Store;
+use super::progress::Progress;
 use crate::{Cursor, Pattern, Result, ScanPage, ScanRequest, is_reserved};
 
 /// About how many keys the backend examines for one page.
@@ -19,7 +20,8 @@ impl Store {
     /// `keys` holds all of them in memory; [`scan`](Self::scan) does not.
     ///
     /// # Errors
-    /// `TooLarge` for a pattern that is too long.
+    /// `TooLarge` for a pattern that is too long, `Backend` for a walk that does not end: a cursor
+    /// came twice. Those of the connection.
     pub async fn keys(&self, pattern: &str) -> Result<Vec<String>> {
         let mut scan = self.scan(pattern);
         let mut keys = BTreeSet::new();
@@ -32,7 +34,8 @@ impl Store {
     /// A walk over the keys of this store that match a glob, in bounded memory.
     ///
     /// The walk shows every key that exists throughout the walk at least once, and may show a key
-    /// twice. The glob is [Redis's](Pattern) and matches only keys of the namespace.
+    /// twice. The glob is [Redis's](Pattern) and matches only keys of the namespace. A walk in
+    /// which the backend gives a cursor twice would not end, and is an error of kind `Backend`.
     pub fn scan(&self, pattern: &str) -> Scan {
         let start = self
             .key("scan", "*")
@@ -41,9 +44,9 @@ impl Store {
         match start {
             Ok(pattern) => {
                 let state = State::Ask(Box::new((self.clone(), pattern)), None);
-                Scan { place: self.prefix().len(), page: VecDeque::new(), state }
+                Scan::new(self.prefix().len(), state)
             }
-            Err(error) => Scan { place: 0, page: VecDeque::new(), state: State::Failed(error) },
+            Err(error) => Scan::new(0, State::Failed(error)),
         }
     }
 }
@@ -56,6 +59,7 @@ pub struct Scan {
     /// How many bytes of prefix and namespace to remove.
     place: usize,
     page: VecDeque<String>,
+    progress: Progress,
     state: State,
 }
 
@@ -69,6 +73,10 @@ enum State {
 }
 
 impl Scan {
+    fn new(place: usize, state: State) -> Self {
+        Self { place, page: VecDeque::new(), progress: Progress::default(), state }
+    }
+
     /// The next key, or `None` at the end.
     ///
     /// # Cancel safety
@@ -81,13 +89,17 @@ impl Scan {
         let (store, pattern) = &*walk;
         match page {
             Ok(page) => {
+                let is_empty = page.keys.is_empty();
                 let own = page.keys.into_iter().filter(|key| {
                     let own = key.strip_prefix(store.prefix()).is_some_and(|own| !own.is_empty());
                     own && !is_reserved(key) && pattern.matches(key)
                 });
                 self.page.extend(own);
                 self.state = match page.next {
-                    Some(cursor) => State::Ask(walk, Some(cursor)),
+                    Some(cursor) => match self.progress.check(&cursor, is_empty) {
+                        Ok(()) => State::Ask(walk, Some(cursor)),
+                        Err(error) => State::Failed(error.operation("scan")),
+                    },
                     None => State::Ended,
                 };
             }

@@ -12,7 +12,7 @@ use kv_core::BoxError;
 use kv_testkit::{Backend, Case, ManualClock, cases};
 
 pub(crate) use fault::Fault;
-use fault::PLANTED;
+pub(crate) use fault::PLANTED;
 use verbs::Broken;
 
 /// Rules that belong to `kv_core::Store` alone: no backend can break them.
@@ -54,7 +54,7 @@ mod without_a_fault {
     kv_testkit::conformance!(super::Plant::new(None));
 }
 
-fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     let found = cases().into_iter().find(|case| case.name() == name);
     found.unwrap_or_else(|| panic!("there is no case {name}"))
 }
@@ -80,7 +80,9 @@ fn a_store_whose_walks_repeat_keys_is_sound() {
 
 #[test]
 fn every_case_has_a_fault_that_it_is_proven_on() {
-    let proven: BTreeSet<&str> = PLANTED.iter().map(|(_, name)| *name).chain(STORES_OWN).collect();
+    let own = PLANTED.iter().map(|(_, name)| *name);
+    let durable = crate::durable::PLANTED.iter().map(|(_, name)| *name);
+    let proven: BTreeSet<&str> = own.chain(durable).chain(STORES_OWN).collect();
     let listed: BTreeSet<&str> = cases().iter().map(Case::name).collect();
     assert_eq!(proven, listed);
 }
