@@ -78,7 +78,8 @@ pub enum Effect {
 /// The error of every operation.
 ///
 /// `Display` shows this level only; causes are in [`source`](StdError::source). Keys are shown,
-/// values and secrets never.
+/// unless [`with_hidden_keys`](crate::Store::with_hidden_keys) marks them as secrets; values and
+/// secrets never.
 ///
 /// ```
 /// use kv_core::{Effect, Error, ErrorKind};
@@ -140,6 +141,27 @@ impl Error {
         self
     }
 
+    /// The error without its key, and without the texts that show one: they are replaced by
+    /// `<hidden>`, and the cause by a note, where there is one. A message that is part of the
+    /// program shows no key.
+    #[must_use]
+    pub(crate) fn without_key(
+        mut self,
+        shows: impl Fn(&str) -> bool,
+        note: Option<&'static str>,
+    ) -> Self {
+        self.0.key = None;
+        if let Cow::Owned(message) = &self.0.message
+            && shows(message)
+        {
+            self.0.message = "the message shows a hidden key and is left out".into();
+        }
+        match note {
+            Some(note) => self.because(note),
+            None => self,
+        }
+    }
+
     /// Says of which of many items it is, before what was wrong.
     ///
     /// ```
@@ -183,7 +205,7 @@ impl Error {
     }
 
     /// The key that the operation was about: as the program names it, or as it is stored, with
-    /// prefix and namespace.
+    /// prefix and namespace; the namespace and `<hidden>` where keys are secrets.
     pub fn failed_key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }
