@@ -77,8 +77,9 @@ pub enum Effect {
 
 /// The error of every operation.
 ///
-/// `Display` shows this level only; [`source`](StdError::source) has the cause. An error shows
-/// keys, but never values and secrets.
+/// `Display` shows this level only; [`source`](StdError::source) has the cause. An error never shows
+/// values and secrets. It shows keys, unless the store
+/// [hides them](crate::Store::with_hidden_keys).
 ///
 /// ```
 /// use kv_core::{Effect, Error, ErrorKind};
@@ -140,6 +141,27 @@ impl Error {
         self
     }
 
+    /// The error without its key, and without the texts that show one: they are replaced by
+    /// `<hidden>`, and the cause by a note, where there is one. A message that is part of the
+    /// program shows no key.
+    #[must_use]
+    pub(crate) fn without_key(
+        mut self,
+        shows: impl Fn(&str) -> bool,
+        note: Option<&'static str>,
+    ) -> Self {
+        self.0.key = None;
+        if let Cow::Owned(message) = &self.0.message
+            && shows(message)
+        {
+            self.0.message = "the message shows a hidden key and is left out".into();
+        }
+        match note {
+            Some(note) => self.because(note),
+            None => self,
+        }
+    }
+
     /// Puts the failed item, of many, before the message.
     ///
     /// ```
@@ -183,7 +205,7 @@ impl Error {
     }
 
     /// The key of the failed operation: as the program named it, or as stored, with prefix and
-    /// namespace.
+    /// namespace; the namespace and `<hidden>` for a store that hides its keys.
     pub fn failed_key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }

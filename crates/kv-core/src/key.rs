@@ -8,6 +8,9 @@ pub const MAX_KEY_BYTES: usize = 1_024;
 /// Marks the library's own keys: counters and queues. A key of a program may not contain it.
 pub const RESERVED: &str = "!kv:";
 
+/// What is shown in the place of a key that is a secret.
+pub(crate) const HIDDEN: &str = "<hidden>";
+
 /// Checks a key as it is stored.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ pub use key::{MAX_KEY_BYTES, RESERVED, is_reserved, validate_key};
 pub use pattern::Pattern;
 pub use provided::add_to_counter;
 pub use scan::{Cursor, ScanPage, ScanRequest};
-pub use serializer::{Format, MAX_DEPTH, Serializer};
+pub use serializer::{Format, MAX_DEPTH, Serializer, without_values};
 pub use stats::Stats;
 pub use store::{
     Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket, Wrote,

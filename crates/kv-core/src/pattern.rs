@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::key::HIDDEN;
 use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 
 /// A glob as Redis's `KEYS` and `SCAN … MATCH` read it, on bytes.
@@ -22,11 +23,22 @@ use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 /// assert_eq!(Pattern::escape("a*[b]"), r"a\*\[b\]");
 /// # Ok::<(), kv_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Pattern {
     text: String,
     tokens: Vec<Token>,
+    /// How many bytes at its beginning may be shown, if not all.
+    shown: Option<usize>,
 }
+
+/// Equal texts are equal patterns.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 #[derive(Clone, PartialEq, Eq)]
 enum Token {
@@ -73,7 +85,7 @@ impl Pattern {
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         let tokens = tokens(text.as_bytes());
-        Ok(Self { text, tokens })
+        Ok(Self { text, tokens, shown: None })
     }
 
     /// The pattern that matches a literal prefix followed by the pattern `rest`.
@@ -84,6 +96,18 @@ impl Pattern {
         let mut text = Self::escape(prefix);
         text.push_str(rest);
         Self::new(text)
+    }
+
+    /// The same pattern, of which only so many bytes may be shown that a literal takes at its
+    /// beginning: it may contain a key.
+    #[must_use]
+    pub(crate) fn hidden_behind(self, literal: &str) -> Self {
+        Self { shown: Some(Self::escape(literal).len()), ..self }
+    }
+
+    /// What may not be shown.
+    pub(crate) fn secret(&self) -> &str {
+        self.text.get(self.shown.unwrap_or(self.text.len())..).unwrap_or_default()
     }
 
     /// A pattern that matches `literal` and nothing else.
@@ -137,7 +161,13 @@ impl Pattern {
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({:?})", self.text)
+        match self.shown {
+            None => write!(f, "Pattern({:?})", self.text),
+            Some(shown) => {
+                let shown = self.text.get(..shown).unwrap_or_default();
+                write!(f, "Pattern({:?})", [shown, HIDDEN].concat())
+            }
+        }
     }
 }
 

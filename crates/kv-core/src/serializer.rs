@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::shape::without_values;
 use crate::{BoxError, Error, ErrorKind, Result};
 
 /// The deepest nesting of lists, maps and their like in a value that is written or read, in every
@@ -91,7 +92,8 @@ pub trait Format: Send + Sync + 'static {
     /// and so should be a depth that endangers the stack.
     ///
     /// # Errors
-    /// Whatever is wrong with the bytes, and the error of `read`.
+    /// Whatever is wrong with the bytes, and the error of `read`. The text is shown as the cause,
+    /// so it may quote no value; of what types say, [`without_values`] leaves what can be shown.
     fn decode(
         &self,
         bytes: &[u8],
@@ -157,7 +159,7 @@ fn decode_custom<T: DeserializeOwned>(format: &dyn Format, bytes: &[u8]) -> Resu
         // The format's own message may quote the value, which is nobody's to see.
         let read = erased_serde::deserialize::<T>(deserializer);
         value = Some(read.map_err(|error| {
-            let words = shape::words(&error.to_string());
+            let words = without_values(&error.to_string());
             words.unwrap_or_else(|| "the bytes are of another shape".to_owned())
         })?);
         Ok(())

@@ -2,6 +2,7 @@
 
 mod batch;
 mod counter;
+mod hidden;
 mod many;
 mod options;
 mod pipeline;
@@ -24,6 +25,7 @@ pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
+use self::hidden::Hiding;
 use crate::{
     Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
     Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
@@ -58,6 +60,8 @@ pub struct Store {
     default_ttl: Option<Duration>,
     /// Why no key can be formed, if the namespace is invalid.
     misplaced: Option<&'static str>,
+    /// The backend as it is used where keys are secrets.
+    hiding: Option<Arc<Hiding>>,
 }
 
 struct Shared {
@@ -82,6 +86,7 @@ impl Store {
             serializer: Serializer::default(),
             default_ttl: None,
             misplaced: None,
+            hiding: None,
         }
     }
 
@@ -309,7 +314,7 @@ impl Store {
         let namespace = self.place.strip_prefix(prefix).unwrap_or(&self.place);
         self.key(kind_name(kind), name)?;
         let key = [prefix, RESERVED, kind, ":", namespace, name].concat();
-        validate_key(&key).map_err(|error| error.key(&key))?;
+        validate_key(&key).map_err(|error| self.told(error).key(&key))?;
         Ok(key)
     }
 }
@@ -327,9 +332,12 @@ fn kind_name(kind: &str) -> &'static str {
 impl Store {
     fn backend(&self) -> Result<&dyn KeyValueStore> {
         if self.is_closed() {
-            return Err(Error::closed());
+            return Err(self.told(Error::closed()));
         }
-        Ok(&*self.shared.backend)
+        Ok(match &self.hiding {
+            Some(hiding) => &**hiding,
+            None => &*self.shared.backend,
+        })
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
@@ -352,7 +360,7 @@ impl Store {
             }
             None => validate_key(&stored),
         };
-        checked.map_err(|error| error.operation(operation).key(key))?;
+        checked.map_err(|error| self.told(error).operation(operation).key(key))?;
         Ok(stored)
     }
 
@@ -365,7 +373,7 @@ impl Store {
         if self.shared.capabilities.contains(needed) {
             return Ok(());
         }
-        Err(Error::unsupported(what).operation(operation))
+        Err(self.told(Error::unsupported(what)).operation(operation))
     }
 
     fn lifetime(&self, expiry: Expiry) -> Result<Lifetime> {
@@ -375,9 +383,9 @@ impl Store {
             Expiry::Keep => Lifetime::Keep,
             Expiry::In(duration) => Lifetime::In(duration),
         };
-        lifetime.as_millis()?;
+        lifetime.as_millis().map_err(|error| self.told(error))?;
         if lifetime != Lifetime::Never && !self.shared.capabilities.contains(Capabilities::TTL) {
-            return Err(Error::unsupported("time to live"));
+            return Err(self.told(Error::unsupported("time to live")));
         }
         Ok(lifetime)
     }
@@ -387,7 +395,7 @@ impl Store {
         if condition != Condition::Always
             && !self.shared.capabilities.contains(Capabilities::CONDITIONS)
         {
-            return Err(Error::unsupported("conditions"));
+            return Err(self.told(Error::unsupported("conditions")));
         }
         Ok(Write { lifetime: self.lifetime(expiry)?, condition })
     }
@@ -400,7 +408,7 @@ impl Store {
         options: SetOptions,
     ) -> Result<(String, bytes::Bytes, Write)> {
         let stored = self.key("set", key)?;
-        let about = |error: Error| error.operation("set").key(key);
+        let about = |error: Error| self.quoted(error, key).operation("set").key(key);
         let write = self.write(options).map_err(about)?;
         let value = self.serializer.encode(value).map_err(about)?;
         Ok((stored, value, write))
@@ -412,7 +420,8 @@ impl Store {
         key: &str,
         bytes: &[u8],
     ) -> Result<T> {
-        self.serializer.decode(bytes).map_err(|error| error.operation(operation).key(key))
+        let value = self.serializer.decode(bytes);
+        value.map_err(|error| self.quoted(error, key).operation(operation).key(key))
     }
 }
 
@@ -424,8 +433,9 @@ impl From<Box<dyn KeyValueStore>> for Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.hiding.as_ref().map(|hiding| hiding.shown());
         f.debug_struct("Store")
-            .field("prefix", &self.place)
+            .field("prefix", &shown.as_deref().unwrap_or(&self.place))
             .field("serializer", &self.serializer)
             .field("default_ttl", &self.default_ttl)
             .finish_non_exhaustive()

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use kv_core::without_values;
+
 /// What was wrong, without any of the value.
 #[derive(Debug)]
 pub(crate) struct Error(Cow<'static, str>);
@@ -38,8 +40,11 @@ impl std::error::Error for Error {}
 
 // A type's own message may quote the value, which no error may show.
 impl serde::de::Error for Error {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        "the pickle is of another shape".into()
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        match without_values(&text.to_string()) {
+            Some(words) => words.into(),
+            None => "the pickle is of another shape".into(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! large.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, IntoDeserializer, Visitor};
+use serde::de::{self, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_, '_> {
                 visitor.visit_string(times::duration_text(*microseconds))
             }
             Node::Offset(microseconds) => visitor.visit_string(times::offset_text(*microseconds)),
-            Node::Class(_) => Err("a class stands where a value should be".into()),
+            Node::Class(_) => Err(Error::invalid_type(Unexpected::Other("class"), &visitor)),
         }
     }
 
@@ -108,12 +108,16 @@ impl<'de> de::Deserializer<'de> for Reader<'_, '_> {
             Node::Text(_) => visitor.visit_enum(Variant { name: self, content: None }),
             Node::Dict(entries) => {
                 let [name, content] = entries.as_slice() else {
-                    return Err("a variant is no dict of one entry".into());
+                    let expected = &"a variant as a dict of one entry";
+                    return Err(Error::invalid_value(Unexpected::Map, expected));
                 };
                 let (name, content) = (self.beside(*name), Some(self.beside(*content)));
                 visitor.visit_enum(Variant { name, content })
             }
-            _ => Err("a variant is neither a text nor a dict".into()),
+            _ => {
+                let expected = &"a variant as a text or a dict";
+                Err(Error::invalid_type(Unexpected::Other("value"), expected))
+            }
         }
     }
 
@@ -148,7 +152,8 @@ struct Variant<'n, 'a> {
 
 impl<'n, 'a> Variant<'n, 'a> {
     fn content(self) -> Result<Reader<'n, 'a>> {
-        self.content.ok_or_else(|| "a variant lacks its content".into())
+        let lacking = || Error::invalid_type(Unexpected::UnitVariant, &"a variant with content");
+        self.content.ok_or_else(lacking)
     }
 }
 
@@ -167,7 +172,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_> {
     fn unit_variant(self) -> Result<()> {
         match self.content.map(Reader::node) {
             None | Some(Node::None) => Ok(()),
-            Some(_) => Err("a variant without content has some".into()),
+            Some(_) => Err(Error::invalid_type(Unexpected::NewtypeVariant, &"unit variant")),
         }
     }
 

@@ -47,7 +47,7 @@ fn name_what_python_wrote(bytes: &[u8], error: serde_json::Error) -> BoxError {
             let (line, column) = (error.line(), error.column());
             let place = format!(" at line {line} column {column}");
             let text = error.to_string();
-            let words = shape::words(text.strip_suffix(&place).unwrap_or(&text));
+            let words = shape::without_values(text.strip_suffix(&place).unwrap_or(&text));
             let words = words.unwrap_or_else(|| "the JSON is of another shape,".to_owned());
             format!("{words}{place}").into()
         }

@@ -21,7 +21,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
     check(bytes)?;
     // The decoder's own message may quote the value, which is nobody's to see.
     rmp_serde::from_slice(bytes).map_err(|error| {
-        let words = shape::words(&error.to_string());
+        let words = shape::without_values(&error.to_string());
         words.unwrap_or_else(|| "the MessagePack is of another shape".to_owned()).into()
     })
 }

@@ -39,7 +39,7 @@ impl Store {
     pub fn scan(&self, pattern: &str) -> Scan {
         let start = self
             .key("scan", "*")
-            .and_then(|_| Pattern::within(self.prefix(), pattern))
+            .and_then(|_| self.own_pattern(pattern))
             .map_err(|error| error.operation("scan"));
         match start {
             Ok(pattern) => {

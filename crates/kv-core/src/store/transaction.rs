@@ -30,7 +30,7 @@ impl Store {
                 return Ok(new);
             }
         }
-        Err(conflict().operation("update").key(key))
+        Err(self.told(conflict()).operation("update").key(key))
     }
 
     /// One attempt of an update; `false` if the key has changed since it was read.
@@ -85,7 +85,7 @@ impl Store {
                 return Ok(Some(value));
             }
         }
-        Err(conflict().operation("take").key(key))
+        Err(self.told(conflict()).operation("take").key(key))
     }
 
     /// The value under a key, or else the loader's value, stored for the next caller.
@@ -114,7 +114,8 @@ impl Store {
         writable.map_err(|error| error.operation("get_or_set_with").key(key))?;
         let loaded = load().await.map_err(|cause| {
             let error = Error::new(ErrorKind::Loader, "the loader failed");
-            error.because(cause).operation("get_or_set_with").key(key)
+            let error = self.quoted(error.because(cause), key);
+            error.operation("get_or_set_with").key(key)
         })?;
         if self.shared.capabilities.contains(Capabilities::CONDITIONS) {
             options = options.condition(Condition::Absent);

@@ -11,6 +11,7 @@ mod oracle;
 mod random;
 mod store;
 mod typed;
+mod words;
 
 use kv_core::Serializer;
 use kv_pickle::Pickle;

@@ -1,6 +1,7 @@
 //! One connection: opened, watched, restored, and ended with its owner.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::config::Address;
 /// How often a waiting call checks the state of its connection: fred's notice can come between a
 /// check and the wait for the notice.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long to wait for the reply to the last command of a connection that has ended.
+const LAST_REPLY: Duration = Duration::from_millis(200);
 /// How long to wait before a connection's task is restarted. The task ends only by its own fault.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -130,12 +133,29 @@ impl Link {
     }
 
     /// Closes the connection after the commands in flight.
+    ///
+    /// A connection that has just come back may end before it takes QUIT: fred then waits for a
+    /// reply that nobody sends.
     pub(super) async fn quit(&self) -> Result<(), FredError> {
         match self.client.state() {
-            ClientState::Connected => self.client.quit().await,
+            ClientState::Connected => {
+                let mut quit = pin!(self.client.quit());
+                tokio::select! {
+                    biased;
+                    quit = &mut quit => quit,
+                    () = self.ended() => timeout(LAST_REPLY, quit).await.unwrap_or(Ok(())),
+                }
+            }
             ClientState::Connecting | ClientState::Disconnected | ClientState::Disconnecting => {
                 Ok(())
             }
+        }
+    }
+
+    /// Returns when the task that runs the connection has ended, which it does once it is closed.
+    async fn ended(&self) {
+        while !self.keeper.0.is_finished() {
+            sleep(LOOK).await;
         }
     }
 
