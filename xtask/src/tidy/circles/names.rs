@@ -64,10 +64,9 @@ impl<'a> Visit<'a> for Names {
                 let is_own = matches!(item.vis, syn::Visibility::Inherited);
                 self.import(&item.tree, Vec::new(), is_own);
             }
+            syn::Item::Mod(item) if is_test(&item.attrs) => {}
             syn::Item::Mod(item) if item.content.is_none() => {
-                if !is_test(&item.attrs) {
-                    self.children.push(item.ident.to_string());
-                }
+                self.children.push(item.ident.to_string());
             }
             // What stands inside has other parents, and hardly ever takes anything from elsewhere.
             syn::Item::Mod(item) => self.define(&item.ident),
