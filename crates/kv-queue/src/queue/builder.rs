@@ -155,7 +155,7 @@ impl<T> QueueBuilder<T> {
     /// in any process, had another lease or other budgets, a warning is logged.
     ///
     /// # Errors
-    /// `InvalidKey` for a name that is empty or too long; `Config` for settings out of range, or
+    /// `InvalidKey` for a name that is blank, too long or has a control character; `Config` for settings out of range, or
     /// another number of partitions than the queue has; `Unsupported` on a store that can hold no
     /// queue; the store's own.
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
@@ -175,8 +175,9 @@ impl<T> QueueBuilder<T> {
     fn check(&self) -> Result<()> {
         let Settings { lease, timeout, policy, .. } = &self.settings;
         let wrong = |what: String| Err(Error::new(ErrorKind::Config, what));
-        if self.name.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidKey, "an empty queue name; expected a name"));
+        if let Some(problem) = complaint(&self.name) {
+            let message = format!("a queue name that {problem}; expected a name");
+            return Err(Error::new(ErrorKind::InvalidKey, message));
         }
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             let given = self.partitions;
@@ -215,6 +216,17 @@ fn engine_of(store: &Store, clock: Arc<dyn Clock>) -> Result<Arc<dyn QueueEngine
     }
 }
 
+/// What is wrong with a name: nobody sees it in a list or a log.
+fn complaint(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("is blank")
+    } else if name.contains(char::is_control) {
+        Some("has a control character")
+    } else {
+        None
+    }
+}
+
 /// A name in which no braces are left: on a Redis Cluster, they would choose the slot.
 fn encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
@@ -231,7 +243,24 @@ fn encode(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use super::{complaint, encode};
+
+    #[test]
+    fn a_name_is_visible_from_end_to_end() {
+        for (name, problem) in [
+            ("", "is blank"),
+            (" ", "is blank"),
+            ("\t\n\u{a0}\u{3000}", "is blank"),
+            ("fetch\n", "has a control character"),
+            ("fe\0tch", "has a control character"),
+            ("fe\u{85}tch", "has a control character"),
+        ] {
+            assert_eq!(complaint(name), Some(problem), "{name:?}");
+        }
+        for name in ["fetch:run 42", " fetch ", "ä", "{a}", "*"] {
+            assert_eq!(complaint(name), None, "{name:?}");
+        }
+    }
 
     #[test]
     fn names_stay_apart_and_lose_their_braces() {
