@@ -151,7 +151,7 @@ async fn numbers(store: &Store, name: &str) -> Result<Vec<u64>> {
 
 fn gaps(numbers: &[u64]) -> u64 {
     match (numbers.first(), numbers.last()) {
-        (Some(first), Some(last)) => last - first + 1 - numbers.len() as u64,
+        (Some(first), Some(last)) => (last - first).saturating_sub(numbers.len() as u64 - 1),
         _ => 0,
     }
 }
@@ -284,5 +284,6 @@ mod tests {
     #[test]
     fn numbers_without_an_item_are_counted_between_the_first_and_the_last() {
         assert_eq!((gaps(&[]), gaps(&[7]), gaps(&[3, 4, 9])), (0, 0, 4));
+        assert_eq!(gaps(&[0, u64::MAX]), u64::MAX - 1);
     }
 }
