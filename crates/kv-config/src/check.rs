@@ -4,6 +4,9 @@ use std::net::Ipv6Addr;
 
 use kv_core::RESERVED;
 
+/// The byte order mark, which some editors put before a text.
+pub(crate) const MARK: char = '\u{feff}';
+
 const MAX_PREFIX_BYTES: usize = 512;
 
 /// The schemes of a Redis server.
@@ -19,12 +22,38 @@ const SCHEMES: [&str; 7] = [
 
 /// A URL in its outlines; the backend that it is for reads the rest.
 pub(crate) fn url(text: &str) -> Option<&'static str> {
-    let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
+    if let Some(complaint) = outer_space(text) {
+        return Some(complaint);
+    }
+    let is_ours = |scheme: &&&str| {
+        text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    };
+    let rest = SCHEMES.iter().find(is_ours).and_then(|scheme| text.get(scheme.len()..));
     match rest {
         None => Some("has another scheme than `redis`"),
         Some(rest) if rest.is_empty() || rest.contains(is_odd) => Some("is no URL of a server"),
         Some(_) => None,
     }
+}
+
+/// What nobody sees in a value, and everybody looks for in vain.
+fn outer_space(text: &str) -> Option<&'static str> {
+    if text.starts_with(MARK) {
+        Some("begins with a byte order mark")
+    } else if text.ends_with(['\r', '\n']) {
+        Some("ends with a line break")
+    } else if text.starts_with(char::is_whitespace) {
+        Some("begins with a space")
+    } else if text.ends_with(char::is_whitespace) {
+        Some("ends with a space")
+    } else {
+        None
+    }
+}
+
+/// A password may have spaces at its ends, but no remains of a file that it was copied from.
+pub(crate) fn secret(text: &str) -> Option<&'static str> {
+    outer_space(text).filter(|_| text.starts_with(MARK) || text.ends_with(['\r', '\n']))
 }
 
 /// What is checked elsewhere, such as the name of a backend.
@@ -35,7 +64,9 @@ pub(crate) fn anything(_: &str) -> Option<&'static str> {
 /// A name or an address alone.
 pub(crate) fn host(text: &str) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if text.contains("://") {
+    if let Some(complaint) = outer_space(text) {
+        Some(complaint)
+    } else if text.contains("://") {
         Some("has a scheme")
     } else if text.chars().all(plain) || text.parse::<Ipv6Addr>().is_ok() {
         None

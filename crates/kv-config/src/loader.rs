@@ -12,6 +12,7 @@ use crate::factory::{Connect, Factory};
 use crate::formats;
 use crate::layers;
 use crate::problem::{Problems, either, quote};
+use crate::selection::{refuse_silent, selected};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
 use crate::suggest::nearest;
@@ -106,12 +107,13 @@ impl Loader {
         }
         given.extend(last);
         let values = Values::read(groups, given, &mut problems);
-        let backend = selected(&values);
         let general = values.settings("", &mut problems);
+        let backend = selected(&general, &values);
         let settings = values.settings(&backend, &mut problems);
         let connect = self.connect(&backend, &settings, &values, &mut problems);
         let serializer = formats::prepare(&general, &values, &mut problems);
         let layers = layers::prepare(&general, &values, &mut problems);
+        refuse_silent(&values, &mut problems);
         problems.into_result()?;
         let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
         let serializer = serializer.ok_or_else(|| Error::new(ErrorKind::Config, "no format"))?;
@@ -174,12 +176,4 @@ impl Loader {
         usable.push("a registered name".into());
         problems.add(values.subject("", "TYPE"), problem, either(&usable));
     }
-}
-
-/// The name that was set, or that the URL tells, or the default; empty where it was refused.
-fn selected(values: &Values) -> String {
-    if !values.is_set("", "TYPE") && values.is_set("", "URL") {
-        return "redis".into();
-    }
-    values.settings("", &mut Problems::default()).get("TYPE").unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 //! index in one value and holds up to 10,000 jobs a partition.
 
 mod generic;
+pub mod python;
 mod queue;
 mod requests;
 mod retry;

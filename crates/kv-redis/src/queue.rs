@@ -6,6 +6,7 @@
 
 mod check;
 mod decode;
+mod describe;
 mod encode;
 mod keys;
 mod remove;
@@ -30,15 +31,14 @@ use kv_core::queue::{
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 
 use crate::config::RedisConfig;
-use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request, decimal};
+use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request};
 use crate::scripts::Script;
-use crate::verbs::{number, unexpected};
 use keys::Keys;
 pub(crate) use scripts::Scripts;
 use waits::Waits;
 
 /// The format in which a queue is stored; a queue in another format is refused untouched.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// All queues of a store.
 ///
@@ -115,10 +115,7 @@ impl QueueEngine for RedisQueues {
             if !self.checked.load(Ordering::Relaxed) && check::check(&self.driver).await? {
                 self.checked.store(true, Ordering::Relaxed);
             }
-            let keys = [keys::of_queue(&self.key_prefix, queue)].into();
-            let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
-            let request = Request::Script { script: self.scripts.open, keys, args };
-            check_stored(self.driver.call(request).await?, partitions)
+            self.describe(queue, partitions).await
         };
         described.await.map_err(|error| error.operation("open").key(queue))?;
         let keys = (0..partitions).map(|it| keys::of_partition(&self.key_prefix, queue, it));
@@ -197,23 +194,4 @@ fn random() -> u64 {
 fn not_open(partition: &Partition) -> Error {
     let message = format!("partition {} is not open in this store", partition.number);
     Error::new(ErrorKind::Config, message).key(&partition.queue)
-}
-
-/// Compares the stored description of a queue with the requested one.
-fn check_stored(answer: Answer, partitions: u32) -> Result<()> {
-    let Answer::List(stored) = answer else { return Err(unexpected()) };
-    let [Answer::Data(format), Answer::Data(stored)] = stored.as_slice() else {
-        return Err(unexpected());
-    };
-    if *format != FORMAT {
-        let format = String::from_utf8_lossy(format);
-        let message = format!("the queue is stored in format {format}; expected {FORMAT}");
-        return Err(Error::new(ErrorKind::Config, message));
-    }
-    let stored: u32 = number(stored)?;
-    if stored != partitions {
-        let message = format!("{partitions} partitions; the queue has {stored}");
-        return Err(Error::new(ErrorKind::Config, message));
-    }
-    Ok(())
 }

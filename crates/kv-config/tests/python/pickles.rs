@@ -12,7 +12,7 @@ const PICKLE: &[(&str, &str)] = &[("SERIALIZER", "pickle")];
 
 /// Lets Python pickle in this protocol from now on.
 fn use_protocol(both: &mut Both, protocol: u8) {
-    both.python.ask(&format!("setattr(store.serializer, 'protocol', {protocol})"));
+    both.python.ask(&format!("setattr(original, 'PICKLE_PROTOCOL', {protocol})"));
 }
 
 /// What Python writes, and what Rust reads of it.
@@ -176,7 +176,7 @@ async fn a_value_goes_from_rust_through_python_and_back_in_any_protocol() {
     for protocol in 0..=5 {
         use_protocol(&mut both, protocol);
         both.rust.set("page", &page()).await.unwrap();
-        both.python.ask("await store.set('page', await store.get('page'))");
+        both.python.ask("await store.put('page', await store.get('page'))");
         assert_eq!(both.rust.get("page").await.unwrap(), Some(page()), "{protocol}");
     }
 }
@@ -184,7 +184,7 @@ async fn a_value_goes_from_rust_through_python_and_back_in_any_protocol() {
 #[tokio::test]
 async fn json_under_the_prefix_of_pickles_is_refused_by_both() {
     let mut both = both(PICKLE).await;
-    both.python.ask("await store.client.set(store._get_full_key('json'), '{\"a\": 1}')");
+    both.python.ask("await client.set(full('json'), '{\"a\": 1}')");
     assert!(both.python.fails("await store.get('json')").starts_with("ValueError"));
     let error = both.rust.get::<Value>("json").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Serialization);

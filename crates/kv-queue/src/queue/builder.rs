@@ -156,9 +156,9 @@ impl<T> QueueBuilder<T> {
     /// queue, in any process, had another lease or other budgets, `open` logs a warning.
     ///
     /// # Errors
-    /// `InvalidKey` if the name is empty or too long; `Config` if a setting is out of range, or the
-    /// queue has another number of partitions; `Unsupported` if the store cannot hold queues; the
-    /// store's own errors.
+    /// `InvalidKey` if the name is blank, too long or has a control character; `Config` if a setting
+    /// is out of range, or the queue has another number of partitions; `Unsupported` if the store
+    /// cannot hold queues; the store's own errors.
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
         let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
@@ -176,8 +176,9 @@ impl<T> QueueBuilder<T> {
     fn check(&self) -> Result<()> {
         let Settings { lease, timeout, policy, .. } = &self.settings;
         let wrong = |what: String| Err(Error::new(ErrorKind::Config, what));
-        if self.name.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidKey, "an empty queue name; expected a name"));
+        if let Some(problem) = complaint(&self.name) {
+            let message = format!("a queue name that {problem}; expected a name");
+            return Err(Error::new(ErrorKind::InvalidKey, message));
         }
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             let given = self.partitions;
@@ -216,6 +217,17 @@ fn engine_of(store: &Store, clock: Arc<dyn Clock>) -> Result<Arc<dyn QueueEngine
     }
 }
 
+/// What is wrong with a name: nobody sees it in a list or a log.
+fn complaint(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("is blank")
+    } else if name.contains(char::is_control) {
+        Some("has a control character")
+    } else {
+        None
+    }
+}
+
 /// A name in which no braces are left: on a Redis Cluster, they would choose the slot.
 fn encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
@@ -232,7 +244,24 @@ fn encode(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use super::{complaint, encode};
+
+    #[test]
+    fn a_name_is_visible_from_end_to_end() {
+        for (name, problem) in [
+            ("", "is blank"),
+            (" ", "is blank"),
+            ("\t\n\u{a0}\u{3000}", "is blank"),
+            ("fetch\n", "has a control character"),
+            ("fe\0tch", "has a control character"),
+            ("fe\u{85}tch", "has a control character"),
+        ] {
+            assert_eq!(complaint(name), Some(problem), "{name:?}");
+        }
+        for name in ["fetch:run 42", " fetch ", "ä", "{a}", "*"] {
+            assert_eq!(complaint(name), None, "{name:?}");
+        }
+    }
 
     #[test]
     fn names_stay_apart_and_lose_their_braces() {
