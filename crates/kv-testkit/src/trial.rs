@@ -1,7 +1,7 @@
 //! One store under test, and the small steps that the cases are made of.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::{
@@ -19,6 +19,8 @@ const MAX_PAGES: usize = 100_000;
 pub struct Trial<'b> {
     store: Arc<dyn KeyValueStore>,
     another: Option<Arc<dyn KeyValueStore>>,
+    /// One more, for the case that drops it.
+    spare: Mutex<Option<Arc<dyn KeyValueStore>>>,
     closes: bool,
     grace: Duration,
     advance: Box<dyn Fn(Duration) + Send + Sync + 'b>,
@@ -35,10 +37,12 @@ impl<'b> Trial<'b> {
     pub async fn new<B: Backend>(backend: &'b B) -> Result<Self, Failure> {
         let made = backend.fresh().await;
         let store = made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
-        let another = backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
+        let another = || backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
+        let (another, spare) = (another(), Mutex::new(another()));
         Ok(Self {
             store: Arc::new(store),
             another,
+            spare,
             closes: backend.closes(),
             grace: backend.grace(),
             advance: Box::new(move |by| backend.advance(by)),
@@ -53,6 +57,11 @@ impl<'b> Trial<'b> {
     /// Another handle of the store, if the backend gives one.
     pub fn another(&self) -> Option<&Arc<dyn KeyValueStore>> {
         self.another.as_ref()
+    }
+
+    /// A handle that nobody else has, once.
+    pub(crate) fn take_spare(&self) -> Option<Arc<dyn KeyValueStore>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the store closes by itself.
