@@ -192,6 +192,7 @@ impl Driver {
     /// # Errors
     /// `MaybeApplied` where the write was done and nothing is known of its copies.
     pub(crate) async fn call_durably(&self, durable: Durable) -> Result<(Answer, Achieved)> {
+        self.check_open()?;
         durable.durability.check(self.timeout)?;
         if durable.durability.wants_disk() {
             self.check_disks().await?;

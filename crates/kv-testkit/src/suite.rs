@@ -187,6 +187,9 @@ macro_rules! for_each_case {
             gone [COUNTERS] {
                 a_counter_that_went_starts_anew_whichever_way_it_goes
             }
+            failed [TTL] {
+                a_read_changes_nothing
+            }
             failed [CONDITIONS] {
                 a_condition_that_fails_changes_nothing
                 a_condition_looks_at_its_own_key
@@ -254,6 +257,7 @@ macro_rules! for_each_case {
                 a_walk_under_way_ends_with_its_store
                 a_closed_store_runs_no_queue
                 a_write_after_close_is_not_done
+                a_close_beside_running_calls_is_told_as_one
             }
             secrets [] {
                 no_error_of_a_verb_shows_a_value

@@ -8,6 +8,8 @@ use kv_core::{
     Result, ScanRequest, Write,
 };
 
+use tokio::task::{JoinSet, yield_now};
+
 use super::Tried;
 use crate::failure::{ensure, ensure_eq};
 use crate::moves::{Move, Route, Verb, When, run};
@@ -161,6 +163,37 @@ pub(crate) async fn a_write_after_close_is_not_done(t: &Trial<'_>) -> Tried {
             Some(kv_core::Effect::NotApplied),
             "what a write after close may have done"
         );
+    }
+    Ok(())
+}
+
+/// A call that runs meanwhile is done, or says that the store was closed.
+pub(crate) async fn a_close_beside_running_calls_is_told_as_one(t: &Trial<'_>) -> Tried {
+    if !closes(t, "a_close_beside_running_calls_is_told_as_one") {
+        return Ok(());
+    }
+    let mut tasks = JoinSet::new();
+    for task in 0..6 {
+        let store = Arc::clone(t.handle(task));
+        tasks.spawn(async move {
+            for round in 0..10_000 {
+                let key = format!("{task}:{}", round % 10);
+                let set = store.set(&key, bytes("v"), Write::ALWAYS).await;
+                if let Some(error) = set.err().or(store.get(&key).await.err()) {
+                    return Some(error);
+                }
+                yield_now().await;
+            }
+            None
+        });
+    }
+    for _ in 0..50 {
+        yield_now().await;
+    }
+    t.handle(1).close().await?;
+    while let Some(ended) = tasks.join_next().await {
+        let kind = ended?.map(|error| error.kind());
+        ensure_eq!(kind, Some(ErrorKind::Closed), "a call beside a close, or after it");
     }
     Ok(())
 }

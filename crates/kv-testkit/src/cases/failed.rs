@@ -1,6 +1,6 @@
 //! A condition that fails leaves everything as it was: value, lifetime, version, absence.
 
-use kv_core::{Condition, Lifetime, Version, Write};
+use kv_core::{Lifetime, Version, Write};
 
 use super::Tried;
 use crate::failure::{ensure, ensure_eq};
@@ -9,6 +9,14 @@ use crate::trial::{millis, ms_of};
 use crate::{Failure, Trial};
 
 const LIFETIMES: [Lifetime; 3] = [Lifetime::Never, Lifetime::Keep, millis(300)];
+
+/// What finds nothing to do where there is no key.
+const ON_NOTHING: [Verb; 4] = [
+    Verb::Delete(When::Always),
+    Verb::Take,
+    Verb::Touch(millis(300)),
+    Verb::Touch(Lifetime::Never),
+];
 
 /// A call whose condition does not hold, and the key as it is then.
 struct Attempt {
@@ -46,7 +54,8 @@ impl Attempt {
         let Self { key, call, version, .. } = self;
         let before = look(t, key).await?;
         let told = call.told(t.handle(number), key, "must not be stored", version).await;
-        ensure!(told == "written false" || told == "false", "{call:?} of {key:?}: {told}");
+        let failed = matches!(told.as_str(), "written false" | "false" | "None");
+        ensure!(failed, "{call:?} of {key:?}: {told}");
         ensure_eq!(look(t, key).await?, before, "{key:?} after {call:?}, which failed");
         Ok(())
     }
@@ -54,14 +63,15 @@ impl Attempt {
 
 /// Every set and delete whose condition does not hold at this start.
 fn calls(start: Start) -> impl Iterator<Item = Move> {
-    let conditions = match start {
-        Start::Missing => [When::Present, When::Version],
-        Start::Forever | Start::For(_) => [When::Absent, When::Version],
+    let (conditions, others) = match start {
+        Start::Missing => ([When::Present, When::Version], &ON_NOTHING[..]),
+        Start::Forever | Start::For(_) => ([When::Absent, When::Version], &[][..]),
     };
     let verbs = conditions.into_iter().flat_map(|when| {
         let sets = LIFETIMES.into_iter().map(move |lifetime| Verb::Set(lifetime, when));
         sets.chain([Verb::Delete(when)])
     });
+    let verbs = verbs.chain(others.iter().copied());
     verbs.flat_map(|verb| [Route::Single, Route::Batch].map(|route| Move(verb, route)))
 }
 
@@ -89,17 +99,49 @@ pub(crate) async fn a_condition_that_fails_changes_nothing(t: &Trial<'_>) -> Tri
     Ok(())
 }
 
-/// A version of one key says nothing of another, whatever the store makes of versions.
+/// Other keys, there or not, decide nothing.
 pub(crate) async fn a_condition_looks_at_its_own_key(t: &Trial<'_>) -> Tried {
-    let other = t.put("other", "another value").await?;
-    t.put("k", OLD).await?;
-    for condition in [Condition::Version(other.clone()), Condition::Absent] {
-        let deleted = t.store().delete("k", condition.clone()).await?;
-        ensure!(!deleted, "delete of \"k\" under {condition:?} said true");
+    let write = |when| Move(Verb::Set(Lifetime::Never, when), Route::Single);
+    let (new, there) = (t.handle(1), t.store());
+    let none = Version::from_number(u64::MAX);
+    let missing = [write(When::Present), Move(Verb::Delete(When::Present), Route::Single)];
+    ensure_eq!(write(When::Absent).told(new, "k", OLD, &none).await, "written true", "set \"k\"");
+    for call in missing {
+        let told = call.told(there, "missing", "v", &none).await;
+        ensure!(told.ends_with("false"), "{call:?} of \"missing\", beside another key: {told}");
     }
-    let write = Write::ALWAYS.condition(Condition::Version(other));
-    let outcome = t.try_write("k", "new", write).await?;
-    ensure!(!outcome.is_written(), "set \"k\" under the version of another key was done");
+    let told = write(When::Absent).told(there, "another", "v", &none).await;
+    ensure_eq!(told, "written true", "set \"another\", if absent, beside \"k\"");
+    let told = write(When::Absent).told(there, "k", "v", &none).await;
+    ensure_eq!(told, "written false", "set \"k\", if absent");
     t.holds("k", Some(OLD)).await?;
-    t.holds("other", Some("another value")).await
+    t.holds("missing", None).await
+}
+
+/// Reads leave the lifetime to run, and the version as it is.
+pub(crate) async fn a_read_changes_nothing(t: &Trial<'_>) -> Tried {
+    let reads = [Verb::Get, Verb::Exists, Verb::Ttl, Verb::Touch(Lifetime::Keep)];
+    let routes = [Route::Single, Route::Many, Route::Batch];
+    let calls = reads.into_iter().flat_map(|verb| routes.map(|route| Move(verb, route)));
+    let calls: Vec<Move> = calls.filter(|call| t.offers(*call)).collect();
+    let mut begun = Vec::new();
+    for call in &calls {
+        for start in [Start::Missing, Start::For(500)] {
+            let key = format!("{start:?} {call:?}");
+            begun.push((t.begin(&key, start).await?, key, *call, start));
+        }
+    }
+    for ms in [100, 200] {
+        t.advance(ms_of(100));
+        for (number, (version, key, call, start)) in begun.iter().enumerate() {
+            call.run(t.handle(number), key, "", version).await?;
+            if *start == Start::Missing {
+                ensure!(!t.store().exists(key).await?, "{call:?} created {key:?}");
+                continue;
+            }
+            t.expires_in(key, Some(500 - ms)).await?;
+            ensure_eq!(t.version(key).await?, *version, "the version of {key:?} after {call:?}");
+        }
+    }
+    Ok(())
 }

@@ -25,16 +25,24 @@ fn calls(t: &Trial<'_>, lifetime: Lifetime) -> Vec<Move> {
     all.filter(sensible).filter(|call| t.offers(*call)).collect()
 }
 
+/// Whole milliseconds and parts, which are rounded up.
+const NANOS: [(u64, u64); 5] =
+    [(80_000_000, 80), (1, 1), (999_999, 1), (1_000_001, 2), (900_000_000, 900)];
+
 pub(crate) async fn every_verb_that_gives_a_lifetime_gives_it(t: &Trial<'_>) -> Tried {
-    for start in [Start::Forever, Start::For(500)] {
-        for (nanos, ms) in
-            [(80_000_000, 80), (1, 1), (999_999, 1), (1_000_001, 2), (900_000_000, 900)]
-        {
+    // The value that the key has, and another.
+    for (start, value) in [
+        (Start::Forever, OLD),
+        (Start::Forever, "v"),
+        (Start::For(500), OLD),
+        (Start::For(500), "v"),
+    ] {
+        for (nanos, ms) in NANOS {
             let lifetime = Lifetime::In(Duration::from_nanos(nanos));
             for (number, call) in calls(t, lifetime).into_iter().enumerate() {
                 let key = format!("{start:?} {call:?}");
                 let version = t.begin(&key, start).await?;
-                call.run(t.handle(number), &key, "v", &version).await?;
+                call.run(t.handle(number), &key, value, &version).await?;
                 t.expires_in(&key, Some(ms)).await?;
             }
         }

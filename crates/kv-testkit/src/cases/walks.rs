@@ -69,7 +69,7 @@ impl<'t> Walk<'t> {
         Ok(keys)
     }
 
-    async fn to_the_end(mut self) -> Result<BTreeSet<String>, Failure> {
+    async fn rest(mut self) -> Result<BTreeSet<String>, Failure> {
         while !self.has_ended() {
             self.step().await?;
         }
@@ -113,7 +113,7 @@ pub(crate) async fn a_scan_goes_on_where_its_last_keys_expired(t: &Trial<'_>) ->
             walk.step().await?;
         }
         t.outlive(50);
-        let shown = walk.to_the_end().await?;
+        let shown = walk.rest().await?;
         let missed = missed(&stay, &shown);
         ensure!(missed.is_empty(), "a walk by {limit} beside expiring keys misses {missed:?}");
         clear(t).await?;
@@ -130,7 +130,7 @@ pub(crate) async fn a_scan_goes_on_behind_pages_of_expired_keys(t: &Trial<'_>) -
     }
     t.outlive(50);
     for limit in LIMITS {
-        let shown = Walk::new(t, "*", limit)?.to_the_end().await?;
+        let shown = Walk::new(t, "*", limit)?.rest().await?;
         ensure_eq!(shown, stay, "the keys of a walk by {limit} beside 180 expired ones");
     }
     Ok(())
@@ -145,7 +145,7 @@ pub(crate) async fn a_scan_goes_on_behind_pages_without_a_match(t: &Trial<'_>) -
         let all = ["a", "m", "z"].into_iter().flat_map(|prefix| numbered(prefix, 60));
         let expected: BTreeSet<String> = all.filter(|key| matching.matches(key)).collect();
         for limit in LIMITS {
-            let shown = Walk::new(t, pattern, limit)?.to_the_end().await?;
+            let shown = Walk::new(t, pattern, limit)?.rest().await?;
             ensure_eq!(shown, expected, "the keys of a walk for {pattern:?} by {limit}");
         }
     }
@@ -206,14 +206,14 @@ pub(crate) async fn a_scan_by_one_shows_keys_of_every_shape(t: &Trial<'_>) -> Tr
     }
     fill(t, &keys, Lifetime::Never).await?;
     for limit in [1, 2, 5] {
-        let shown = Walk::new(t, "*", limit)?.to_the_end().await?;
+        let shown = Walk::new(t, "*", limit)?.rest().await?;
         let missed = missed(&keys, &shown);
         ensure!(missed.is_empty(), "a walk by {limit} misses {missed:?}");
         ensure_eq!(shown.len(), keys.len(), "how many keys a walk by {limit} shows");
     }
     let under_p: BTreeSet<String> =
         keys.iter().filter(|key| key.starts_with('p')).cloned().collect();
-    let shown = Walk::new(t, "p*", 1)?.to_the_end().await?;
+    let shown = Walk::new(t, "p*", 1)?.rest().await?;
     ensure_eq!(shown, under_p, "the keys of a walk for p* by 1");
     Ok(())
 }
@@ -227,7 +227,7 @@ pub(crate) async fn a_scan_takes_limits_of_any_width(t: &Trial<'_>) -> Tried {
     let wider =
         [1_u64 << 32, (1 << 32) + 1, 1 << 63].map(|limit| usize::try_from(limit).unwrap_or(0));
     for limit in wide.into_iter().chain(wider) {
-        let shown = Walk::new(t, "k*", limit)?.to_the_end().await?;
+        let shown = Walk::new(t, "k*", limit)?.rest().await?;
         ensure_eq!(shown, keys, "the keys of a walk by {limit}");
     }
     Ok(())

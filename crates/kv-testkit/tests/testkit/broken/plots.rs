@@ -134,7 +134,7 @@ pub(super) fn versions() -> Plots {
         (VersionIsTheLength, "every_way_to_write_ends_the_version_before"),
         (TakesAnotherVersion, "a_version_by_every_way_to_read_is_a_condition"),
         (FastPathTellsAnotherVersion, reads),
-        (AnyVersionOfTheStore, "a_condition_looks_at_its_own_key"),
+        (AnyKeyOfTheStore, "a_condition_looks_at_its_own_key"),
         (ComparesValues(CutsAt(1_000)), "a_condition_on_a_large_value_holds"),
         (ReadsAnotherVersion(Many), "a_version_by_every_way_to_read_is_a_condition"),
     ];
@@ -212,6 +212,10 @@ pub(super) fn failures() -> Plots {
         plots.extend(each(slip, &deletes, case));
     }
     plots.extend(each(FailureCreates, &missing, case));
+    plots.extend(each(FailureCreates, &[(Touch, Single), (Touch, Batch), (Take, Batch)], case));
+    let reads =
+        [(Get, Single), (Get, Many), (Get, Batch), (Exists, Single), (Exists, Batch), (Ttl, Batch)];
+    plots.extend(each(ReadRenews, &reads, "a_read_changes_nothing"));
     plots
 }
 
@@ -234,6 +238,7 @@ pub(super) fn lifetimes() -> Plots {
     let mut plots = Plots::new();
     plots.extend(each(ForgetsTheLifetime, &gives, given));
     plots.extend(each(RoundsDown, &gives, given));
+    plots.extend(each(SameValueIsNoWrite, &sets, given));
     let makes = [(Create, Single), (Create, Batch), (Increment, Single), (Increment, Batch)];
     plots.extend(each(
         ForgetsTheLifetime,
@@ -369,6 +374,7 @@ pub(super) fn ends() -> Plots {
         (GoesOnScanningWhenClosed, "a_walk_under_way_ends_with_its_store"),
         (QueuesWhenClosed, "a_closed_store_runs_no_queue"),
         (RefusesWhenClosedAsMaybe, "a_write_after_close_is_not_done"),
+        (EndsUnderRunningCalls, "a_close_beside_running_calls_is_told_as_one"),
     ]);
     plots
 }

@@ -106,7 +106,8 @@ pub(crate) enum Slip {
     TellsAnotherVersion(By),
     FastPathTellsAnotherVersion,
     ComparesValues(Change),
-    AnyVersionOfTheStore,
+    AnyKeyOfTheStore,
+    ReadRenews(Kind, By),
     // What is left of a key.
     DeadlineComesBackAfter(Kind, By),
     CountComesBackAfter(Kind, By),
@@ -167,6 +168,8 @@ pub(crate) enum Slip {
     AtHandWhenClosed,
     QueuesWhenClosed,
     RefusesWhenClosedAsMaybe,
+    EndsUnderRunningCalls,
+    SameValueIsNoWrite(Kind, By),
     // What is told.
     ShowsAValue(Place, Kind, By),
     ShowsAValueInAScan,

@@ -105,6 +105,11 @@ impl Sql {
             yield_now().await;
             return Ok(self.write_in(&mut self.table(), s, &key, plan));
         }
+        if self.is(Slip::EndsUnderRunningCalls) {
+            yield_now().await;
+            let gone = |_| Error::new(ErrorKind::Backend, "the database is not open");
+            self.open().map_err(gone)?;
+        }
         let parts = s.has(Slip::DeletesThenInserts)
             || s.has(Slip::ValueThenLifetime)
             || s.has(Slip::ValueThenVersion);

@@ -106,12 +106,10 @@ impl Table {
     fn meets(&self, s: Statement, row: Option<&Row>, condition: &Condition) -> bool {
         match condition {
             Condition::Always => true,
+            Condition::Absent if s.is(Slip::AnyKeyOfTheStore) => self.rows.is_empty(),
+            Condition::Present if s.is(Slip::AnyKeyOfTheStore) => !self.rows.is_empty(),
             Condition::Absent => row.is_none(),
             Condition::Present => row.is_some(),
-            Condition::Version(version) if s.is(Slip::AnyVersionOfTheStore) => {
-                row.is_some()
-                    && self.rows.values().any(|row| self.entry(row, s.slip).version == *version)
-            }
             Condition::Version(version) => {
                 row.is_some_and(|row| self.entry(row, s.slip).version == *version)
             }
@@ -166,7 +164,12 @@ impl Table {
 
     pub(super) fn plan(&self, s: Statement, key: &str, command: &Command) -> Result<Plan> {
         let row = if s.has(Slip::SeesExpired) { self.rows.get(key) } else { self.alive(key) };
-        let nothing = |reply| Ok(Plan { reply, effect: Effect::Nothing });
+        let renewed = row.filter(|row| row.ends.is_some() && s.has(Slip::ReadRenews));
+        let nothing = |reply| {
+            let renewal =
+                |row: &Row| Effect::Touch { ends: Some(self.now + row.given), given: row.given };
+            Ok(Plan { reply, effect: renewed.map_or(Effect::Nothing, renewal) })
+        };
         match command {
             Command::Get { .. } => nothing(Reply::Entry(row.map(|row| self.read(s, row)))),
             Command::Exists { .. } => nothing(Reply::Flag(row.is_some())),
@@ -175,7 +178,11 @@ impl Table {
                 let (ends, given) = self
                     .ends(s, key, row, write.lifetime)
                     .map_err(|error| leaks(s.slip, s.kind, s.by, error, value))?;
-                let effect = Effect::Put { value: value.clone(), ends, given };
+                let same = row.is_some_and(|row| row.value == *value);
+                let effect = match same && s.has(Slip::SameValueIsNoWrite) {
+                    true => Effect::Nothing,
+                    false => Effect::Put { value: value.clone(), ends, given },
+                };
                 let written = Reply::Outcome(Outcome::Written(Version::from_number(0)));
                 self.under(
                     s,
@@ -192,25 +199,28 @@ impl Table {
             }
             Command::Take { .. } => {
                 let entry = row.map(|row| self.read(s, row));
-                Ok(Plan { reply: Reply::Entry(entry), effect: Effect::Remove })
+                let failed = row.is_none() && s.has(Slip::FailureCreates);
+                let effect = if failed { Self::nothing_as_row() } else { Effect::Remove };
+                Ok(Plan { reply: Reply::Entry(entry), effect })
             }
             Command::Touch { lifetime, .. } => {
                 let (ends, given) = self.ends(s, key, row, *lifetime).map_err(|error| {
-                    leaks(
-                        s.slip,
-                        s.kind,
-                        s.by,
-                        error,
-                        &row.map(|row| row.value.clone()).unwrap_or_default(),
-                    )
+                    leaks(s.slip, s.kind, s.by, error, row.map_or(b"", |row| &row.value))
                 })?;
-                let effect =
-                    if row.is_some() { Effect::Touch { ends, given } } else { Effect::Nothing };
+                let effect = match row {
+                    Some(_) => Effect::Touch { ends, given },
+                    None if s.has(Slip::FailureCreates) => Self::nothing_as_row(),
+                    None => Effect::Nothing,
+                };
                 Ok(Plan { reply: Reply::Flag(row.is_some()), effect })
             }
             Command::Increment { by, lifetime, .. } => self.count(s, key, row, *by, *lifetime),
             _ => Err(Error::unsupported("this command")),
         }
+    }
+
+    fn nothing_as_row() -> Effect {
+        Effect::Put { value: Bytes::new(), ends: None, given: 0 }
     }
 
     fn left(&self, row: &Row) -> Remaining {
@@ -249,9 +259,7 @@ impl Table {
             (Some(row), _) if s.has(Slip::FailureMovesTheVersion) => {
                 Effect::Put { value: row.value.clone(), ends: row.ends, given: row.given }
             }
-            (None, _) if s.has(Slip::FailureCreates) => {
-                Effect::Put { value: Bytes::new(), ends: None, given: 0 }
-            }
+            (None, _) if s.has(Slip::FailureCreates) => Self::nothing_as_row(),
             _ => Effect::Nothing,
         };
         Ok(Plan { reply: failed, effect })
