@@ -19,7 +19,10 @@ use Verb::{Delete, Exists, Get, Increment, Set, Take, Touch, Ttl};
 use When::{Absent, Always, Present};
 
 /// How often a pair is let loose: a gap of microseconds is met many times over.
-const ROUNDS: usize = 48;
+const ROUNDS: usize = 144;
+
+/// After so many rounds, another one of the two goes ahead, or none.
+const STRETCH: usize = 12;
 
 const NEVER: Lifetime = Lifetime::Never;
 const KEEP: Lifetime = Lifetime::Keep;
@@ -168,17 +171,25 @@ async fn both(t: &Trial<'_>, start: Start, calls: [Move; 2]) -> Tried {
     let name = format!("{start:?} {calls:?}");
     let orders =
         [in_order(t, &name, start, calls, 0).await?, in_order(t, &name, start, calls, 1).await?];
+    let mut keys = Vec::new();
     for round in 0..ROUNDS {
         let key = format!("{name} {round}");
-        let version = t.begin(&key, start).await?;
-        let told = at_once(t, &key, calls, &version, round).await?;
-        let end = (told, t.seen(&key).await?);
-        let [one, two] = calls;
+        keys.push((t.begin(&key, start).await?, key));
+    }
+    let keys: Arc<[(Version, String)]> = keys.into();
+    let at: Arc<[AtomicUsize; 2]> = Arc::default();
+    let act = |number| {
+        let stores = [Arc::clone(t.handle(0)), Arc::clone(t.handle(1))];
+        let (at, keys) = (Arc::clone(&at), Arc::clone(&keys));
+        tokio::spawn(Actor { number, call: calls[number], stores, at, keys }.run())
+    };
+    let (one, two) = (act(0), act(1));
+    let told = one.await?.into_iter().zip(two.await?);
+    for ((_, key), (one, two)) in keys.iter().zip(told) {
+        let end: End = ([one, two], t.seen(key).await?);
         ensure!(
             orders.contains(&end),
-            "a key that was {start:?}, {one:?} and {two:?} at once: {end:?}; in turn they leave {:?} or {:?}",
-            orders[0],
-            orders[1]
+            "a key that was {start:?}, {calls:?} at once: {end:?}; in turn they leave {orders:?}"
         );
     }
     Ok(())
@@ -201,27 +212,48 @@ async fn in_order(
     Ok((told, t.seen(&key).await?))
 }
 
-/// Both at once, as closely as two threads can; which is begun first takes turns too.
-async fn at_once(
-    t: &Trial<'_>,
-    key: &str,
-    calls: [Move; 2],
-    version: &Version,
-    round: usize,
-) -> Result<[String; 2], Failure> {
-    let gate = Arc::new(AtomicUsize::new(0));
-    let spawn = |number: usize| {
-        let store = Arc::clone(t.handle(number + round / 2));
-        let gate = Arc::clone(&gate);
-        let runner =
-            Runner { gate, turns: turns(number, round), pause: pause(number, round), store };
-        let (call, key, version) = (calls[number], key.to_owned(), version.clone());
-        tokio::spawn(async move { runner.run(call, &key, VALUES[number], &version).await })
-    };
-    let first = round % 2;
-    let (early, late) = (spawn(first), spawn(1 - first));
-    let (early, late) = (early.await?, late.await?);
-    Ok(if first == 0 { [early, late] } else { [late, early] })
+/// One of the two, on all of the keys.
+struct Actor {
+    number: usize,
+    call: Move,
+    stores: [Arc<dyn KeyValueStore>; 2],
+    /// The rounds that the two have come to.
+    at: Arc<[AtomicUsize; 2]>,
+    keys: Arc<[(Version, String)]>,
+}
+
+impl Actor {
+    /// How the call was answered in each round.
+    async fn run(self) -> Vec<String> {
+        let mut told = Vec::with_capacity(self.keys.len());
+        for (round, (version, key)) in self.keys.iter().enumerate() {
+            self.meet(round).await;
+            for _ in 0..turns(self.number, round) {
+                yield_now().await;
+            }
+            for _ in 0..pause(self.number, round) {
+                std::hint::spin_loop();
+            }
+            let store = &self.stores[(self.number + round / 2) % 2];
+            told.push(self.call.told(store, key, VALUES[self.number], version).await);
+        }
+        // The other one need not wait any more.
+        self.at[self.number].store(usize::MAX, Ordering::Release);
+        told
+    }
+
+    /// Waits for the other one, so that both begin at once where two threads run. In some stretches
+    /// this one goes ahead instead: where it is stopped half-way, the other one gets to its key.
+    async fn meet(&self, round: usize) {
+        self.at[self.number].store(round + 1, Ordering::Release);
+        if round / STRETCH % 3 == 1 + self.number {
+            return;
+        }
+        while self.at[1 - self.number].load(Ordering::Acquire) <= round {
+            yield_now().await;
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// So many idle turns before a call: the two meet a little earlier or later in each round.
@@ -232,29 +264,5 @@ fn pause(number: usize, round: usize) -> usize {
 /// So many turns that a call leaves to others first: on one thread, these decide who comes between
 /// whose steps.
 fn turns(number: usize, round: usize) -> usize {
-    let round = round / 2;
-    if number == 0 { round % 3 } else { round / 3 % 3 }
-}
-
-struct Runner {
-    gate: Arc<AtomicUsize>,
-    turns: usize,
-    pause: usize,
-    store: Arc<dyn KeyValueStore>,
-}
-
-impl Runner {
-    async fn run(self, call: Move, key: &str, value: &str, version: &Version) -> String {
-        self.gate.fetch_add(1, Ordering::AcqRel);
-        while self.gate.load(Ordering::Acquire) < 2 {
-            yield_now().await;
-        }
-        for _ in 0..self.turns {
-            yield_now().await;
-        }
-        for _ in 0..self.pause {
-            std::hint::spin_loop();
-        }
-        call.told(&self.store, key, value, version).await
-    }
+    if number == 0 { round / 2 % 3 } else { round / 6 % 3 }
 }
