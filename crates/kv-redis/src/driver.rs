@@ -194,6 +194,7 @@ impl Driver {
     /// # Errors
     /// `MaybeApplied` if the write was done but its copies are unknown.
     pub(crate) async fn call_durably(&self, durable: Durable) -> Result<(Answer, Achieved)> {
+        self.check_open()?;
         durable.durability.check(self.timeout)?;
         if durable.durability.wants_disk() {
             self.check_disks().await?;

@@ -63,6 +63,7 @@ mod compare;
 mod failure;
 mod faulty;
 mod method;
+mod moves;
 mod recorder;
 mod refusals;
 mod show;

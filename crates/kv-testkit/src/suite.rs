@@ -172,6 +172,135 @@ macro_rules! for_each_case {
             reopen [TTL COUNTERS] {
                 a_counter_counts_on_over_a_reopen
             }
+            turns [] {
+                a_set_takes_turns_with_other_calls
+                a_delete_takes_turns_with_other_calls
+                writes_of_many_keys_take_turns_with_other_calls
+            }
+            turns [CONDITIONS] {
+                a_take_takes_turns_with_other_calls
+            }
+            turns [COUNTERS] {
+                an_increment_takes_turns_with_other_calls
+            }
+            turns [TTL CONDITIONS] {
+                a_touch_takes_turns_with_other_calls
+            }
+            turns [TTL] {
+                a_kept_lifetime_takes_turns_with_other_calls
+            }
+            handles [] {
+                every_handle_sees_what_another_did
+                a_dropped_handle_leaves_the_others_open
+            }
+            handles [TTL] {
+                a_value_at_hand_ends_with_its_lifetime
+            }
+            gone [CONDITIONS] {
+                no_version_outlives_its_key_whichever_way_it_goes
+                a_numbered_version_does_not_come_back_with_its_value
+            }
+            gone [TTL] {
+                keep_keeps_nothing_of_a_key_that_went
+                an_old_deadline_ends_nothing_that_came_later
+            }
+            gone [COUNTERS] {
+                a_counter_that_went_starts_anew_whichever_way_it_goes
+            }
+            failed [TTL] {
+                a_read_changes_nothing
+            }
+            failed [CONDITIONS] {
+                a_condition_that_fails_changes_nothing
+                a_condition_looks_at_its_own_key
+            }
+            versions [] {
+                no_two_writes_of_a_key_have_one_version
+                every_way_to_read_gives_the_same_version
+            }
+            versions [CONDITIONS] {
+                a_version_by_every_way_to_read_is_a_condition
+                every_way_to_write_ends_the_version_before
+            }
+            dropped [] {
+                a_dropped_write_leaves_the_old_state_or_the_new
+                a_dropped_write_of_many_leaves_each_key_whole
+                a_dropped_write_leaves_the_key_free_for_others
+            }
+            lifetimes [TTL] {
+                every_verb_that_gives_a_lifetime_gives_it
+                every_verb_that_makes_a_key_gives_it_its_lifetime
+                every_verb_that_clears_a_lifetime_clears_it
+                every_verb_that_keeps_a_lifetime_keeps_its_end
+                every_verb_clamps_a_huge_lifetime_and_refuses_none
+                an_expired_key_is_invisible_to_every_command
+            }
+            lifetimes [TTL CONDITIONS COUNTERS] {
+                a_counter_keeps_what_a_touch_gave_it
+            }
+            lifetimes [TTL COUNTERS] {
+                a_refused_increment_leaves_lifetime_and_version
+            }
+            walks [] {
+                a_scan_goes_on_where_its_last_keys_were_deleted
+                a_scan_goes_on_behind_pages_without_a_match
+                a_scan_ends_although_its_keys_are_written_again
+                walks_at_once_do_not_disturb_each_other
+                a_scan_by_one_shows_keys_of_every_shape
+                a_scan_takes_limits_of_any_width
+                a_page_that_is_asked_for_again_loses_no_key
+            }
+            walks [TTL] {
+                a_scan_goes_on_where_its_last_keys_expired
+                a_scan_goes_on_behind_pages_of_expired_keys
+            }
+            shapes [] {
+                a_value_of_any_shape_is_kept_by_every_verb
+                a_key_of_any_shape_is_kept_apart_by_every_verb
+            }
+            shapes [CONDITIONS] {
+                a_condition_tells_like_values_apart
+            }
+            sizes [] {
+                a_value_beyond_a_mebibyte_is_kept_by_every_verb
+                a_value_of_sixteen_mebibytes_is_kept
+                a_thousand_keys_are_set_read_and_deleted_at_once
+                tens_of_thousands_of_keys_are_set_read_and_deleted_at_once
+                a_batch_takes_any_number_of_commands
+            }
+            sizes [CONDITIONS] {
+                a_condition_on_a_large_value_holds
+            }
+            closed [] {
+                a_closed_store_refuses_every_verb_by_every_route
+                a_closed_store_tells_no_time
+                a_walk_under_way_ends_with_its_store
+                a_closed_store_runs_no_queue
+                a_write_after_close_is_not_done
+                a_close_beside_running_calls_is_told_as_one
+            }
+            secrets [] {
+                no_error_of_a_verb_shows_a_value
+                no_error_of_the_store_shows_a_value
+            }
+            secrets [TTL CONDITIONS COUNTERS] {
+                a_refused_call_says_that_nothing_was_applied
+            }
+            figures [] {
+                figures_follow_every_write
+                figures_tell_hits_from_misses
+                the_stores_clock_tells_the_date
+                durability_is_declared_or_refused
+                concurrent_deletes_of_many_count_each_key_once
+            }
+            figures [CONDITIONS COUNTERS] {
+                a_batch_reads_what_it_wrote
+            }
+            figures [COUNTERS] {
+                an_error_of_what_is_stored_leaves_the_rest_of_a_batch
+                a_counter_is_created_with_any_number
+                concurrent_increments_by_every_route_all_count
+            }
             declared [] {
                 what_is_not_declared_is_refused
             }
@@ -213,16 +342,16 @@ macro_rules! conformance {
 #[macro_export]
 macro_rules! one_test_per_case {
     ([$backend:expr] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
-        $crate::one_test_per_case!(@flat [$backend] $($($name)*)*);
-    };
-    // The backend's expression cannot be repeated at the depth of the names: one at a time.
-    (@flat [$backend:expr]) => {};
-    (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
-        #[test]
-        fn $name() -> Result<(), $crate::Failure> {
-            $crate::run_test(stringify!($name), || $backend)
+        // A function, since an expression cannot be repeated at the depth of the names.
+        fn backend_under_test() -> impl $crate::Backend {
+            $backend
         }
-        $crate::one_test_per_case!(@flat [$backend] $($rest)*);
+        $($(
+            #[test]
+            fn $name() -> Result<(), $crate::Failure> {
+                $crate::run_test(stringify!($name), backend_under_test)
+            }
+        )*)*
     };
 }
 

@@ -4,7 +4,7 @@ mod steps;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::{BoxError, Bytes, Capabilities, Error, ErrorKind, KeyValueStore, Lifetime, Store};
@@ -16,6 +16,8 @@ use crate::{Backend, Failure};
 pub struct Trial<'b> {
     store: Arc<dyn KeyValueStore>,
     another: Option<Arc<dyn KeyValueStore>>,
+    /// One more, for the case that drops it.
+    spare: Mutex<Option<Arc<dyn KeyValueStore>>>,
     maker: &'b dyn Maker,
     log: Arc<Log>,
 }
@@ -39,9 +41,12 @@ impl<'b> Trial<'b> {
         Ok(Self::on(made, backend, Arc::clone(log)))
     }
 
-    fn on((store, another): Made, maker: &'b dyn Maker, log: Arc<Log>) -> Self {
+    fn on(made: Made, maker: &'b dyn Maker, log: Arc<Log>) -> Self {
+        let Made { store, another, spare } = made;
         let another = another.map(|store| Told::around(store, &log, "another handle: "));
-        Self { store: Told::around(store, &log, ""), another, maker, log }
+        let spare = spare.map(|store| Told::around(store, &log, "a spare handle: "));
+        let store = Told::around(store, &log, "");
+        Self { store, another, spare: Mutex::new(spare), maker, log }
     }
 
     /// A trial on the same data, opened anew after the store has ended and some time has passed;
@@ -57,11 +62,11 @@ impl<'b> Trial<'b> {
         end: End,
         meanwhile: Duration,
     ) -> Result<Option<Self>, Failure> {
-        let Self { store, another, maker, log } = self;
+        let Self { store, another, spare, maker, log } = self;
         if end == End::Closed {
             store.close().await?;
         }
-        drop((store, another));
+        drop((store, another, spare));
         maker.advance(meanwhile);
         log.note(format!("({end:?}, and opened anew {meanwhile:?} later)"));
         let made = maker.make_again().await;
@@ -83,6 +88,11 @@ impl<'b> Trial<'b> {
     /// Another handle of the store, if the backend gives one.
     pub fn another(&self) -> Option<&Arc<dyn KeyValueStore>> {
         self.another.as_ref()
+    }
+
+    /// A handle that nobody else has, once.
+    pub(crate) fn take_spare(&self) -> Option<Arc<dyn KeyValueStore>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the store closes by itself.
@@ -127,8 +137,13 @@ pub(crate) enum End {
     Dropped,
 }
 
-/// A store and perhaps another handle of it.
-type Made = (Arc<dyn KeyValueStore>, Option<Arc<dyn KeyValueStore>>);
+/// A store and perhaps other handles of it.
+struct Made {
+    store: Arc<dyn KeyValueStore>,
+    another: Option<Arc<dyn KeyValueStore>>,
+    spare: Option<Arc<dyn KeyValueStore>>,
+}
+
 type Making<'m, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'm>>;
 
 /// A backend, whatever its stores are.
@@ -168,8 +183,9 @@ impl<B: Backend> Maker for B {
 }
 
 fn made<B: Backend>(backend: &B, store: B::Store) -> Made {
-    let another = backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
-    (Arc::new(store), another)
+    let another = || backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
+    let (another, spare) = (another(), another());
+    Made { store: Arc::new(store), another, spare }
 }
 
 impl fmt::Debug for Trial<'_> {
