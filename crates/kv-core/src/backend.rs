@@ -114,6 +114,18 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Ok(entries)
     }
 
+    /// [`set`](Self::set) for a cache: a backend that evicts, and spares what was written under a
+    /// condition, does not spare this.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    ///
+    /// # Cancel safety
+    /// A dropped future may have written the value, whole.
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.set(key, value, write).await
+    }
+
     /// [`set`](Self::set), and waits until copies have it; what they had when it returned. Where
     /// the condition failed, nothing was written, and nothing is waited for.
     ///
@@ -298,6 +310,9 @@ macro_rules! forward {
             }
             async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
                 (**self).get_many(keys).await
+            }
+            async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+                (**self).set_cached(key, value, write).await
             }
             async fn set_durable(
                 &self,

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
-pub use options::SetOptions;
+pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
@@ -55,6 +55,7 @@ pub struct Store {
     place: Arc<str>,
     serializer: Serializer,
     default_ttl: Option<Duration>,
+    undecodable: Undecodable,
     /// Why no key can be formed, if the namespace is not acceptable.
     misplaced: Option<&'static str>,
 }
@@ -80,6 +81,7 @@ impl Store {
             place,
             serializer: Serializer::default(),
             default_ttl: None,
+            undecodable: Undecodable::Error,
             misplaced: None,
         }
     }
@@ -97,6 +99,12 @@ impl Store {
         Self { default_ttl: Some(ttl), ..self }
     }
 
+    /// The same store with another answer to stored values that are of another type.
+    #[must_use]
+    pub fn with_undecodable(self, undecodable: Undecodable) -> Self {
+        Self { undecodable, ..self }
+    }
+
     /// A store whose keys are this store's keys that begin with the name and a colon. One that
     /// ends in a colon gets no other; an empty name is refused by the verbs.
     #[must_use]
@@ -110,7 +118,8 @@ impl Store {
     /// The value under a key.
     ///
     /// # Errors
-    /// `Serialization` for bytes that are no `T`; they stay as they are.
+    /// `Serialization` for bytes that are no `T`, unless those are a [miss](Undecodable::Miss);
+    /// they stay as they are.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         Ok(self.get_versioned(key).await?.map(|(value, _)| value))
     }
@@ -123,11 +132,8 @@ impl Store {
         &self,
         key: &str,
     ) -> Result<Option<(T, Version)>> {
-        let key = self.key("get", key)?;
-        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
-        let Some(Entry { value, version }) = entry else { return Ok(None) };
-        let value = self.decode("get", &key, &value)?;
-        Ok(Some((value, version)))
+        let (value, version) = self.find(key).await?;
+        Ok(value.zip(version))
     }
 
     /// Stores a value, whatever was there, with the default time to live.
@@ -405,13 +411,24 @@ impl Store {
         Ok((stored, value, write))
     }
 
+    /// The value under a key, and the version of what is there: that may be a version alone, where
+    /// what does not decode is a miss.
+    async fn find<T: DeserializeOwned>(&self, key: &str) -> Result<(Option<T>, Option<Version>)> {
+        let key = self.key("get", key)?;
+        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
+        let Some(Entry { value, version }) = entry else { return Ok((None, None)) };
+        Ok((self.decode("get", &key, &value)?, Some(version)))
+    }
+
+    /// `None` where what does not decode is a miss.
     fn decode<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         key: &str,
         bytes: &[u8],
-    ) -> Result<T> {
-        self.serializer.decode(bytes).map_err(|error| error.operation(operation).key(key))
+    ) -> Result<Option<T>> {
+        let value = self.undecodable.apply(self.serializer.decode(bytes));
+        value.map_err(|error| error.operation(operation).key(key))
     }
 }
 

@@ -47,7 +47,11 @@ impl MemoryStoreBuilder {
     /// The most keys that are kept; at least 1, so 0 counts as 1. Unbounded unless given.
     ///
     /// A write that adds one more first drops keys that have expired, then evicts about the least
-    /// recently used one. A write's own key is never evicted by it. While writes run, the store
+    /// recently used one of those that were last written without a condition, such as by `set` and
+    /// by `get_or_set_with`. What was last written under one (`set_if_absent`, `update`), or was
+    /// counted by `increment`, goes only when nothing else is left: locks, sessions and rate limits
+    /// outlive a cache. A lifetime given later changes nothing about that. A write's own key is
+    /// never evicted by it. While writes run, the store
     /// holds at most one key above the limit for each of them.
     pub fn max_entries(mut self, max_entries: usize) -> Self {
         self.max_entries = Some(max_entries.max(1));

@@ -27,8 +27,8 @@ use crate::{batch, many, scan, stats};
 ///
 /// What is Redis's own: a version is the value itself, so a key that went from A to B and back to
 /// A has its first version again; a key that holds another type than a string is `WrongType` to
-/// most verbs, is overwritten by an unconditional `set`, and is left out by
-/// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
+/// most verbs, and is overwritten by an unconditional `set`; an error of
+/// [`delete_many`](KeyValueStore::delete_many)
 /// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys or a MiB may come after a part
 /// is done.
 ///
@@ -42,7 +42,8 @@ use crate::{batch, many, scan, stats};
 ///   script gives the values of as many keys as fit, and of one at least. Where values are much
 ///   larger than those of before, one reply may be larger than a MiB. A part that is late is asked
 ///   for again as half as many bytes; the third in a row that is late, for which one value was
-///   asked, ends the call.
+///   asked, ends the call. Keys without a value are looked at once more, to tell those of another
+///   type, which MGET passes over: one EXISTS for a call that found all of the others.
 /// - [`set_many`](KeyValueStore::set_many) is an MSET for each part, and with a lifetime a SET for
 ///   each key. After an error, parts may be written and others not, each value whole or not at all.
 /// - [`execute`](KeyValueStore::execute) keeps the order of its commands. Once no reply came for one,

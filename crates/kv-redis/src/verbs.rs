@@ -43,7 +43,7 @@ pub(crate) fn plan(command: Command) -> Result<Plan> {
         Command::Get { key } => Plan::Ask(Request::Get(key.into()), Decode::Entry),
         Command::Set { key, value, write } => plan_set(key.into(), value, write)?,
         Command::Delete { key, condition } => plan_delete(key.into(), condition),
-        Command::Exists { key } => Plan::Ask(Request::Exists(key.into()), Decode::Flag),
+        Command::Exists { key } => Plan::Ask(Request::Exists(vec![key.into()]), Decode::Flag),
         Command::Ttl { key } => Plan::Ask(Request::Pttl(key.into()), Decode::Remaining),
         Command::Touch { key, lifetime } => plan_touch(key.into(), lifetime)?,
         Command::Take { key } => Plan::Ask(Request::GetDel(key.into()), Decode::Entry),
@@ -102,7 +102,7 @@ fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
         SetExpiry::Never => {
             Request::Script { script: &PERSIST, keys: [key].into(), args: Vec::new() }
         }
-        SetExpiry::Keep => Request::Exists(key),
+        SetExpiry::Keep => Request::Exists(vec![key]),
         SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
     };
     Ok(Plan::Ask(request, Decode::Flag))
@@ -152,12 +152,11 @@ pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
     }
 }
 
-/// The values of so many keys; as MGET does, GET too passes over a key of another type.
+/// The values of so many keys.
 pub(crate) fn entries(answer: Result<Answer>, wanted: usize) -> Result<Vec<Option<Entry>>> {
     let entries = match answer {
         Ok(Answer::List(values)) => values.into_iter().map(entry).collect::<Result<Vec<_>>>()?,
         Ok(value) => vec![entry(value)?],
-        Err(error) if error.kind() == ErrorKind::WrongType => vec![None],
         Err(error) => return Err(error),
     };
     if entries.len() == wanted { Ok(entries) } else { Err(unexpected()) }

@@ -92,7 +92,7 @@ struct Reads {
 
 /// A value that has to be decoded.
 #[derive(Serialize, Deserialize)]
-struct Page {
+pub(super) struct Page {
     url: String,
     status: u16,
     bytes: u64,
@@ -101,7 +101,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         Self {
             url: format!("https://example.test/{number}"),
             status: 200,

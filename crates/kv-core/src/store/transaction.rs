@@ -5,18 +5,28 @@ use serde::de::DeserializeOwned;
 
 use super::{SetOptions, Store};
 use crate::provided::{ATTEMPTS, conflict};
-use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Write};
+use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Result, Version, Write};
+
+/// The condition under which a key is still in the state that was read.
+fn unchanged(version: Option<Version>) -> Condition {
+    version.map_or(Condition::Absent, Condition::Version)
+}
 
 impl Store {
     /// Replaces a value by what a function makes of it, and returns what is stored then.
     ///
     /// The function gets `None` where there is no value, and deletes by returning `None`. It runs
     /// once for each attempt, of which there are at most 128, so it should only compute. An
-    /// existing key keeps its time to live; a new one gets the default.
+    /// existing key keeps its time to live; a new one gets the default. A value that does not
+    /// decode and is a [miss](super::Undecodable::Miss) is `None` to the function; it is replaced
+    /// as if the key was new, and stays where the function returns `None`.
     ///
     /// # Errors
     /// `Conflict` if others changed the key during each attempt; `Serialization` as `get` and
     /// `set`; nothing is changed then.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have stored the new value, whole.
     pub async fn update<T: Serialize + DeserializeOwned + Send>(
         &self,
         key: &str,
@@ -24,38 +34,38 @@ impl Store {
     ) -> Result<Option<T>> {
         self.require(Capabilities::CONDITIONS, "conditions", "update")?;
         for _ in 0..ATTEMPTS {
-            let (old, version) = self.get_versioned::<T>(key).await?.unzip();
+            let (old, version) = self.find::<T>(key).await?;
+            let lifetime = if old.is_some() { Expiry::Keep } else { Expiry::Default };
             let new = change(old);
-            if self.replace(key, &new, version).await? {
+            if self.replace(key, &new, version, lifetime).await? {
                 return Ok(new);
             }
         }
         Err(conflict().operation("update").key(key))
     }
 
-    /// One attempt of an update; `false` if the key is no longer in the state that was read.
+    /// One attempt of an update; `false` if the key is no longer in the state that was read. To
+    /// have kept a lifetime, there was a value.
     fn replace<'a, T: Serialize>(
         &'a self,
         key: &str,
         new: &Option<T>,
-        version: Option<crate::Version>,
+        version: Option<Version>,
+        expiry: Expiry,
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
-        let created = self.lifetime(Expiry::Default);
+        let lifetime = self.lifetime(expiry);
+        let was_there = expiry == Expiry::Keep;
         async move {
             let (key, backend) = (stored?, self.backend()?);
             let changed = match (value?, version) {
-                (None, None) => Ok(true),
-                (None, Some(version)) => backend.delete(&key, Condition::Version(version)).await,
+                (None, Some(version)) if was_there => {
+                    backend.delete(&key, Condition::Version(version)).await
+                }
+                (None, _) => Ok(true),
                 (Some(value), version) => {
-                    let write = match version {
-                        None => Write { lifetime: created?, condition: Condition::Absent },
-                        Some(version) => Write {
-                            lifetime: Lifetime::Keep,
-                            condition: Condition::Version(version),
-                        },
-                    };
+                    let write = Write { lifetime: lifetime?, condition: unchanged(version) };
                     backend.set(&key, value, write).await.map(|outcome| outcome.is_written())
                 }
             };
@@ -65,7 +75,8 @@ impl Store {
 
     /// Reads a value and deletes it; exactly one of many concurrent callers gets it.
     ///
-    /// It is decoded before it is deleted, so that one that does not decode stays.
+    /// It is decoded before it is deleted, so that one that does not decode stays, also where it is
+    /// a [miss](super::Undecodable::Miss).
     ///
     /// # Errors
     /// `Serialization` for bytes that are no `T`, `Conflict` if others changed the key during
@@ -92,11 +103,15 @@ impl Store {
     ///
     /// Where others load at the same time, the first value that is stored counts, and all get it;
     /// on a backend without conditions, each gets its own, and the last is stored. Each caller may
-    /// run its own loader.
+    /// run its own loader. A stored value that does not decode and is a
+    /// [miss](super::Undecodable::Miss) is replaced, unless it was changed meanwhile.
     ///
     /// # Errors
     /// `Loader` with the loader's error as source, and nothing is stored; others as `get` and
     /// `set`.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have stored what the loader gave, whole.
     pub async fn get_or_set_with<T, X, F, Fut, E>(&self, key: &str, expiry: X, load: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send,
@@ -105,22 +120,24 @@ impl Store {
         Fut: Future<Output = Result<T, E>> + Send,
         E: Into<BoxError>,
     {
-        let mut options = SetOptions::new().ttl(expiry);
-        if let Some(value) = self.get(key).await? {
+        let options = SetOptions::new().ttl(expiry);
+        let (found, version) = self.find(key).await?;
+        if let Some(value) = found {
             return Ok(value);
         }
+        let about = |error: Error| error.operation("get_or_set_with").key(key);
         // What would be refused is refused before the work is done.
-        let writable = self.write(options.clone());
-        writable.map_err(|error| error.operation("get_or_set_with").key(key))?;
+        let mut write = self.write(options).map_err(about)?;
         let loaded = load().await.map_err(|cause| {
-            let error = Error::new(ErrorKind::Loader, "the loader failed");
-            error.because(cause).operation("get_or_set_with").key(key)
+            about(Error::new(ErrorKind::Loader, "the loader failed").because(cause))
         })?;
         if self.shared.capabilities.contains(Capabilities::CONDITIONS) {
-            options = options.condition(Condition::Absent);
+            write.condition = unchanged(version);
         }
-        let stored = self.set_with(key, &loaded, options);
-        if stored.await? {
+        let stored = self.key("get_or_set_with", key)?;
+        let value = self.serializer.encode(&loaded).map_err(about)?;
+        let outcome = self.backend()?.set_cached(&stored, value, write).await;
+        if outcome.map_err(about)?.is_written() {
             return Ok(loaded);
         }
         // Somebody else's value came first; if it is gone again already, ours is as good.
