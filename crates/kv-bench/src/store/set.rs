@@ -20,7 +20,8 @@ const KEYS: usize = 1_000;
 /// What it costs that a write refuses what would not read back.
 pub(crate) fn plans(settings: &Settings) -> Vec<Plan> {
     let sets = usize::try_from(settings.size(500_000)).unwrap_or(usize::MAX);
-    let about = format!("A struct of five fields under each of {KEYS} keys in turn, one at a time.");
+    let about =
+        format!("A struct of five fields under each of {KEYS} keys in turn, one at a time.");
     let plan = Plan::new(SCENARIO, "set in memory", &about, FIGURE)
         .enter(
             FLOOR,

@@ -178,7 +178,9 @@ impl<'r, S: Serializer> Serializer for Watch<'r, S> {
         let value = self.same(value, self.inside());
         let (inner, rule, _) = self.open();
         let written = inner.serialize_newtype_variant(name, index, variant, &value);
-        written.map_err(|error| rule.within(Step::Name(variant), error))
+        // An erased serializer tells of an error here only when the whole value is done.
+        rule.within(Step::Name(variant), ());
+        written
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
