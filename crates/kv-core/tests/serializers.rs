@@ -1,5 +1,7 @@
 //! What the formats promise: every digit both ways, and nothing hostile gets through.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use kv_core::{ErrorKind, MAX_DEPTH, Serializer, erased_serde};
