@@ -96,7 +96,7 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!(() (A) (A B) (A B C) (A B C D));
+tuples!((A) (A B) (A B C) (A B C D));
 
 fn few<T: Random, C: FromIterator<T>>(rng: &mut Rng) -> C {
     (0..rng.usize(..4)).map(|_| T::random(rng)).collect()
@@ -109,6 +109,7 @@ macro_rules! made {
 }
 
 made! {
+    (): |_rng| ();
     bool: |rng| rng.bool();
     char: |rng| rng.char(..);
     f64: |rng| {
