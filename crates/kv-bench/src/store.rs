@@ -2,7 +2,6 @@
 
 mod memory;
 mod redis;
-mod set;
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::model::Run;
 use crate::server::Bed;
 
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 3] = [memory::SCENARIO, set::SCENARIO, redis::SCENARIO];
+const SCENARIOS: [&str; 2] = [memory::SCENARIO, redis::SCENARIO];
 
 /// Runs what is asked for.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Run> {
@@ -24,9 +23,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Run> {
     let mut plans = Vec::new();
     if settings.wants(memory::SCENARIO) {
         plans.extend(memory::plans(settings));
-    }
-    if settings.wants(set::SCENARIO) {
-        plans.extend(set::plans(settings));
     }
     if settings.wants(redis::SCENARIO) {
         let bed = Arc::new(Bed::start()?);

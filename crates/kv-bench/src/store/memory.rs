@@ -92,7 +92,7 @@ struct Reads {
 
 /// A value that has to be decoded.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Page {
+struct Page {
     url: String,
     status: u16,
     bytes: u64,
@@ -101,7 +101,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(number: usize) -> Self {
+    fn new(number: usize) -> Self {
         Self {
             url: format!("https://example.test/{number}"),
             status: 200,
