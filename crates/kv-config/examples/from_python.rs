@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
         ["check"] => {
             run(async |store| check_all(store, &|name| std::env::var(name).ok()).await).await
         }
-        ["convert"] => run(async |store| told(convert(store).await?)).await,
+        ["convert"] => run(async |store| told(&convert(store).await?)).await,
         ["import", name] => run(async |store| bring(store, name, Mode::Move).await).await,
         ["import", name, "--dry-run"] => {
             run(async |store| bring(store, name, Mode::DryRun).await).await
@@ -62,7 +62,7 @@ async fn run(work: impl AsyncFnOnce(&Store) -> Result<Told>) -> Result<Told> {
     Ok(told)
 }
 
-fn told(outcome: Outcome) -> Result<Told> {
+fn told(outcome: &Outcome) -> Result<Told> {
     Ok((outcome.to_string(), outcome.refused.is_empty()))
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn check_all(
         );
         outcome.refused.push(("OC_CONFIG_ID".into(), why));
     }
-    let (text, is_clean) = told(outcome)?;
+    let (text, is_clean) = told(&outcome)?;
     Ok((notes + &text, is_clean))
 }
 

@@ -118,6 +118,18 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Ok(entries)
     }
 
+    /// Like [`set`](Self::set), for a cache: a backend that evicts keys, and spares keys written under
+    /// a condition, does not spare this key.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set).
+    ///
+    /// # Cancel safety
+    /// A dropped future may have written the value, whole.
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.set(key, value, write).await
+    }
+
     /// Like [`set`](Self::set), and waits until copies have the value. Also returns how many copies
     /// have it. If the condition does not hold, the call writes nothing and does not wait.
     ///
@@ -303,6 +315,9 @@ macro_rules! forward {
             }
             async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
                 (**self).get_many(keys).await
+            }
+            async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+                (**self).set_cached(key, value, write).await
             }
             async fn set_durable(
                 &self,

@@ -35,7 +35,8 @@ pub use scan::{Cursor, ScanPage, ScanRequest};
 pub use serializer::{Format, MAX_DEPTH, Serializer, without_values};
 pub use stats::Stats;
 pub use store::{
-    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket, Wrote,
+    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket,
+    Undecodable, Wrote,
 };
 pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};
 

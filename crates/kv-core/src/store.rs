@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
-pub use options::SetOptions;
+pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
@@ -58,6 +58,7 @@ pub struct Store {
     place: Arc<str>,
     serializer: Serializer,
     default_ttl: Option<Duration>,
+    undecodable: Undecodable,
     /// Why no key can be formed, if the namespace is invalid.
     misplaced: Option<&'static str>,
     /// The backend as it is used where keys are secrets.
@@ -85,6 +86,7 @@ impl Store {
             place,
             serializer: Serializer::default(),
             default_ttl: None,
+            undecodable: Undecodable::Error,
             misplaced: None,
             hiding: None,
         }
@@ -103,6 +105,12 @@ impl Store {
         Self { default_ttl: Some(ttl), ..self }
     }
 
+    /// The same store with another answer to a stored value that does not decode.
+    #[must_use]
+    pub fn with_undecodable(self, undecodable: Undecodable) -> Self {
+        Self { undecodable, ..self }
+    }
+
     /// A view of this store's keys that begin with the name and a colon. If the name already ends
     /// in a colon, none is added. With an empty name every verb fails.
     #[must_use]
@@ -116,7 +124,8 @@ impl Store {
     /// The value under a key.
     ///
     /// # Errors
-    /// `Serialization` if the bytes do not decode as a `T`; the stored bytes stay.
+    /// `Serialization` if the bytes do not decode as a `T`, unless that is a
+    /// [miss](Undecodable::Miss); the stored bytes stay.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         Ok(self.get_versioned(key).await?.map(|(value, _)| value))
     }
@@ -129,11 +138,8 @@ impl Store {
         &self,
         key: &str,
     ) -> Result<Option<(T, Version)>> {
-        let key = self.key("get", key)?;
-        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
-        let Some(Entry { value, version }) = entry else { return Ok(None) };
-        let value = self.decode("get", &key, &value)?;
-        Ok(Some((value, version)))
+        let (value, version) = self.find(key).await?;
+        Ok(value.zip(version))
     }
 
     /// Stores a value with the default time to live; replaces a present value.
@@ -414,13 +420,23 @@ impl Store {
         Ok((stored, value, write))
     }
 
+    /// The value under a key, and the version of what is there: that may be a version alone, where
+    /// what does not decode is a miss.
+    async fn find<T: DeserializeOwned>(&self, key: &str) -> Result<(Option<T>, Option<Version>)> {
+        let key = self.key("get", key)?;
+        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
+        let Some(Entry { value, version }) = entry else { return Ok((None, None)) };
+        Ok((self.decode("get", &key, &value)?, Some(version)))
+    }
+
+    /// `None` where what does not decode is a miss.
     fn decode<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         key: &str,
         bytes: &[u8],
-    ) -> Result<T> {
-        let value = self.serializer.decode(bytes);
+    ) -> Result<Option<T>> {
+        let value = self.undecodable.apply(self.serializer.decode(bytes));
         value.map_err(|error| self.quoted(error, key).operation(operation).key(key))
     }
 }

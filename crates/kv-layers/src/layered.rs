@@ -61,6 +61,11 @@ impl<L: Layer> KeyValueStore for Layered<L> {
         self.layer.call(of(Operation::Set), (value, write), run).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let run = |(value, write)| self.store.set_cached(key, value, write);
+        self.layer.call(of(Operation::Set), (value, write), run).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         let run = |condition| self.store.delete(key, condition);
         self.layer.call(of(Operation::Delete), condition, run).await

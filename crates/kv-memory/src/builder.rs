@@ -46,9 +46,12 @@ impl MemoryStoreBuilder {
 
     /// The most keys that the store keeps: unbounded by default, at least 1, so 0 counts as 1.
     ///
-    /// A write that adds one more key first drops expired keys, then evicts about the least
-    /// recently used key, but never its own key. While writes run, the store holds at most one key
-    /// above the limit for each running write.
+    /// A write that adds one more key first drops expired keys, then evicts about the least recently
+    /// used of the plain keys: those last written without a condition, such as by `set` and
+    /// `get_or_set_with`. Keys last written under a condition (`set_if_absent`, `update`) or counted by
+    /// `increment` go only when no plain key is left: locks, sessions and rate limits outlive a cache. A
+    /// later lifetime does not change that. A write never evicts its own key. While writes run, the
+    /// store holds at most one key above the limit for each running write.
     pub fn max_entries(mut self, max_entries: usize) -> Self {
         self.max_entries = Some(max_entries.max(1));
         self

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use fastrand::Rng;
 use kv_core::Result;
 
+use crate::contents::Victims;
 use crate::record::NEVER;
 use crate::slots::Slot;
 use crate::table::Table;
@@ -94,13 +95,25 @@ impl Table {
         self.tally.records.load(Ordering::Relaxed) > self.limit
     }
 
-    /// Evicts from the shard that was written to, or from the next one that has another record.
+    /// Evicts a plain record if there is one anywhere, else any other.
     fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Slot> {
+        let mut evict = |who| self.evict_from(who, first, version, random);
+        evict(Victims::Plain).or_else(|| evict(Victims::All))
+    }
+
+    /// Evicts from the shard that was written to, or from the next one that has such a record.
+    fn evict_from(
+        &self,
+        who: Victims,
+        first: usize,
+        version: u64,
+        random: &mut Rng,
+    ) -> Option<Slot> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
             let mut contents = self.write(shard).ok()?;
             let spare = (step == 0).then_some(version);
-            if let Some(slot) = contents.evict(spare, random) {
+            if let Some(slot) = contents.evict(who, spare, random) {
                 drop(contents);
                 self.report_eviction();
                 return Some(slot);

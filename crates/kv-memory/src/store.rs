@@ -183,6 +183,12 @@ impl KeyValueStore for MemoryStore {
         self.set_now(key, value, &write)
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let outcome = self.table().set_cached(key, value, &write)?;
+        self.expect_expiry(write.lifetime);
+        Ok(outcome)
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         self.table().delete(key, &condition)
     }

@@ -41,6 +41,10 @@ impl Format for Pickle {
         "pickle"
     }
 
+    fn is_like_json(&self) -> bool {
+        false
+    }
+
     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
         let mut pickle = Vec::with_capacity(128);
         Writer::start(&mut pickle, |writer| value.serialize(writer))?;

@@ -30,6 +30,48 @@ pub(crate) async fn get_many(
     calls: &CallPool,
     keys: &[&str],
 ) -> Result<Vec<Option<Entry>>> {
+    let mut entries = values(driver, calls, keys).await?;
+    // A GET tells by itself.
+    if keys.len() > 1 {
+        look_again(driver, keys, &mut entries).await?;
+    }
+    Ok(entries)
+}
+
+/// MGET has no value for a key of another type. So keys without a value are counted, and where some
+/// of them exist, each is asked for by itself: it is of another type, or was written meanwhile.
+async fn look_again(driver: &Driver, keys: &[&str], entries: &mut [Option<Entry>]) -> Result<()> {
+    let (places, missing): (Vec<usize>, Vec<&str>) =
+        (0..).zip(keys).zip(&*entries).filter(|(_, it)| it.is_none()).map(|(key, _)| key).unzip();
+    let names = verbs::keys(&missing);
+    let named = |part: &Vec<usize>| part.iter().filter_map(|at| names.get(*at)).cloned().collect();
+    let parts = driver.together(&names, KEYS_AT_ONCE);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let counts = driver.run(parts.iter().map(named).map(Request::Exists).collect()).await?;
+    let mut found = Vec::new();
+    for (part, count) in parts.into_iter().zip(counts) {
+        match count? {
+            Answer::Int(0) => {}
+            Answer::Int(_) => found.extend(part),
+            _ => return Err(unexpected()),
+        }
+    }
+    let ask = |at: &usize| names.get(*at).cloned().map(Request::Get);
+    let answers = driver.run(found.iter().filter_map(ask).collect()).await?;
+    for (at, answer) in found.into_iter().zip(answers) {
+        let entry = answer.and_then(verbs::entry);
+        let entry = entry.map_err(|e| missing.get(at).into_iter().fold(e, |e, key| e.key(key)))?;
+        if let Some(place) = places.get(at).and_then(|place| entries.get_mut(*place)) {
+            *place = entry;
+        }
+    }
+    Ok(())
+}
+
+/// The values of keys, in their order; none for a key of another type.
+async fn values(driver: &Driver, calls: &CallPool, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
     let reader = Reader::new(driver, verbs::keys(keys));
     let Some(bytes) = reader.fits_at_once() else { return reader.read().await };
     // No second copy of the keys: most calls do not need it.

@@ -27,8 +27,7 @@ use crate::{batch, many, scan, stats};
 ///
 /// Three things are special to Redis. A version is the value itself, so a key that changed from A
 /// to B and back to A has its first version again. On a key of another type than a string most
-/// verbs fail with `WrongType`; an unconditional `set` overwrites it, and
-/// [`get_many`](KeyValueStore::get_many) leaves it out. If
+/// verbs fail with `WrongType`; an unconditional `set` overwrites it. If
 /// [`delete_many`](KeyValueStore::delete_many) or [`set_many`](KeyValueStore::set_many) of more
 /// than 1,000 keys or 1 MiB fails, a part may be done.
 ///
@@ -42,7 +41,8 @@ use crate::{batch, many, scan, stats};
 ///   so far are small enough to fit into one part. Otherwise, and before the first reply, a script
 ///   returns the values of as many keys as fit, and of at least one. If values are suddenly much
 ///   larger, one reply may exceed 1 MiB. The store asks for a late part again with half of the
-///   bytes; the third late part in a row, which asks for one value, ends the call.
+///   bytes; the third late part in a row, which asks for one value, ends the call. MGET skips keys
+///   of another type, so a call with missing keys sends one EXISTS more to find them.
 /// - [`set_many`](KeyValueStore::set_many) sends an MSET for each part, or with a lifetime a SET
 ///   for each key. After an error some parts may be written and others not; each value is whole or
 ///   absent.

@@ -44,7 +44,7 @@ pub(crate) fn plan(command: Command) -> Result<Plan> {
         Command::Get { key } => Plan::Ask(Request::Get(key.into()), Decode::Entry),
         Command::Set { key, value, write } => plan_set(key.into(), value, write)?,
         Command::Delete { key, condition } => plan_delete(key.into(), condition),
-        Command::Exists { key } => Plan::Ask(Request::Exists(key.into()), Decode::Flag),
+        Command::Exists { key } => Plan::Ask(Request::Exists(vec![key.into()]), Decode::Flag),
         Command::Ttl { key } => Plan::Ask(Request::Pttl(key.into()), Decode::Remaining),
         Command::Touch { key, lifetime } => plan_touch(key.into(), lifetime)?,
         Command::Take { key } => Plan::Ask(Request::GetDel(key.into()), Decode::Entry),
@@ -103,7 +103,7 @@ fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
         SetExpiry::Never => {
             Request::Script { script: &PERSIST, keys: [key].into(), args: Vec::new() }
         }
-        SetExpiry::Keep => Request::Exists(key),
+        SetExpiry::Keep => Request::Exists(vec![key]),
         SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
     };
     Ok(Plan::Ask(request, Decode::Flag))
@@ -158,7 +158,6 @@ pub(crate) fn entries(answer: Result<Answer>, wanted: usize) -> Result<Vec<Optio
     let entries = match answer {
         Ok(Answer::List(values)) => values.into_iter().map(entry).collect::<Result<Vec<_>>>()?,
         Ok(value) => vec![entry(value)?],
-        Err(error) if error.kind() == ErrorKind::WrongType => vec![None],
         Err(error) => return Err(error),
     };
     if entries.len() == wanted { Ok(entries) } else { Err(unexpected()) }

@@ -136,6 +136,11 @@ impl KeyValueStore for Told {
         self.call(asked, self.store.set(key, value, write), Show::show).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let asked = set("set_cached", key, &value, &write);
+        self.call(asked, self.store.set_cached(key, value, write), Show::show).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         let asked = format!("{} ({})", of("delete", key), condition.show());
         self.call(asked, self.store.delete(key, condition), Show::show).await

@@ -126,7 +126,7 @@ impl Beside {
 
     async fn enqueue(&self, queue: &Queue<String>) -> Result<()> {
         let added = queue.enqueue_many((0..self.items).map(|id| payload(id, BYTES))).await?.added;
-        expect(usize::try_from(added)?, usize::try_from(self.items)?)
+        expect(added, usize::try_from(self.items)?)
     }
 
     async fn set(&self, store: &Store) -> Result<()> {

@@ -7,14 +7,16 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{MAX_DEPTH, shape};
+use super::{MAX_DEPTH, faithful, shape};
 use crate::BoxError;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
-    let mut bytes = Vec::with_capacity(128);
-    rmp_serde::encode::write_named(&mut bytes, value).map_err(|_| super::json::REFUSED)?;
-    check(&bytes)?;
-    Ok(bytes)
+    faithful::encode(value, false, |value| {
+        let mut bytes = Vec::with_capacity(128);
+        rmp_serde::encode::write_named(&mut bytes, value).map_err(|_| super::json::REFUSED)?;
+        check(&bytes)?;
+        Ok(bytes)
+    })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {

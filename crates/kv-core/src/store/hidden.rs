@@ -151,6 +151,10 @@ impl KeyValueStore for Hiding {
         self.one(key, self.inner.set(key, value, write)).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.one(key, self.inner.set_cached(key, value, write)).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         self.one(key, self.inner.delete(key, condition)).await
     }

@@ -97,6 +97,14 @@ impl KeyValueStore for FallbackStore {
         self.plain((value, write), run).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        check_write(&write, self.offered)?;
+        let run = |side: Side, (value, write)| async move {
+            side.store.set_cached(key, value, write).await
+        };
+        self.plain((value, write), run).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         refuse_conditions(&condition)?;
         let run = |side: Side, condition| async move { side.store.delete(key, condition).await };

@@ -24,6 +24,11 @@ fn pickle() -> Serializer {
     Serializer::custom(Pickle)
 }
 
+/// The bytes as the format itself writes them, of a value that no store would take.
+pub(crate) fn written(value: &dyn kv_core::erased_serde::Serialize) -> Vec<u8> {
+    kv_core::Format::encode(&Pickle, value).unwrap()
+}
+
 /// The value that raw bytes or hexadecimal text say.
 fn describe(bytes: &[u8]) -> kv_core::Result<String> {
     pickle().decode::<Mirror>(bytes).map(|mirror| mirror.0)

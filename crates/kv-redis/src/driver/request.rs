@@ -21,7 +21,8 @@ pub(crate) enum Request {
         only: Only,
     },
     IncrBy(Bytes, i64),
-    Exists(Bytes),
+    /// How many of them exist.
+    Exists(Vec<Bytes>),
     Pttl(Bytes),
     Pexpire(Bytes, u64),
     Del(Vec<Bytes>),
@@ -101,10 +102,9 @@ impl Request {
             | Self::GetDel(key)
             | Self::Set { key, .. }
             | Self::IncrBy(key, _)
-            | Self::Exists(key)
             | Self::Pttl(key)
             | Self::Pexpire(key, _) => Some(key),
-            Self::Del(keys) | Self::Mget(keys) => keys.first(),
+            Self::Del(keys) | Self::Mget(keys) | Self::Exists(keys) => keys.first(),
             Self::Blpop { keys, .. } => keys.first(),
             Self::Script { keys, .. } => keys.first(),
             Self::Mset(pairs) => pairs.first().map(|(key, _)| key),
@@ -136,11 +136,12 @@ impl Request {
             Self::Get(key)
             | Self::GetDel(key)
             | Self::IncrBy(key, _)
-            | Self::Exists(key)
             | Self::Pttl(key)
             | Self::Pexpire(key, _) => key.len(),
             Self::Set { key, value, .. } => key.len() + value.len(),
-            Self::Del(keys) | Self::Mget(keys) | Self::Blpop { keys, .. } => all(keys),
+            Self::Del(keys) | Self::Mget(keys) | Self::Exists(keys) | Self::Blpop { keys, .. } => {
+                all(keys)
+            }
             Self::Mset(pairs) => pairs.iter().map(|(key, value)| key.len() + value.len()).sum(),
             Self::Script { keys, args, .. } => {
                 let (keys, args): (usize, usize) = (all(keys), all(args));

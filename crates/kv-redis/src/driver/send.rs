@@ -144,7 +144,7 @@ where
             return client.set(key, value, expiration(expiry), option(only), false).await;
         }
         Request::IncrBy(key, by) => return client.incr_by(key, by).await,
-        Request::Exists(key) => return client.exists(key).await,
+        Request::Exists(keys) => return client.exists(to_keys(keys)).await,
         Request::Pttl(key) => return client.pttl(key).await,
         Request::Del(keys) => return client.del(to_keys(keys)).await,
         // This request is several commands: see `durably`.
