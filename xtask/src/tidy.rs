@@ -3,6 +3,7 @@
 //! A rule looks at the text of the repository and returns one line a finding.
 
 mod architecture;
+mod circles;
 mod code;
 mod manifests;
 mod text;
@@ -25,6 +26,7 @@ const RULES: &[Rule] = &[
     text::links_resolve,
     text::required_files_exist,
     architecture::the_page_matches_the_tree,
+    circles::no_files_import_each_other,
 ];
 
 pub(crate) fn run() -> Outcome {

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use crate::Result;
 use crate::payload::SMALL;
-use crate::queue::{Ours, floor};
+use crate::queue::floor;
+use crate::queue::ours::Ours;
 use crate::server::Bed;
 
 /// Far longer than any of it takes.

@@ -1,18 +1,18 @@
 //! `kv-bench queue`: the queue on Redis, beside bare floors and peers.
 
 mod backlog;
+mod beside;
 mod bulk;
 pub(crate) mod floor;
 mod idle;
 mod latency;
 mod memory;
-mod ours;
+pub(crate) mod ours;
 mod peers;
 mod process;
 
 use std::sync::Arc;
 
-pub(crate) use self::ours::Ours;
 use crate::arguments::Arguments;
 use crate::contest::Plan;
 use crate::machine::{Machine, output};
@@ -26,7 +26,7 @@ const DURABLE: &str = "durable";
 const LARGE_JOBS: &str = "large";
 
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 11] = [
     process::SCENARIO,
     bulk::SCENARIO,
     bulk::ONE_BY_ONE,
@@ -36,6 +36,7 @@ const SCENARIOS: [&str; 10] = [
     memory::SCENARIO,
     latency::SCENARIO,
     idle::SCENARIO,
+    beside::SCENARIO,
     peers::SCENARIO,
 ];
 
@@ -82,6 +83,7 @@ fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
         (memory::SCENARIO, memory::plan),
         (latency::SCENARIO, latency::plan),
         (idle::SCENARIO, idle::plan),
+        (beside::SCENARIO, beside::plan),
     ] {
         if settings.wants(scenario) {
             plans.push(plan(bed, settings));

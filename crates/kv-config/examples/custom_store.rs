@@ -23,8 +23,8 @@ use kv_core::{
 struct Record {
     value: Bytes,
     version: u64,
-    /// The millisecond of the clock from which on it is gone.
-    until: Option<u64>,
+    /// The clock's time from which on it is gone.
+    until: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -44,20 +44,23 @@ impl TreeStore {
         Self { tree: Mutex::default(), max_entries, clock: Arc::new(clock) }
     }
 
-    /// The tree, and the time of this step in milliseconds.
-    fn lock(&self) -> (MutexGuard<'_, Tree>, u64) {
+    /// The tree, and the time of this step.
+    ///
+    /// It is not rounded: a key that was set at 0.9 ms for 50 ms is there until 50.9 ms. The time
+    /// since the start is right here, since the tree ends with the process.
+    fn lock(&self) -> (MutexGuard<'_, Tree>, Duration) {
         let tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
-        (tree, u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX))
+        (tree, self.clock.now())
     }
 }
 
 impl Tree {
     /// What is under a key, unless it has expired.
-    fn live(&self, key: &str, now: u64) -> Option<&Record> {
+    fn live(&self, key: &str, now: Duration) -> Option<&Record> {
         self.records.get(key).filter(|record| record.is_live(now))
     }
 
-    fn make_room(&mut self, max_entries: usize, now: u64) -> Result<()> {
+    fn make_room(&mut self, max_entries: usize, now: Duration) -> Result<()> {
         if self.records.len() >= max_entries {
             self.records.retain(|_, record| record.is_live(now));
         }
@@ -70,9 +73,15 @@ impl Tree {
 }
 
 impl Record {
-    fn is_live(&self, now: u64) -> bool {
+    fn is_live(&self, now: Duration) -> bool {
         self.until.is_none_or(|until| now < until)
     }
+}
+
+/// A part of a millisecond is rounded up: what is there has some time left.
+fn in_milliseconds(left: Duration) -> Duration {
+    let millis = left.as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 fn holds(condition: &Condition, found: Option<&Record>) -> bool {
@@ -106,7 +115,9 @@ impl KeyValueStore for TreeStore {
         let kept = found.and_then(|record| record.until);
         let until = match write.lifetime {
             Lifetime::Keep => kept,
-            Lifetime::Never | Lifetime::In(_) => millis.map(|millis| now.saturating_add(millis)),
+            Lifetime::Never | Lifetime::In(_) => {
+                millis.map(|millis| now.saturating_add(Duration::from_millis(millis)))
+            }
         };
         if !tree.records.contains_key(key) {
             tree.make_room(self.max_entries, now)?;
@@ -128,7 +139,7 @@ impl KeyValueStore for TreeStore {
         let (tree, now) = self.lock();
         Ok(tree.live(key, now).map(|record| match record.until {
             None => Remaining::Forever,
-            Some(until) => Remaining::Expires(Duration::from_millis((until - now).max(1))),
+            Some(until) => Remaining::Expires(in_milliseconds(until.saturating_sub(now))),
         }))
     }
 

@@ -3,36 +3,47 @@
 //! ```text
 //! cargo run -p kv-config --features pickle --example from_python -- check
 //! cargo run -p kv-config --features pickle --example from_python -- convert
+//! cargo run -p kv-config --features pickle --example from_python -- import QUEUE [--dry-run]
 //! ```
 //!
-//! `check` reads every value under the prefix of the `OC_KV_STORE_*` variables and changes nothing.
-//! `convert` writes each pickle of plain data again as JSON. Both name the keys whose values they
-//! cannot read and end with 1 if there are any. `docs/MIGRATING-FROM-PYTHON.md` says when to run
-//! them.
+//! `check` reads every value under the prefix of the `OC_KV_STORE_*` variables and changes nothing. It
+//! names the queues in which Python left jobs, and variables that mean another thing to Python.
+//! `convert` writes each pickle of plain data again as JSON. `import` brings the jobs of one of
+//! Python's queues into the queue of the same name. All name the keys whose values they cannot read
+//! and end with 1 if there are any. `docs/MIGRATING-FROM-PYTHON.md` says when to run them.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use kv_core::{Condition, ErrorKind, Expiry, Result, Serializer, SetOptions, Store};
 use kv_pickle::Pickle;
+use kv_queue::Queue;
+use kv_queue::python::{self, Imported, Mode};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let verb = std::env::args().nth(1);
-    let outcome = match verb.as_deref() {
-        Some("check") => run(check).await,
-        Some("convert") => run(convert).await,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["check"] => {
+            run(async |store| check_all(store, &|name| std::env::var(name).ok()).await).await
+        }
+        ["convert"] => run(async |store| told(&convert(store).await?)).await,
+        ["import", name] => run(async |store| bring(store, name, Mode::Move).await).await,
+        ["import", name, "--dry-run"] => {
+            run(async |store| bring(store, name, Mode::DryRun).await).await
+        }
         _ => {
-            eprintln!("usage: from_python check | convert");
+            eprintln!("usage: from_python check | convert | import QUEUE [--dry-run]");
             return ExitCode::from(2);
         }
     };
     match outcome {
-        Ok(outcome) => {
-            print!("{outcome}");
-            ExitCode::from(u8::from(!outcome.refused.is_empty()))
+        Ok((text, is_clean)) => {
+            print!("{text}");
+            ExitCode::from(u8::from(!is_clean))
         }
         Err(error) => {
             eprintln!("from_python: {error}");
@@ -41,11 +52,59 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(work: impl AsyncFnOnce(&Store) -> Result<Outcome>) -> Result<Outcome> {
+/// What to print, and whether nothing was refused.
+pub(crate) type Told = (String, bool);
+
+async fn run(work: impl AsyncFnOnce(&Store) -> Result<Told>) -> Result<Told> {
     let store = kv_config::from_env().await?;
-    let outcome = work(&store).await?;
+    let told = work(&store).await?;
     store.close().await?;
-    Ok(outcome)
+    Ok(told)
+}
+
+fn told(outcome: &Outcome) -> Result<Told> {
+    Ok((outcome.to_string(), outcome.refused.is_empty()))
+}
+
+/// Checks the values, and what else of Python's a service in Rust would miss in silence.
+pub(crate) async fn check_all(
+    store: &Store,
+    variable: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<Told> {
+    let mut outcome = check(store).await?;
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut notes = String::new();
+    for (name, jobs) in python::queues(store).await? {
+        notes += &format!("{name}: {jobs} jobs in Python's queue of this name, for `import`\n");
+    }
+    if let Some(ttl) = set("OC_KV_STORE_DEFAULT_TTL") {
+        notes += &format!(
+            "OC_KV_STORE_DEFAULT_TTL: Python on Redis ignores it; in Rust, what is written without a \
+             lifetime expires after {ttl} s\n"
+        );
+    }
+    if let (Some(id), None) = (set("OC_CONFIG_ID"), set("OC_KV_STORE_REDIS_KEY_PREFIX")) {
+        let why = format!(
+            "Python's keys begin with `{id}`, these with `{}`; set OC_KV_STORE_REDIS_KEY_PREFIX to it",
+            store.prefix()
+        );
+        outcome.refused.push(("OC_CONFIG_ID".into(), why));
+    }
+    let (text, is_clean) = told(&outcome)?;
+    Ok((notes + &text, is_clean))
+}
+
+/// Brings a queue's jobs over, as they are.
+async fn bring(store: &Store, name: &str, mode: Mode) -> Result<Told> {
+    let queue = Queue::<Value>::open(store, name.trim()).await?;
+    let Imported { added, repeated, missing, refused, reasons, .. } =
+        python::import(store, name, &queue, mode).await?;
+    let mut text = String::new();
+    for (key, why) in reasons {
+        text += &format!("{key}: {why}\n");
+    }
+    text += &format!("added={added} repeated={repeated} missing={missing} refused={refused}\n");
+    Ok((text, refused == 0))
 }
 
 /// How many values there are and were written, and which are refused and why.

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use kv_core::RESERVED;
 
+/// The byte order mark, which some editors put before a text.
+pub(crate) const MARK: char = '\u{feff}';
+
 const MAX_PREFIX_BYTES: usize = 512;
 
 /// The schemes of a Redis server.
@@ -23,15 +26,21 @@ const SQLITE: &str = "sqlite://";
 
 /// Whether a URL is that of a SQLite file.
 pub(crate) fn is_sqlite(url: &str) -> bool {
-    url.starts_with(SQLITE)
+    behind(SQLITE, url).is_some()
 }
 
 /// The path in the URL of a SQLite file.
 pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix(SQLITE)?;
+    let path = behind(SQLITE, url)?;
     let plain = path.starts_with('/') && path.len() > 1 && !path.contains(['?', '#']);
     let decoded = decoded(path.as_bytes()).filter(|_| plain)?;
     String::from_utf8(decoded).ok().map(PathBuf::from)
+}
+
+/// What follows a scheme, which may be written in any case.
+fn behind<'a>(scheme: &str, url: &'a str) -> Option<&'a str> {
+    let head = url.get(..scheme.len())?;
+    head.eq_ignore_ascii_case(scheme).then(|| url.get(scheme.len()..)).flatten()
 }
 
 /// Bytes with each `%20` and its like as the byte that it stands for.
@@ -53,15 +62,38 @@ fn decoded(mut text: &[u8]) -> Option<Vec<u8>> {
 
 /// A URL in its outlines; the backend that it is for reads the rest.
 pub(crate) fn url(text: &str) -> Option<&'static str> {
+    if let Some(complaint) = outer_space(text) {
+        return Some(complaint);
+    }
     if is_sqlite(text) {
         return sqlite_path(text).is_none().then_some("names no file");
     }
-    let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
+    let rest = SCHEMES.iter().find_map(|scheme| behind(scheme, text));
     match rest {
         None => Some("has another scheme than `redis` and `sqlite`"),
         Some(rest) if rest.is_empty() || rest.contains(is_odd) => Some("is no URL of a server"),
         Some(_) => None,
     }
+}
+
+/// What nobody sees in a value, and everybody looks for in vain.
+fn outer_space(text: &str) -> Option<&'static str> {
+    if text.starts_with(MARK) {
+        Some("begins with a byte order mark")
+    } else if text.ends_with(['\r', '\n']) {
+        Some("ends with a line break")
+    } else if text.starts_with(char::is_whitespace) {
+        Some("begins with a space")
+    } else if text.ends_with(char::is_whitespace) {
+        Some("ends with a space")
+    } else {
+        None
+    }
+}
+
+/// A password may have spaces at its ends, but no remains of a file that it was copied from.
+pub(crate) fn secret(text: &str) -> Option<&'static str> {
+    outer_space(text).filter(|_| text.starts_with(MARK) || text.ends_with(['\r', '\n']))
 }
 
 /// What is checked elsewhere, such as the name of a backend.
@@ -72,7 +104,9 @@ pub(crate) fn anything(_: &str) -> Option<&'static str> {
 /// A name or an address alone.
 pub(crate) fn host(text: &str) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if text.contains("://") {
+    if let Some(complaint) = outer_space(text) {
+        Some(complaint)
+    } else if text.contains("://") {
         Some("has a scheme")
     } else if text.chars().all(plain) || text.parse::<Ipv6Addr>().is_ok() {
         None

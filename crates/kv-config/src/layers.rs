@@ -46,6 +46,7 @@ impl Chosen {
 pub(crate) fn prepare(general: &Settings, values: &Values, problems: &mut Problems) -> Chosen {
     // A value that was refused is told already.
     let names = general.get::<Option<Vec<String>>>(NAME).ok().flatten().unwrap_or_default();
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
     if let Some(problem) = complaint(&names) {
         problems.add(values.subject("", NAME), problem, in_order());
         return Chosen::default();

@@ -38,6 +38,7 @@ mod layers;
 mod loader;
 mod problem;
 mod reference;
+mod selection;
 mod settings;
 mod source;
 mod suggest;

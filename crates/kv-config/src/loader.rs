@@ -13,6 +13,7 @@ use crate::factory::{Connect, Factory};
 use crate::formats;
 use crate::layers;
 use crate::problem::{Problems, either, quote};
+use crate::selection::{refuse_silent, selected};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
 use crate::suggest::nearest;
@@ -107,12 +108,13 @@ impl Loader {
         }
         given.extend(last);
         let values = Values::read(groups, given, &mut problems);
-        let backend = selected(&values);
         let general = values.settings("", &mut problems);
+        let backend = selected(&general, &values);
         let settings = values.settings(&backend, &mut problems);
         let connect = self.connect(&backend, &settings, &values, &mut problems);
         let serializer = formats::prepare(&general, &values, &mut problems);
         let layers = layers::prepare(&general, &values, &mut problems);
+        refuse_silent(&general, &values, &mut problems);
         problems.into_result()?;
         let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
         let serializer = serializer.ok_or_else(|| Error::new(ErrorKind::Config, "no format"))?;
@@ -182,15 +184,4 @@ impl Loader {
 /// Whether a name is that of a group, and no backend of a program may take it over.
 fn is_taken(groups: &[Group], name: &str) -> bool {
     groups.iter().any(|group| group.name == *name) && !backends::YIELDING.contains(&name)
-}
-
-/// The name that was set, or that the URL tells, or the default; empty where it was refused.
-fn selected(values: &Values) -> String {
-    let general = values.settings("", &mut Problems::default());
-    if !values.is_set("", "TYPE") && values.is_set("", "URL") {
-        let url = general.get::<Option<String>>("URL").ok().flatten();
-        return if url.is_some_and(|url| check::is_sqlite(&url)) { "sqlite" } else { "redis" }
-            .into();
-    }
-    general.get("TYPE").unwrap_or_default()
 }

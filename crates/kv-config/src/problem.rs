@@ -28,6 +28,11 @@ impl Problems {
         self.0.push(Problem { subject: subject.into(), text });
     }
 
+    /// Whether something is told of the subject.
+    pub(crate) fn tells_of(&self, subject: &str) -> bool {
+        self.0.iter().any(|problem| problem.subject == subject)
+    }
+
     /// The error that tells all, if there is anything to tell; it is logged too.
     pub(crate) fn into_result(mut self) -> Result<()> {
         self.0.sort_by(|a, b| (&a.subject, &a.text).cmp(&(&b.subject, &b.text)));

@@ -11,6 +11,13 @@ pub(crate) fn nearest(given: &str, known: &[String]) -> Option<String> {
     found.or_else(|| shortened(&given, known)).cloned()
 }
 
+/// The names, those first that resemble the given one most.
+pub(crate) fn by_distance(given: &str, mut known: Vec<String>) -> Vec<String> {
+    let given = given.to_ascii_uppercase();
+    known.sort_by_key(|name| strsim::osa_distance(&given, &name.to_ascii_uppercase()));
+    known
+}
+
 /// The known name of which the given one is the beginning, or the end behind a separator.
 fn shortened<'a>(given: &str, known: &'a [String]) -> Option<&'a String> {
     if given.len() < 2 {

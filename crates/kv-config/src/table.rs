@@ -28,7 +28,10 @@ const GENERAL: &[Variable] = &[
     Variable::text("TYPE")
         .default("memory")
         .checked(check::anything, "`memory`, `redis`, `sqlite` or a registered name")
-        .help("The backend. Unset, it is what `OC_KV_STORE_URL` names where that is set."),
+        .help(
+            "The backend. Unset, it is what `OC_KV_STORE_URL` names where that is set, and an error \
+             where variables of another backend than the one that results are.",
+        ),
     Variable::choice("SERIALIZER", &["json", "msgpack", "pickle"]).default("json").help(
         "The format of stored values. `pickle` needs the feature of that name, off by default.",
     ),
@@ -78,10 +81,14 @@ const REDIS: &[Variable] = &[
     Variable::text("USERNAME")
         .excludes(&["URL"])
         .help("The user; unset, the server's default one."),
-    Variable::secret("PASSWORD").excludes(&["URL"]).help("The password."),
-    Variable::path("PASSWORD_FILE")
-        .excludes(&["PASSWORD", "URL"])
-        .help("A file that holds the password; one line break at its end does not count."),
+    Variable::secret("PASSWORD")
+        .excludes(&["URL"])
+        .checked(check::secret, "text")
+        .help("The password."),
+    Variable::path("PASSWORD_FILE").excludes(&["PASSWORD", "URL"]).help(
+        "A file that holds the password, in UTF-8; a byte order mark at its beginning and one line \
+             break at its end do not count.",
+    ),
     Variable::text("KEY_PREFIX")
         .default("data_fetcher:")
         .checked(check::key_prefix, "at most 512 bytes without braces and `!kv:`")
@@ -128,6 +135,7 @@ const REDIS: &[Variable] = &[
         .help("The user to the sentinels; unset, their default one."),
     Variable::secret("SENTINEL_PASSWORD")
         .needs("MODE", &["sentinel"])
+        .checked(check::secret, "text")
         .help("The password to the sentinels, if they ask for one."),
 ];
 

@@ -114,11 +114,24 @@ fn checked(variable: &Variable, value: Value) -> Result<Value, String> {
     complaint.map_or(Ok(value), |complaint| Err(complaint.into()))
 }
 
+/// A number as Python's `int` reads it too: with space around, a plus sign before it and underscores
+/// between its digits. What is left is digits, if it is a number.
+fn plain_number(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let between = |at: usize| {
+        is_digit(at.checked_sub(1).and_then(|at| bytes.get(at))) && is_digit(bytes.get(at + 1))
+    };
+    let plain = text.match_indices('_').all(|(at, _)| between(at));
+    (plain && !text.is_empty()).then(|| text.replace('_', ""))
+}
+
 fn whole(text: &str) -> Result<u64, String> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("{} is no whole number", quote(text)));
-    }
-    text.parse().map_err(|_| out_of_range(text))
+    let number = plain_number(text).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number = number.ok_or_else(|| format!("{} is no whole number", quote(text)))?;
+    number.parse().map_err(|_| out_of_range(text))
 }
 
 fn within(number: u64, min: &u64, max: &u64, shown: &str) -> Result<u64, String> {
@@ -156,14 +169,14 @@ fn seconds(kind: &Kind, raw: &Raw) -> Result<Value, String> {
 }
 
 fn decimal(text: &str) -> Result<Duration, String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let number = text.parse::<f64>().ok().filter(|_| plain);
+    let digits = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = plain_number(text).filter(digits).and_then(|text| text.parse::<f64>().ok());
     let number = number.ok_or_else(|| format!("{} is no decimal number", quote(text)))?;
     Duration::try_from_secs_f64(number).map_err(|_| out_of_range(text))
 }
 
 fn flag(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
+    match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err(format!("{} is no truth value", quote(text))),
@@ -171,8 +184,11 @@ fn flag(text: &str) -> Result<bool, String> {
 }
 
 fn choice(text: &str, words: &[&str]) -> Result<String, String> {
-    if words.contains(&text) {
-        return Ok(text.into());
+    let word = text.trim();
+    let same = words.iter().find(|known| **known == word);
+    let same = same.or_else(|| words.iter().find(|known| known.eq_ignore_ascii_case(word)));
+    if let Some(word) = same {
+        return Ok((*word).into());
     }
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();
     let meant = crate::suggest::nearest(text, &words);

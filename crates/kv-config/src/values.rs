@@ -5,19 +5,24 @@ use std::collections::BTreeMap;
 use crate::problem::{Problems, either};
 use crate::settings::Settings;
 use crate::source::{Given, Origin};
-use crate::suggest::nearest;
+use crate::suggest::{by_distance, nearest};
 use crate::table::{Group, PREFIX};
 use crate::value::{Raw, Value, expected, parse, word};
 use crate::variable::Variable;
+
+/// How many names an error lists in place of an unknown one.
+const MOST_NAMED: usize = 3;
 
 /// The values that are set, by the variable's whole name.
 pub(crate) struct Values {
     groups: Vec<Group>,
     set: BTreeMap<String, Set>,
+    is_type_misspelled: bool,
 }
 
 struct Set {
     subject: String,
+    origin: Origin,
     /// Nothing where the value was refused.
     value: Option<Value>,
 }
@@ -25,7 +30,7 @@ struct Set {
 impl Values {
     /// Checks each value; a later one replaces an earlier one of the same variable.
     pub(crate) fn read(groups: Vec<Group>, given: Vec<Given>, problems: &mut Problems) -> Self {
-        let mut values = Self { groups, set: BTreeMap::new() };
+        let mut values = Self { groups, set: BTreeMap::new(), is_type_misspelled: false };
         for given in given {
             values.take(&given, problems);
         }
@@ -49,7 +54,8 @@ impl Values {
             problems.add(&subject, problem, expected(variable));
         }
         let name = group.variable(variable);
-        self.set.insert(name, Set { subject, value: value.ok() });
+        let (origin, value) = (given.origin.clone(), value.ok());
+        self.set.insert(name, Set { subject, origin, value });
     }
 
     fn find(&self, given: &Given) -> Option<(&Group, &Variable)> {
@@ -65,27 +71,34 @@ impl Values {
         known && matches!((&given.origin, &given.raw), (Origin::File(_), Raw::Other(_)))
     }
 
-    fn refuse_unknown(&self, given: &Given, problems: &mut Problems) {
+    fn refuse_unknown(&mut self, given: &Given, problems: &mut Problems) {
         let cut = match given.origin {
             Origin::Variables => PREFIX.len(),
             Origin::File(_) => 0,
         };
         let short = |name: &str| name.get(cut..).unwrap_or_default().to_owned();
-        let known: Vec<String> = self
-            .all()
-            .map(|(group, variable)| short(&name_in(&given.origin, group, variable)))
-            .collect();
-        let head = given.name.get(..cut).unwrap_or_default().to_ascii_uppercase();
-        let (problem, wanted) = match nearest(&short(&given.name), &known) {
-            Some(name) => ("is unknown, did you mean ", format!("`{head}{name}`?")),
-            None => ("is unknown", String::new()),
+        let name = |(group, variable): (&Group, &Variable)| {
+            short(&name_in(&given.origin, group, variable))
         };
-        let known = self.names_beside(given);
-        problems.add(given.subject(), format!("{problem}{wanted}"), either(&known));
+        let known: Vec<String> = self.all().map(name).collect();
+        let head = given.name.get(..cut).unwrap_or_default().to_ascii_uppercase();
+        let meant = nearest(&short(&given.name), &known);
+        let problem = match &meant {
+            Some(name) => format!("is unknown, did you mean `{head}{name}`?"),
+            None => "is unknown".into(),
+        };
+        self.is_type_misspelled |= meant.as_ref().is_some_and(|m| m.eq_ignore_ascii_case("TYPE"));
+        let meant = meant.into_iter();
+        let beside = by_distance(&short(&given.name), self.names_beside(given).map(name).collect());
+        let mut few: Vec<String> = meant.chain(beside).map(|name| head.clone() + &name).collect();
+        few.dedup();
+        few.truncate(MOST_NAMED);
+        few.push("another that the reference of all variables lists".into());
+        problems.add(given.subject(), problem, either(&few));
     }
 
-    /// The names in the group that the unknown one seems to be of.
-    fn names_beside(&self, given: &Given) -> Vec<String> {
+    /// The variables of the group that the unknown one seems to be of.
+    fn names_beside(&self, given: &Given) -> impl Iterator<Item = (&Group, &Variable)> {
         let of_group = |group: &&Group| {
             let sample = match given.origin {
                 Origin::Variables => format!("{PREFIX}{}_", group.name.to_ascii_uppercase()),
@@ -94,11 +107,7 @@ impl Values {
             !group.name.is_empty() && given.name.starts_with(&sample)
         };
         let group = self.groups.iter().find(of_group).or(self.groups.first());
-        let group = group.into_iter();
-        group
-            .flat_map(|group| group.variables.iter().map(move |v| (group, v)))
-            .map(|(group, variable)| name_in(&given.origin, group, variable))
-            .collect()
+        group.into_iter().flat_map(|group| group.variables.iter().map(move |v| (group, v)))
     }
 
     fn check_against_each_other(&self, problems: &mut Problems) {
@@ -134,6 +143,21 @@ impl Values {
             let expected = format!("{name} to be {}", either(words));
             problems.add(&set.subject, "has no effect", expected);
         }
+    }
+
+    pub(crate) fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// What is set of a group, right or wrong: what an error calls it, and who gave it.
+    pub(crate) fn set_in(&self, group: &Group) -> Vec<(&str, &Origin)> {
+        let set = group.variables.iter().filter_map(|v| self.set.get(&group.variable(v)));
+        set.map(|set| (set.subject.as_str(), &set.origin)).collect()
+    }
+
+    /// Whether an unknown variable was taken for a slip in the name of the type's.
+    pub(crate) fn is_type_misspelled(&self) -> bool {
+        self.is_type_misspelled
     }
 
     /// Whether something is set, be it right or wrong.

@@ -60,13 +60,16 @@ fn a_wrong_file_is_an_error_that_names_the_key() {
     for (text, parts) in [
         (
             "[redis]\nhots = 'h'",
-            ["redis.hots: is unknown, did", "mean `redis.host`?", "redis.port"],
+            ["redis.hots: is unknown, did", "mean `redis.host`?", "expected redis.host, redis."],
         ),
         ("redis_host = 'h'", ["redis_host: is unknown", "did you mean `redis.host`?", "expected"]),
-        ("[redis.host]\nname = 'h'", ["redis.host.name: is unknown", "expected", "redis.port"]),
-        ("[redsi]", ["redsi: is unknown", "expected", "type, serializer"]),
-        ("redis = 5", ["redis: is unknown", "expected", "type, serializer"]),
-        ("'redis.host' = 'h'", ["`redis.host`: is unknown", "expected", "type, serializer"]),
+        ("[redis.host]\nname = 'h'", ["redis.host.name: is unknown", "expected redis.", "lists"]),
+        ("[redsi]", ["redsi: is unknown", "expected", "or another that the reference"]),
+        ("redis = 5", ["redis: is unknown", "expected", "or another that the reference"]),
+        (
+            "'redis.host' = 'h'",
+            ["`redis.host`: is unknown", "expected", "or another that the reference"],
+        ),
         ("[redis]\nport = '6379'", ["redis.port: is text", "expected", "an integer from 1"]),
         ("[redis]\nport = 0", ["redis.port: `0` is out of range", "expected", "an integer from 1"]),
         ("[redis]\nport = -1", ["redis.port: `-1` is out of range", "expected", "an integer"]),
@@ -141,4 +144,37 @@ fn a_password_file_is_read_without_the_line_break_at_its_end() {
         let text = config().unwrap_err().to_string();
         assert!(text.contains("OC_KV_STORE_REDIS_PASSWORD_FILE: names an empty file"), "{text}");
     }
+}
+
+#[test]
+fn a_mark_before_a_password_is_no_part_of_it_and_utf_16_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    let config = || Config::builder().store_type("redis").redis_password_file(&path).build();
+    fs::write(&path, "\u{feff}p\r\n").unwrap();
+    assert!(config().is_ok());
+    fs::write(&path, "\u{feff}\r\n").unwrap();
+    assert!(config().unwrap_err().to_string().contains("names an empty file"));
+    for wrong in [&b"\xff\xfep\0"[..], b"\xfe\xff\0p", b"p\0\r\0\n\0"] {
+        fs::write(&path, wrong).unwrap();
+        let text = config().unwrap_err().to_string();
+        assert!(text.contains("cannot be read (UTF-16 or binary, not UTF-8)"), "{text}");
+    }
+    fs::write(&path, b"p\xe4").unwrap();
+    assert!(config().unwrap_err().to_string().contains("cannot be read (not UTF-8)"));
+}
+
+#[test]
+fn a_file_with_a_mark_is_read() {
+    let (_folder, path) = written("\u{feff}type = 'Redis'\r\n[redis]\r\nmode = 'Single'\r\n");
+    assert_eq!(Config::from_file(&path).unwrap().backend(), "redis");
+}
+
+#[test]
+fn a_file_that_sets_a_backend_without_naming_it_is_told() {
+    let text = error("[redis]\nhost = 'h'\n");
+    let expected = "OC_KV_STORE_TYPE: is not set, but kv.toml: redis.host is; expected the backend \
+                    to be named: set OC_KV_STORE_TYPE=redis (`type = \"redis\"` in a file), or \
+                    OC_KV_STORE_TYPE=memory to leave aside what is set";
+    assert_eq!(text, expected);
 }

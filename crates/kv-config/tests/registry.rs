@@ -81,7 +81,21 @@ fn its_variables_are_checked_like_all_others() {
 fn a_required_variable_is_required_only_where_its_backend_is_selected() {
     let text = load(&[("TYPE", "sqlite")]).unwrap_err().to_string();
     assert_eq!(text, "OC_KV_STORE_SQLITE_PATH: is not set; expected a path");
-    assert_eq!(load(&[("SQLITE_PAGES", "5")]).unwrap().backend(), "memory");
+    let config = load(&[("TYPE", "memory"), ("SQLITE_PAGES", "5")]).unwrap();
+    assert_eq!(config.backend(), "memory");
+}
+
+#[test]
+fn it_is_not_passed_over_where_its_variables_are_set_and_no_type_is() {
+    for variables in [&[("SQLITE_PAGES", "5")][..], &[("SQLITE_PATH", "a"), ("TYPE", "")]] {
+        let text = load(variables).unwrap_err().to_string();
+        assert!(
+            text.starts_with("OC_KV_STORE_TYPE: is not set, but OC_KV_STORE_SQLITE_P"),
+            "{text}"
+        );
+        assert!(text.contains("set OC_KV_STORE_TYPE=sqlite, or OC_KV_STORE_TYPE=memory"), "{text}");
+    }
+    assert_eq!(load(&[("TYPE", "SQLite"), ("SQLITE_PATH", "a")]).unwrap().backend(), "sqlite");
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -76,6 +76,40 @@ fn a_number_is_zero_where_zero_is_set() {
 }
 
 #[test]
+fn words_are_read_in_any_case_and_with_space_around() {
+    for (kind, serializer) in [("REDIS", "JSON"), ("Redis", "MsgPack"), (" redis\r", " msgpack ")] {
+        let variables = [("TYPE", kind), ("SERIALIZER", serializer), ("REDIS_MODE", "Single")];
+        let config = config(&variables);
+        assert_eq!(config.backend(), "redis");
+        assert_eq!(config.serializer().name(), serializer.trim().to_ascii_lowercase());
+        assert_eq!(config.settings().get::<String>("MODE").unwrap(), "single");
+    }
+    let variables =
+        [("REDIS_MODE", "SENTINEL"), ("REDIS_SENTINEL_MASTER", "m"), ("REDIS_TLS", " True ")];
+    assert_eq!(redis_setting(&variables, "MODE"), "sentinel");
+}
+
+#[test]
+fn a_number_may_be_written_as_python_reads_it() {
+    for text in [" 42", "42\r\n", "+42", "4_2", "042", " +0_4_2 "] {
+        let config = config(&[("TYPE", "redis"), ("REDIS_DB", text), ("DEFAULT_TTL", text)]);
+        assert_eq!(config.settings().get::<u8>("DB").unwrap(), 42, "{text:?}");
+        assert_eq!(config.default_ttl(), Some(Duration::from_secs(42)), "{text:?}");
+    }
+    let config = config(&[("TYPE", "redis"), ("REDIS_TIMEOUT", " +1_0.5 ")]);
+    let timeout: Duration = config.settings().get("TIMEOUT").unwrap();
+    assert_eq!(timeout, Duration::from_millis(10_500));
+}
+
+#[test]
+fn a_url_has_its_scheme_in_any_case() {
+    for url in ["REDIS://h", "Redis://:P@h:1/2", "REDIS-CLUSTER://h", "Redis-Sentinel://h?master=m"]
+    {
+        assert_eq!(config(&[("URL", url)]).backend(), "redis", "{url}");
+    }
+}
+
+#[test]
 fn every_word_for_true_and_false_is_understood() {
     for (words, expected) in
         [(["true", "True", "1", "yes", "ON"], true), (["false", "FALSE", "0", "no", "off"], false)]
@@ -121,7 +155,8 @@ fn variables_of_a_backend_that_is_not_selected_are_ignored() {
         ("SQLITE_PATH", "jobs.db"),
     ]);
     assert_eq!(config.backend(), "memory");
-    let config = Config::from_vars([("OC_KV_STORE_REDIS_PASSWORD_FILE", "there/is/none")]);
+    let file = ("OC_KV_STORE_REDIS_PASSWORD_FILE", "there/is/none");
+    let config = Config::from_vars([("OC_KV_STORE_TYPE", "memory"), file]);
     assert!(config.is_ok(), "the file is not read");
 }
 

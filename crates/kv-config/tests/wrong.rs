@@ -11,7 +11,6 @@ type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str
 
 const GENERAL: &[Case] = &[
     (&[("TYPE", "reddis")], "TYPE", "did you mean `redis`?", "or a registered"),
-    (&[("TYPE", "Redis")], "TYPE", "`Redis` is no known backend", "did you mean `redis`?"),
     (&[("TYPE", "redb")], "TYPE", "`redb` is no known backend", "or a registered name"),
     (&[("SQLITE_PTAH", "a")], "SQLITE_PTAH", "is unknown", "`OC_KV_STORE_SQLITE_PATH`?"),
     (&[("SQLITE_SYNC", "ful")], "SQLITE_SYNC", "did you mean `full`?", "expected normal or full"),
@@ -20,23 +19,34 @@ const GENERAL: &[Case] = &[
     (&[("TPYE", "redis")], "TPYE", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
     (&[("type", "redis")], "type", "is unknown", "did you mean `OC_KV_STORE_TYPE`?"),
     (&[("TTL", "60")], "TTL", "is unknown", "did you mean `OC_KV_STORE_DEFAULT_TTL`?"),
-    (&[("COLOUR", "red")], "COLOUR", "is unknown", "OC_KV_STORE_TYPE, OC_KV_STORE_SERIALIZER"),
-    (&[("", "a")], "", "is unknown", "expected OC_KV_STORE_TYPE"),
+    (&[("COLOUR", "red")], "COLOUR", "is unknown", "or another that the reference of all var"),
+    (&[("", "a")], "", "is unknown", "expected OC_KV_STORE_"),
     (&[("SERIALIZER", "yaml")], "SERIALIZER", "`yaml` is unknown", "expected json, msgpack or"),
     (&[("SERIALIZER", "jsno")], "SERIALIZER", "did you mean `json`?", "json, msgpack or pickle"),
     (&[("DEFAULT_TTL", "0")], "DEFAULT_TTL", "`0` is out of range", "whole seconds from 1 to"),
     (&[("DEFAULT_TTL", "-5")], "DEFAULT_TTL", "`-5` is no whole number", "whole seconds from 1"),
-    (&[("DEFAULT_TTL", "+5")], "DEFAULT_TTL", "`+5` is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", "++5")], "DEFAULT_TTL", "`++5` is no whole number", "whole seconds from"),
+    (&[("DEFAULT_TTL", "+ 5")], "DEFAULT_TTL", "`+ 5` is no whole number", "whole seconds from"),
+    (&[("DEFAULT_TTL", "5_")], "DEFAULT_TTL", "`5_` is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", "_5")], "DEFAULT_TTL", "`_5` is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", "5__0")], "DEFAULT_TTL", "`5__0` is no whole number", "whole seconds"),
+    (&[("DEFAULT_TTL", "5 0")], "DEFAULT_TTL", "`5 0` is no whole number", "whole seconds from"),
+    (&[("DEFAULT_TTL", "\u{664}")], "DEFAULT_TTL", "is no whole number", "whole seconds from 1"),
+    (&[("DEFAULT_TTL", " ")], "DEFAULT_TTL", "` ` is no whole number", "whole seconds from 1"),
     (&[("DEFAULT_TTL", "1.5")], "DEFAULT_TTL", "`1.5` is no whole number", "whole seconds"),
     (&[("DEFAULT_TTL", "1h")], "DEFAULT_TTL", "`1h` is no whole number", "whole seconds from"),
     (&[("DEFAULT_TTL", "9000000001")], "DEFAULT_TTL", "is out of range", "to 9000000000"),
     (&[("DEFAULT_TTL", "99999999999999999999")], "DEFAULT_TTL", "out of range", "to 9000000000"),
-    (&[("DEFAULT_TTL", " 5")], "DEFAULT_TTL", "` 5` is no whole number", "whole seconds from 1"),
 ];
 
 const URL: &[Case] = &[
     (&[("URL", "http://h")], "URL", "has another scheme than `redis`", "redis://[user:"),
     (&[("URL", "localhost:6379")], "URL", "has another scheme than `redis`", "redis://[user:"),
+    (&[("URL", " redis://h")], "URL", "begins with a space", "redis://[user:password@]host"),
+    (&[("URL", "redis://h ")], "URL", "ends with a space", "redis://[user:password@]host"),
+    (&[("URL", "redis://h\r")], "URL", "ends with a line break", "redis://[user:password@]host"),
+    (&[("URL", "\u{feff}redis://h")], "URL", "with a byte order mark", "redis://[user:password@]"),
+    (&[("URL", "REDIS://")], "URL", "is no URL of a server", "redis://[user:password@]host"),
     (&[("URL", "redis://")], "URL", "is no URL of a server", "redis://[user:password@]host"),
     (&[("URL", "redis://a b")], "URL", "is no URL of a server", "redis://[user:password@]host"),
     (&[("URL", "redis://h/zero")], "URL", "a path that is no database", "expected 0 to 255"),
@@ -71,10 +81,14 @@ const BACKENDS: &[Case] = &[
     (&[("MEMORY_CLEANUP_INTERVAL", "0")], "MEMORY_CLEANUP_INTERVAL", "out of range", "0.001 to"),
     (&[("MEMORY_CLEANUP_INTERVAL", "NaN")], "MEMORY_CLEANUP_INTERVAL", "`NaN` is no d", "seconds"),
     (&[("REDIS_HOTS", "h")], "REDIS_HOTS", "is unknown", "did you mean `OC_KV_STORE_REDIS_HOST`?"),
-    (&[("REDIS_COLOUR", "h")], "REDIS_COLOUR", "is unknown", "expected OC_KV_STORE_REDIS_HOST, "),
+    (&[("REDIS_COLOUR", "h")], "REDIS_COLOUR", "is unknown", "expected OC_KV_STORE_REDIS_"),
     (&[("HOST", "h")], "HOST", "is unknown", "did you mean `OC_KV_STORE_REDIS_HOST`?"),
     (&[("REDIS_HOST", "redis://h")], "REDIS_HOST", "has a scheme", "a host name or an IP"),
     (&[("REDIS_HOST", "h:6379")], "REDIS_HOST", "has a port or is no address", "without scheme"),
+    (&[("REDIS_HOST", "h ")], "REDIS_HOST", "ends with a space", "a host name or an IP"),
+    (&[("REDIS_HOST", "h\r")], "REDIS_HOST", "ends with a line break", "a host name or an IP"),
+    (&[("REDIS_PASSWORD", "p\n")], "REDIS_PASSWORD", "ends with a line break", "text"),
+    (&[("REDIS_PASSWORD", "\u{feff}p")], "REDIS_PASSWORD", "with a byte order mark", "text"),
     (&[("REDIS_HOST", "a b")], "REDIS_HOST", "character that no host name has", "a host name or"),
     (&[("REDIS_PORT", "0")], "REDIS_PORT", "`0` is out of range", "an integer from 1 to 65535"),
     (&[("REDIS_PORT", "70000")], "REDIS_PORT", "`70000` is out of range", "from 1 to 65535"),
@@ -145,7 +159,7 @@ const BACKENDS: &[Case] = &[
 const LAYERS: &[Case] = &[
     (&[("LAYERS", "retyr")], "LAYERS", "did you mean `retry`?", "any of observe, fallback, limit"),
     (&[("LAYERS", "cache")], "LAYERS", "`cache` is no layer", "retry, timeout, in this order"),
-    (&[("LAYERS", "Retry")], "LAYERS", "`Retry` is no layer", "did you mean `retry`?"),
+    (&[("LAYERS", "RETYR")], "LAYERS", "`retyr` is no layer", "did you mean `retry`?"),
     (&[("LAYERS", "retry,")], "LAYERS", "`` is no layer", "any of observe, fallback, limit, retry"),
     (&[("LAYERS", "retry, retry")], "LAYERS", "names `retry` twice", "in this order"),
     (
@@ -268,5 +282,61 @@ fn a_name_in_lowercase_is_told_as_a_slip_and_not_ignored() {
         let text = Config::from_vars([(name, "redis")]).unwrap_err().to_string();
         let expected = format!("{name}: is unknown, did you mean `OC_KV_STORE_TYPE`?; expected ");
         assert!(text.starts_with(&expected), "{text}");
+    }
+}
+
+#[test]
+fn a_backend_whose_variables_are_set_is_never_passed_over_in_silence() {
+    for (variables, named, choices) in [
+        (&["REDIS_HOST"][..], "OC_KV_STORE_REDIS_HOST is", "OC_KV_STORE_TYPE=redis"),
+        (
+            &["REDIS_KEY_PREFIX", "REDIS_PASSWORD"],
+            "OC_KV_STORE_REDIS_PASSWORD and OC_KV_STORE_REDIS_KEY_PREFIX are",
+            "OC_KV_STORE_TYPE=redis",
+        ),
+        (
+            &["REDIS_HOST", "REDIS_PASSWORD", "REDIS_KEY_PREFIX", "REDIS_USERNAME"],
+            "OC_KV_STORE_REDIS_HOST, OC_KV_STORE_REDIS_USERNAME, OC_KV_STORE_REDIS_PASSWORD and 1 \
+             more are",
+            "OC_KV_STORE_TYPE=redis",
+        ),
+        (
+            &["REDIS_HOST", "REDB_PATH"],
+            "OC_KV_STORE_REDIS_HOST and OC_KV_STORE_REDB_PATH are",
+            "OC_KV_STORE_TYPE=redis or OC_KV_STORE_TYPE=redb",
+        ),
+    ] {
+        let set: Vec<(&str, &str)> = variables.iter().map(|name| (*name, "h")).collect();
+        let text = error(&set);
+        let expected = format!(
+            "OC_KV_STORE_TYPE: is not set, but {named}; expected the backend to be named: set \
+             {choices}, or OC_KV_STORE_TYPE=memory to leave aside what is set"
+        );
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn a_url_chooses_the_backend_and_variables_of_another_one_are_told() {
+    let text = error(&[("URL", "redis://h"), ("MEMORY_MAX_ENTRIES", "5"), ("REDIS_TIMEOUT", "1")]);
+    let expected = "OC_KV_STORE_TYPE: is not set, but OC_KV_STORE_MEMORY_MAX_ENTRIES is; expected \
+                    the backend to be named: set OC_KV_STORE_TYPE=memory, or \
+                    OC_KV_STORE_TYPE=redis to leave aside what is set";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_three_known_ones_the_nearest_first() {
+    for (name, first) in [
+        ("REDIS_HOTS", "expected OC_KV_STORE_REDIS_HOST, "),
+        ("REDIS_PASWORD", "expected OC_KV_STORE_REDIS_PASSWORD, "),
+        ("HOST", "expected OC_KV_STORE_REDIS_HOST, "),
+        ("REDIS_COLOUR", "expected OC_KV_STORE_REDIS_"),
+        ("COLOUR", "expected OC_KV_STORE_"),
+    ] {
+        let text = error(&[(name, "h")]);
+        let (_, list) = text.split_once("; ").unwrap();
+        assert!(list.starts_with(first), "{text}");
+        assert_eq!(list.matches("OC_KV_STORE_").count(), 3, "{text}");
     }
 }

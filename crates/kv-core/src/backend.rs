@@ -15,56 +15,57 @@ use crate::{
 
 /// Bytes under string keys: what a backend implements and [`Store`](crate::Store) builds on.
 ///
-/// Five methods are required. The others are built from them, and a backend overrides those that
-/// it does better. Formats, types, defaults and namespaces are none of a backend's business.
+/// Five methods are required. The other methods are built from these five; a backend overrides a
+/// method where it can do better. A backend knows no formats, types, defaults or namespaces.
 ///
 /// # Contract
 /// - Keys are as stored: 1 to [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES) bytes of UTF-8, prefix and
 ///   namespace included. `Store` has checked them.
-/// - Per key, [`set`](Self::set) is linearizable under every condition that is declared, and the
-///   value and version of a [`get`](Self::get) belong together.
+/// - For each key, [`set`](Self::set) is linearizable under every declared condition. A
+///   [`get`](Self::get) returns a value and a version of the same state.
 /// - Lifetimes count in milliseconds: zero is `InvalidTtl`, a huge one is clamped to
 ///   [`MAX_LIFETIME`](crate::MAX_LIFETIME), a part of a millisecond is rounded up. A key
 ///   that is set for 1,000 ms is there while fewer have passed, and gone when more have; when
-///   exactly 1,000 have, a backend may show it or not, as Redis still does. An expired key
+///   exactly 1,000 have, a backend may show it or not, as Redis still does. A backend that counts
+///   in whole milliseconds may show it for a part of one longer, and never for less. An expired key
 ///   is invisible to every method, whether or not its memory was freed. What is not declared in
 ///   [`capabilities`](Self::capabilities) is refused as `Unsupported`, never approximated.
-/// - No write is sent twice. Where a backend cannot tell whether one was executed, its error says
+/// - A backend sends no write twice. If it cannot tell whether a write was executed, the error says
 ///   [`MaybeApplied`](crate::Effect::MaybeApplied). Reads may be repeated.
-/// - Every call ends within a time that the backend's configuration names.
-/// - After [`close`](Self::close) every call on every clone is an error of kind `Closed`.
+/// - Every call ends within the time that the backend's configuration sets.
+/// - After [`close`](Self::close) every call on every clone fails with `Closed`.
 ///
 /// # Cancel safety
-/// Each method tells what a dropped future may leave behind. Where nothing is said, nothing. A
-/// dropped write may or may not be executed, but is executed at most once and whole.
+/// Each method says what a dropped future may leave behind; a method that says nothing leaves
+/// nothing behind. A dropped write is executed at most once, and whole or not at all.
 ///
 /// # Wrappers
-/// A decorator forwards every method, also the provided ones: else a batch turns into single
-/// calls. One that changes bytes or permissions must not forward
+/// A decorator forwards every method, including the provided ones; otherwise a batch becomes single
+/// calls. A decorator that changes bytes or permissions must not simply forward
 /// [`get_now`](Self::get_now), [`execute`](Self::execute), counters and
-/// [`queue_engine`](Self::queue_engine) as they are.
+/// [`queue_engine`](Self::queue_engine).
 #[async_trait]
 pub trait KeyValueStore: Send + Sync + 'static {
     /// The value and its version, or `None`.
     ///
     /// # Errors
-    /// `WrongType` where the backend holds something else than a value under the key.
+    /// `WrongType` if the key holds something other than a value.
     async fn get(&self, key: &str) -> Result<Option<Entry>>;
 
     /// Stores a value if the condition holds, in one atomic step.
     ///
     /// # Errors
-    /// `InvalidTtl` for a zero lifetime, `Unsupported` for a condition or lifetime that is not
-    /// declared.
+    /// `InvalidTtl` for a zero lifetime; `Unsupported` if the backend does not declare the
+    /// condition or lifetimes.
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome>;
 
-    /// Deletes the key if the condition holds; `true` if this call removed it.
+    /// Deletes the key if the condition holds. Returns `true` if this call removed it.
     ///
     /// # Errors
-    /// `Unsupported` for a condition that is not declared.
+    /// `Unsupported` if the backend does not declare conditions.
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool>;
 
-    /// How long the key has left, or `None` where there is none.
+    /// How long the key has left, or `None` if the key does not exist.
     ///
     /// # Errors
     /// Those of the connection.
@@ -72,23 +73,25 @@ pub trait KeyValueStore: Send + Sync + 'static {
 
     /// One page of the keys that match a pattern.
     ///
-    /// A walk visits every key that was there throughout at least once, and may repeat one.
+    /// A walk shows every key that exists throughout the walk at least once. It may show a key
+    /// twice. It ends, and gives no [`Cursor`](crate::Cursor) twice on the way.
     ///
     /// # Errors
-    /// `InvalidKey` for a cursor that is not this backend's.
+    /// `InvalidKey` for a cursor of another backend.
     async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage>;
 
-    /// What is offered beyond plain reads and writes; nothing unless declared.
+    /// What the backend offers beyond plain reads and writes: nothing by default.
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
     }
 
-    /// What `Store` puts before every key: the deployment's prefix, such as `data_fetcher:`.
+    /// The deployment's prefix, such as `data_fetcher:`, which `Store` puts before every key. Empty
+    /// by default.
     fn key_prefix(&self) -> &str {
         ""
     }
 
-    /// The answer of [`get`](Self::get), if it is at hand without waiting.
+    /// The answer of [`get`](Self::get), if the backend has it without waiting.
     fn get_now(&self, key: &str) -> Option<Result<Option<Entry>>> {
         let _ = key;
         None
@@ -102,10 +105,11 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Ok(self.ttl(key).await?.is_some())
     }
 
-    /// The entries of many keys, in the order of the keys. No snapshot: each is read on its own.
+    /// The entries of many keys, in the order of the keys. Each key is read on its own; the call is
+    /// no snapshot.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get); the first one ends the call.
+    /// Those of [`get`](Self::get); the first error ends the call.
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
         let mut entries = Vec::with_capacity(keys.len());
         for key in keys {
@@ -114,12 +118,25 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Ok(entries)
     }
 
-    /// [`set`](Self::set), and waits until copies have it; what they had when it returned. Where
-    /// the condition failed, nothing was written, and nothing is waited for.
+    /// Like [`set`](Self::set), for a cache: a backend that evicts keys, and spares keys written under
+    /// a condition, does not spare this key.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set); `Unsupported` where it is not declared, and nothing is written
-    /// then. That too little was reached is none.
+    /// Those of [`set`](Self::set).
+    ///
+    /// # Cancel safety
+    /// A dropped future may have written the value, whole.
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.set(key, value, write).await
+    }
+
+    /// Like [`set`](Self::set), and waits until copies have the value. Also returns how many copies
+    /// have it. If the condition does not hold, the call writes nothing and does not wait.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set); `Unsupported` if the backend does not declare durable writes,
+    /// and then nothing is written. Reaching fewer copies than asked is not an error; compare with
+    /// [`Achieved::meets`](crate::Achieved::meets).
     ///
     /// # Cancel safety
     /// A dropped future may have written the value, whole.
@@ -134,7 +151,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Err(Error::unsupported("durable writes"))
     }
 
-    /// Stores many values with one lifetime. Each is written whole; all together are no
+    /// Stores many values with one lifetime. Each value is written whole; the call is no
     /// transaction.
     ///
     /// # Errors
@@ -146,7 +163,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         provided::set_many(self, entries, lifetime).await
     }
 
-    /// Deletes many keys; how many this call removed.
+    /// Deletes many keys. Returns how many this call removed.
     ///
     /// # Errors
     /// Those of [`delete`](Self::delete). An error after the first delete says `MaybeApplied`.
@@ -157,14 +174,14 @@ pub trait KeyValueStore: Send + Sync + 'static {
         provided::delete_many(self, keys).await
     }
 
-    /// Adds to the decimal integer that a key holds, from zero where there is none; the sum.
+    /// Adds to the decimal integer under a key, and returns the sum. A missing key counts as zero.
     ///
-    /// The lifetime applies when the key is created, and never again. Built from conditional
-    /// writes, in a bounded number of attempts.
+    /// The lifetime applies only when the call creates the key. The provided method uses
+    /// conditional writes, in a bounded number of attempts.
     ///
     /// # Errors
-    /// `WrongType` for a value that is no integer of 64 bits, and for an overflow; the value
-    /// stays. `Conflict` after too many attempts, `Unsupported` without conditions.
+    /// `WrongType` if the value is not a 64-bit integer, or the sum overflows; the value stays.
+    /// `Conflict` after too many attempts, `Unsupported` without conditions.
     async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
         provided::increment(self, key, by, lifetime).await
     }
@@ -180,7 +197,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         provided::take(self, key).await
     }
 
-    /// Gives an existing key another lifetime; whether it exists.
+    /// Gives an existing key another lifetime. Returns whether the key exists.
     /// [`Keep`](Lifetime::Keep) changes nothing.
     ///
     /// # Errors
@@ -190,11 +207,11 @@ pub trait KeyValueStore: Send + Sync + 'static {
         provided::touch(self, key, lifetime).await
     }
 
-    /// Runs many commands in order, in as few round trips as the backend can; no transaction.
-    /// An answer for each command, in order.
+    /// Runs many commands in order, in as few round trips as the backend can. Returns an answer for
+    /// each command, in order. The call is no transaction.
     ///
     /// # Errors
-    /// As a whole only where nothing can be said of the single commands.
+    /// The call fails as a whole only if it has no answers for single commands.
     ///
     /// # Cancel safety
     /// A dropped future may leave any number of the commands executed.
@@ -209,7 +226,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
     /// The store's own clock: time since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// `Unsupported` where the store has no clock of its own.
+    /// `Unsupported` if the store has no clock of its own.
     async fn now(&self) -> Result<Duration> {
         Err(Error::unsupported("a clock of its own"))
     }
@@ -222,7 +239,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         self.ttl("ping").await.map(drop)
     }
 
-    /// Figures of the store; `None` where it does not count.
+    /// Figures of the store; `None` for a figure that the store does not count.
     ///
     /// # Errors
     /// Those of the connection.
@@ -230,11 +247,11 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Ok(Stats::default())
     }
 
-    /// Ends all clones: running calls may finish, later ones are errors of kind `Closed`.
-    /// Closing again does nothing.
+    /// Closes all clones: running calls may finish, later calls fail with `Closed`. Closing again
+    /// does nothing.
     ///
     /// # Errors
-    /// Those of the connection; the store is closed all the same.
+    /// Those of the connection; the store is closed nevertheless.
     async fn close(&self) -> Result<()> {
         Ok(())
     }
@@ -250,7 +267,7 @@ macro_rules! forward {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl $($bounds)* KeyValueStore for $target {
-            // Written out, so that the verbs whose cost matters most are boxed once and not twice.
+            // Written out so that the verbs whose cost matters most are boxed once, not twice.
             fn get<'s, 'k, 'async_trait>(
                 &'s self,
                 key: &'k str,
@@ -298,6 +315,9 @@ macro_rules! forward {
             }
             async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
                 (**self).get_many(keys).await
+            }
+            async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+                (**self).set_cached(key, value, write).await
             }
             async fn set_durable(
                 &self,
@@ -348,10 +368,10 @@ macro_rules! forward {
 forward!(Arc<S>, <S: KeyValueStore + ?Sized>);
 forward!(Box<S>, <S: KeyValueStore + ?Sized>);
 
-/// The refusal of a condition that a backend does not declare, for backends without conditions.
+/// Refuses every condition except [`Condition::Always`], for backends without conditions.
 ///
 /// # Errors
-/// `Unsupported` for anything but [`Condition::Always`].
+/// `Unsupported` for every other condition.
 pub fn refuse_conditions(condition: &Condition) -> Result<()> {
     match condition {
         Condition::Always => Ok(()),

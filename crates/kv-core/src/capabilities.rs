@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::BitOr;
 
-/// A set of declared abilities; none unless declared.
+/// A set of declared abilities; empty by default.
 ///
 /// ```
 /// use kv_core::Capabilities;

@@ -4,15 +4,17 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where a component takes its time from.
+/// The source of a component's time.
 ///
-/// Two kinds are kept apart: `now` never goes back and measures lifetimes; `wall` is the date,
-/// which an operator may set.
+/// A clock has two times. `now` never goes back, and measures what ends with the process. `wall` is
+/// the date: an operator may set it, and a durable store keeps deadlines by it. The guide for authors
+/// of backends, `docs/BACKENDS.md`, says what to do when the date is set back.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Monotonic time since an origin of the clock's own.
+    /// Monotonic time since an origin of the clock's own, another one in every process: it means
+    /// nothing in a file or to another process.
     fn now(&self) -> Duration;
 
-    /// Time since 1970-01-01T00:00:00Z.
+    /// Time since 1970-01-01T00:00:00Z. It may go back, and forward by a jump.
     fn wall(&self) -> Duration;
 }
 

@@ -31,7 +31,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The key that the command is about.
+    /// The command's key.
     pub fn key(&self) -> &str {
         match self {
             Self::Get { key }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use crate::{Error, ErrorKind, Result};
 
-/// How many copies of a write are waited for, and how long.
+/// How many copies a write waits for, and how long.
 ///
-/// On Redis this is `WAIT`, or `WAITAOF` where the disk counts (Redis 7.2 or later, or Valkey, with
-/// an append-only file): on the connection that wrote, right after the write. The write is done in
-/// any case: what was reached when the time was over is told by [`Achieved`], and is no error.
+/// On Redis this is `WAIT` right after the write, on the same connection; for the disk it is
+/// `WAITAOF` (Redis 7.2 or later, or Valkey, with an append-only file). The write is done in any
+/// case. [`Achieved`] says how many copies had it when the wait ended; fewer copies than asked are
+/// not an error.
 ///
-/// A copy on a replica survives the loss of the primary if that replica, or one that is further,
-/// takes its place; Redis's own failovers prefer it, and promise nothing.
+/// A copy on a replica survives the loss of the primary if that replica, or a replica with more
+/// data, takes over. Redis's own failovers prefer the replica with the most data, and promise
+/// nothing.
 ///
 /// ```
 /// use kv_core::{Achieved, Durability};
@@ -27,54 +29,53 @@ pub struct Durability {
     within: Duration,
 }
 
-/// What a write had reached when its call returned.
+/// Which copies had a write when its call returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Achieved {
-    /// How many replicas had it; with the disk, had it on theirs.
+    /// How many replicas had the write; if the disk was asked for, how many had it on disk.
     pub replicas: u32,
-    /// Whether it was on the disk of the server that took it. Not known, and so `false`, where it
-    /// was not asked for.
+    /// Whether the server that took the write had it on disk; `false` if the disk was not asked
+    /// for.
     pub on_disk: bool,
 }
 
 impl Durability {
     const WITHIN: Duration = Duration::from_secs(1);
 
-    /// In the memory of so many replicas, within a second.
+    /// In the memory of this many replicas, within 1 second by default.
     pub const fn replicas(count: u32) -> Self {
         Self { replicas: count, on_disk: false, within: Self::WITHIN }
     }
 
-    /// On the disk of the server that takes the write, within a second.
+    /// On the disk of the server that takes the write, within 1 second by default.
     pub const fn disk() -> Self {
         Self { replicas: 0, on_disk: true, within: Self::WITHIN }
     }
 
-    /// On the disk of the server, and of every replica that counts.
+    /// On the disk of the server too, and of every replica that counts.
     #[must_use]
     pub const fn and_disk(self) -> Self {
         Self { on_disk: true, ..self }
     }
 
-    /// How long to wait for it, from one millisecond to less than the store's own limit for a
-    /// call.
+    /// How long to wait, from one millisecond to less than the store's own limit for a call.
     #[must_use]
     pub const fn within(self, limit: Duration) -> Self {
         Self { within: limit, ..self }
     }
 
-    /// How many replicas.
+    /// How many replicas must have the write.
     pub const fn wanted_replicas(&self) -> u32 {
         self.replicas
     }
 
-    /// Whether the disk counts.
+    /// Whether the write must be on disk.
     pub const fn wants_disk(&self) -> bool {
         self.on_disk
     }
 
-    /// How long to wait for it.
+    /// How long to wait.
     pub const fn limit(&self) -> Duration {
         self.within
     }
@@ -82,8 +83,8 @@ impl Durability {
     /// Checks the limit against that of a whole call.
     ///
     /// # Errors
-    /// `Config` for less than a millisecond, and for as much as a call may take or more: it could
-    /// not be told what was reached.
+    /// `Config` for less than a millisecond, and for a limit as long as a whole call or longer: the
+    /// call would end before it could return which copies have the write.
     pub fn check(&self, call: Duration) -> Result<()> {
         if self.within >= Duration::from_millis(1) && self.within < call {
             return Ok(());
@@ -97,12 +98,12 @@ impl Durability {
 }
 
 impl Achieved {
-    /// What both have reached.
+    /// The copies that both writes have.
     pub fn least(self, other: Self) -> Self {
         Self { replicas: self.replicas.min(other.replicas), on_disk: self.on_disk && other.on_disk }
     }
 
-    /// Whether it is all that was wanted.
+    /// Whether the write has all the wanted copies.
     pub const fn meets(&self, wanted: Durability) -> bool {
         self.replicas >= wanted.replicas && (self.on_disk || !wanted.on_disk)
     }

@@ -1,10 +1,10 @@
-//! What a key holds, and how a caller names the state that it saw.
+//! What a key holds, and how a caller names the state that it read.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// A value and the version under which it was read, from one atomic look.
+/// A value and its version, from one atomic read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The stored bytes.
@@ -19,9 +19,9 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// An opaque name of one state of one key; only equality means anything.
+/// An opaque name of one state of one key. Only equality has a meaning.
 ///
-/// A version is no fence: where a backend compares values, a key that went from A to B and back
+/// A version is not a fence: if a backend compares values, a key that changed from A to B and back
 /// to A has its first version again.
 ///
 /// ```
@@ -49,7 +49,7 @@ impl Version {
         Self(Repr::Value(value))
     }
 
-    /// The number, where the version was made of one.
+    /// The number, if the version was made from a number.
     pub const fn as_number(&self) -> Option<u64> {
         match &self.0 {
             Repr::Number(number) => Some(*number),
@@ -57,7 +57,7 @@ impl Version {
         }
     }
 
-    /// The value, where the version was made of one.
+    /// The value, if the version was made from a value.
     pub const fn as_value(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Number(_) => None,

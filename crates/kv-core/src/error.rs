@@ -15,31 +15,31 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The server cannot be reached or the connection broke. Try again later, or fall back.
+    /// The server cannot be reached, or the connection broke. Try again later, or use a fallback.
     Connection,
     /// The call took longer than its configured time.
     Timeout,
-    /// A value cannot be encoded or decoded. Mend the type, or delete the key.
+    /// A value cannot be encoded or decoded. Correct the type, or delete the key.
     Serialization,
-    /// A key, namespace or pattern is not acceptable. Mend the key.
+    /// A key, namespace or pattern is invalid. Correct it.
     InvalidKey,
-    /// A lifetime is zero or meaningless. Mend the duration.
+    /// A lifetime is zero or meaningless. Correct the duration.
     InvalidTtl,
-    /// A key, value or batch is beyond a limit that the message names.
+    /// A key, value or batch exceeds a limit; the message names the limit.
     TooLarge,
-    /// The key holds something of another type, such as a list or text where a counter is due.
+    /// The key holds another type, such as a list, or text instead of a counter.
     WrongType,
-    /// The server refuses the credentials, or denies the command to this user.
+    /// The server refuses the credentials, or denies this user the command.
     Auth,
     /// The configuration is wrong. The message names the variable.
     Config,
-    /// The server accepts no writes now, such as a replica.
+    /// The server accepts no writes now, for example because it is a replica.
     ReadOnly,
     /// The store is full and evicts nothing.
     OutOfMemory,
     /// A bounded buffer or queue is full. Slow down and try again.
     Backpressure,
-    /// Others changed the same key each time. Try again.
+    /// Other callers changed the same key at each attempt. Try again.
     Conflict,
     /// The caller's own loader failed; its error is the source.
     Loader,
@@ -47,12 +47,12 @@ pub enum ErrorKind {
     Unsupported,
     /// The store was closed by one of its handles.
     Closed,
-    /// The backend failed in a way that has no better name.
+    /// The backend failed in a way that no other kind describes.
     Backend,
 }
 
 impl ErrorKind {
-    /// Whether time may mend it: the store is away, full, or taken by others.
+    /// Whether the error is transient: the store is away, full, or busy with other callers.
     pub const fn is_passing(self) -> bool {
         matches!(
             self,
@@ -71,14 +71,15 @@ impl ErrorKind {
 pub enum Effect {
     /// The store is as it was before the call.
     NotApplied,
-    /// The store may have executed the call: the request left, the reply did not come.
+    /// The store may have executed the call: the request left, but no reply came.
     MaybeApplied,
 }
 
 /// The error of every operation.
 ///
-/// `Display` shows this level only; causes are in [`source`](StdError::source). Keys are shown,
-/// values and secrets never.
+/// `Display` shows this level only; [`source`](StdError::source) has the cause. An error never shows
+/// values and secrets. It shows keys, unless the store
+/// [hides them](crate::Store::with_hidden_keys).
 ///
 /// ```
 /// use kv_core::{Effect, Error, ErrorKind};
@@ -89,7 +90,7 @@ pub enum Effect {
 /// assert!(!error.is_retryable(), "a write must not be repeated blindly");
 /// ```
 ///
-/// A clone says the same, with the same causes: for each of those who shared a call that failed.
+/// A clone has the same text and causes, so each caller that shared a failed call gets one.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -116,7 +117,7 @@ impl Error {
         }))
     }
 
-    /// The operation is not offered by this backend.
+    /// The backend does not offer the operation.
     pub fn unsupported(what: &'static str) -> Self {
         Self::new(ErrorKind::Unsupported, format!("this store does not support {what}"))
     }
@@ -140,7 +141,28 @@ impl Error {
         self
     }
 
-    /// Says of which of many items it is, before what was wrong.
+    /// The error without its key, and without the texts that show one: they are replaced by
+    /// `<hidden>`, and the cause by a note, where there is one. A message that is part of the
+    /// program shows no key.
+    #[must_use]
+    pub(crate) fn without_key(
+        mut self,
+        shows: impl Fn(&str) -> bool,
+        note: Option<&'static str>,
+    ) -> Self {
+        self.0.key = None;
+        if let Cow::Owned(message) = &self.0.message
+            && shows(message)
+        {
+            self.0.message = "the message shows a hidden key and is left out".into();
+        }
+        match note {
+            Some(note) => self.because(note),
+            None => self,
+        }
+    }
+
+    /// Puts the failed item, of many, before the message.
     ///
     /// ```
     /// use kv_core::{Error, ErrorKind};
@@ -172,7 +194,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What was wrong in words, without operation, key and effect.
+    /// The message, without operation, key and effect.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -182,8 +204,8 @@ impl Error {
         self.0.operation
     }
 
-    /// The key that the operation was about: as the program names it, or as it is stored, with
-    /// prefix and namespace.
+    /// The key of the failed operation: as the program named it, or as stored, with prefix and
+    /// namespace; the namespace and `<hidden>` for a store that hides its keys.
     pub fn failed_key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }
@@ -193,7 +215,7 @@ impl Error {
         self.0.effect
     }
 
-    /// Whether the same call can be repeated as it is, later, without doing anything twice.
+    /// Whether the caller can repeat the same call later without executing anything twice.
     pub fn is_retryable(&self) -> bool {
         self.0.kind.is_passing() && self.0.effect == Effect::NotApplied
     }

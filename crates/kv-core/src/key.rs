@@ -8,10 +8,13 @@ pub const MAX_KEY_BYTES: usize = 1_024;
 /// Marks the library's own keys: counters and queues. A key of a program may not contain it.
 pub const RESERVED: &str = "!kv:";
 
+/// What is shown in the place of a key that is a secret.
+pub(crate) const HIDDEN: &str = "<hidden>";
+
 /// Checks a key as it is stored.
 ///
 /// # Errors
-/// `InvalidKey` for an empty key, `TooLarge` for one of more than [`MAX_KEY_BYTES`].
+/// `InvalidKey` for an empty key, `TooLarge` for a key of more than [`MAX_KEY_BYTES`].
 ///
 /// ```
 /// assert!(kv_core::validate_key("user:1").is_ok());
@@ -32,7 +35,7 @@ pub fn validate_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a key, as stored, belongs to the library and not to a program.
+/// Whether a stored key belongs to the library, not to a program.
 pub fn is_reserved(key: &str) -> bool {
     key.contains(RESERVED)
 }

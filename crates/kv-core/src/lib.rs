@@ -1,9 +1,8 @@
 //! The contract of the key-value store, and everything about it that is pure.
 //!
-//! [`KeyValueStore`] is what a backend implements: bytes under string keys. [`Store`] is what a
-//! program uses: typed values, a serializer, a default lifetime, namespaces. [`queue`] is the
-//! contract of the queue engine that stands on either. Nothing here does I/O, starts a task or
-//! reads the environment.
+//! A backend implements [`KeyValueStore`]: bytes under string keys. A program uses [`Store`]: typed
+//! values, a serializer, a default lifetime, namespaces. [`queue`] is the contract of queue
+//! engines. This crate does no I/O, starts no task and does not read the environment.
 
 mod backend;
 mod capabilities;
@@ -33,10 +32,11 @@ pub use key::{MAX_KEY_BYTES, RESERVED, is_reserved, validate_key};
 pub use pattern::Pattern;
 pub use provided::add_to_counter;
 pub use scan::{Cursor, ScanPage, ScanRequest};
-pub use serializer::{Format, MAX_DEPTH, Serializer};
+pub use serializer::{Format, MAX_DEPTH, Serializer, without_values};
 pub use stats::Stats;
 pub use store::{
-    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket, Wrote,
+    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket,
+    Undecodable, Wrote,
 };
 pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};
 

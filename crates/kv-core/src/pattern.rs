@@ -2,17 +2,18 @@
 
 use std::fmt;
 
+use crate::key::HIDDEN;
 use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 
 /// A glob as Redis's `KEYS` and `SCAN … MATCH` read it, on bytes.
 ///
-/// `*` is any run of bytes, `?` one byte, `[a-c]` a class, `[^a]` its negation, `\` takes the
-/// next byte as it is. The odd corners are Redis's too: `[!a]` is no negation, a class that is
-/// not closed ends with the pattern, `[z-a]` is swapped, a trailing `\` stands for itself, and a
-/// range compares bytes beyond ASCII as negative numbers, as C does on x86-64.
+/// `*` matches any run of bytes, `?` one byte, `[a-c]` a byte of a class, `[^a]` a byte outside it;
+/// `\` takes the next byte literally. Special cases are as in Redis: `[!a]` does not negate, a
+/// class that is not closed ends with the pattern, `[z-a]` means `[a-z]`, a trailing `\` is
+/// literal, and a range compares bytes beyond ASCII as negative numbers, as C does on x86-64.
 ///
-/// Source: the behaviour of Redis 7.0, which a test compares on generated pairs. Matching needs
-/// no recursion and at most `pattern × text` steps.
+/// A test compares generated pairs with Redis 7.0. Matching needs no recursion and at most
+/// `pattern × text` steps.
 ///
 /// ```
 /// use kv_core::Pattern;
@@ -22,11 +23,22 @@ use crate::{Error, ErrorKind, MAX_KEY_BYTES, Result};
 /// assert_eq!(Pattern::escape("a*[b]"), r"a\*\[b\]");
 /// # Ok::<(), kv_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Pattern {
     text: String,
     tokens: Vec<Token>,
+    /// How many bytes at its beginning may be shown, if not all.
+    shown: Option<usize>,
 }
+
+/// Equal texts are equal patterns.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 #[derive(Clone, PartialEq, Eq)]
 enum Token {
@@ -54,11 +66,11 @@ impl Token {
 }
 
 impl Pattern {
-    /// The longest pattern in bytes, prefix and namespace included: room for a prefix in which
+    /// The longest pattern in bytes, prefix and namespace included: enough for a prefix in which
     /// every byte is escaped.
     pub const MAX_BYTES: usize = 2 * MAX_KEY_BYTES;
 
-    /// Reads a pattern. Every text is one, if it is not too long.
+    /// Parses a pattern. Every text that is not too long is a pattern.
     ///
     /// # Errors
     /// `TooLarge` beyond [`MAX_BYTES`](Self::MAX_BYTES).
@@ -73,10 +85,10 @@ impl Pattern {
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         let tokens = tokens(text.as_bytes());
-        Ok(Self { text, tokens })
+        Ok(Self { text, tokens, shown: None })
     }
 
-    /// The pattern that matches a literal prefix and then what `rest` says.
+    /// The pattern that matches a literal prefix followed by the pattern `rest`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -84,6 +96,18 @@ impl Pattern {
         let mut text = Self::escape(prefix);
         text.push_str(rest);
         Self::new(text)
+    }
+
+    /// The same pattern, of which only so many bytes may be shown that a literal takes at its
+    /// beginning: it may contain a key.
+    #[must_use]
+    pub(crate) fn hidden_behind(self, literal: &str) -> Self {
+        Self { shown: Some(Self::escape(literal).len()), ..self }
+    }
+
+    /// What may not be shown.
+    pub(crate) fn secret(&self) -> &str {
+        self.text.get(self.shown.unwrap_or(self.text.len())..).unwrap_or_default()
     }
 
     /// A pattern that matches `literal` and nothing else.
@@ -111,7 +135,7 @@ impl Pattern {
     /// Whether bytes match.
     pub fn matches_bytes(&self, text: &[u8]) -> bool {
         let (mut token, mut at) = (0, 0);
-        // Where to go on when the last `*` has to take one byte more.
+        // Where to continue when the last `*` must take one more byte.
         let mut retry: Option<(usize, usize)> = None;
         while let Some(byte) = text.get(at) {
             match self.tokens.get(token) {
@@ -137,7 +161,13 @@ impl Pattern {
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({:?})", self.text)
+        match self.shown {
+            None => write!(f, "Pattern({:?})", self.text),
+            Some(shown) => {
+                let shown = self.text.get(..shown).unwrap_or_default();
+                write!(f, "Pattern({:?})", [shown, HIDDEN].concat())
+            }
+        }
     }
 }
 
@@ -160,7 +190,7 @@ fn tokens(mut rest: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// Reads a class behind its `[`, up to its `]` or the end of the pattern.
+/// Reads a class after its `[`, up to its `]` or the end of the pattern.
 fn class(rest: &mut &[u8]) -> Token {
     let negated = rest.first() == Some(&b'^');
     if negated {

@@ -1,6 +1,6 @@
 //! The provided methods of the contract, built from the five required ones.
 //!
-//! An atomic verb is built from conditional writes or refused; it is never a get then a set.
+//! An atomic verb uses conditional writes or is refused; it is never a get followed by a set.
 
 use bytes::Bytes;
 
@@ -11,8 +11,8 @@ use crate::{
 
 /// How often a conditional write is tried before the call gives up.
 ///
-/// Each lost attempt means that another writer won one, so a caller loses this often only among
-/// about as many writers of one key.
+/// Each lost attempt means that another writer won, so a caller loses this often only if about as
+/// many writers compete for the key.
 pub(crate) const ATTEMPTS: usize = 128;
 
 pub(crate) fn conflict() -> Error {
@@ -54,7 +54,7 @@ pub(crate) async fn delete_many<S: KeyValueStore + ?Sized>(
     Ok(deleted)
 }
 
-/// Once a part is done, the whole is no longer "not applied".
+/// Once a part is done, the whole call counts as `MaybeApplied`.
 fn partly(error: Error, done: usize) -> Error {
     if done == 0 { error } else { error.maybe_applied() }
 }
@@ -85,7 +85,7 @@ pub(crate) async fn increment<S: KeyValueStore + ?Sized>(
 /// The sum of a stored decimal integer and a number, as Redis's INCRBY counts.
 ///
 /// # Errors
-/// `WrongType` for text that is no integer, and for an overflow.
+/// `WrongType` if the text is not an integer, or the sum overflows.
 ///
 /// ```
 /// assert_eq!(kv_core::add_to_counter(b"41", 1).unwrap(), 42);
@@ -98,7 +98,7 @@ pub fn add_to_counter(stored: &[u8], by: i64) -> Result<i64> {
     })
 }
 
-/// The number that a counter's text says, in the one spelling that Redis accepts.
+/// The number in a counter's text, in the one spelling that Redis accepts.
 pub(crate) fn parse_counter(stored: &[u8]) -> Result<i64> {
     let number = std::str::from_utf8(stored).ok().and_then(|text| {
         let number: i64 = text.parse().ok()?;
@@ -140,7 +140,7 @@ pub(crate) async fn touch<S: KeyValueStore + ?Sized>(
     Err(conflict())
 }
 
-/// One command by the method of the same name.
+/// Runs one command with the method of the same name.
 pub(crate) async fn run<S: KeyValueStore + ?Sized>(store: &S, command: Command) -> Result<Reply> {
     Ok(match command {
         Command::Get { key } => Reply::Entry(store.get(&key).await?),

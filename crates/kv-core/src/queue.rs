@@ -1,8 +1,8 @@
 //! The contract of the queue engine: few verbs, each one atomic step on one partition.
 //!
-//! A queue has partitions; every verb but [`wait`](QueueEngine::wait) works on one. The meaning
-//! of the verbs is defined by the pure state machine of `kv-queue-machine`: every engine answers
-//! as it does, up to the renaming of tokens. Programs use `kv_queue::Queue`, not this module.
+//! A queue has partitions; every verb except [`wait`](QueueEngine::wait) works on one. The pure
+//! state machine of `kv-queue-machine` defines the verbs: every engine gives the machine's answers,
+//! up to a renaming of tokens. Programs use `kv_queue::Queue`, not this module.
 
 mod job;
 mod limits;
@@ -28,8 +28,8 @@ use crate::{Achieved, Durability, Error, Result};
 /// The most items in one request: jobs, handles, operations, or claims.
 pub const MAX_BATCH: usize = 1_000;
 
-/// About how many bytes travel in one request or reply, so that none holds up a connection, a
-/// server or a process for long.
+/// About how many bytes travel in one request or reply: 1 MiB, so that no request blocks a
+/// connection, a server or a process for long.
 pub const BATCH_BYTES: usize = 1 << 20;
 
 /// The least urgent priority; 0 is the most urgent.
@@ -38,11 +38,11 @@ pub const MAX_PRIORITY: u8 = 15;
 /// How queues run on a store.
 #[derive(Clone)]
 pub enum QueueSupport {
-    /// By the backend's own engine.
+    /// The backend's own engine runs queues.
     Native(Arc<dyn QueueEngine>),
-    /// By the generic engine, on conditional writes.
+    /// The generic engine runs queues on conditional writes.
     Generic,
-    /// Not at all, and why.
+    /// The store cannot run queues, for this reason.
     Refused(&'static str),
 }
 
@@ -56,27 +56,28 @@ impl std::fmt::Debug for QueueSupport {
     }
 }
 
-/// Runs queues: what a backend with a native queue implements.
+/// Runs queues. A backend with a native queue implements this trait.
 ///
 /// # Contract
 /// - Each verb is one atomic step, and one round trip where there is a server.
 /// - The store's clock decides when a lease ends or a job is due; requests carry durations only.
-/// - A handle's token fences: once a job was recovered or claimed again, every settle, extend and
-///   checkpoint under the old token is [`Verdict::Stale`] and changes nothing.
-/// - A request that names a [`Lane`] can be repeated, as it is, when its reply was lost: the
-///   first execution counts, and the repeat gets the same answer. A lane has one request in
-///   flight; a request older than the last is refused as `Conflict`.
-/// - A repeat of an [`Exchange`] may ask for less: the repeat's own claim bounds which of the
-///   recorded deliveries come again, in the recorded order, and each other one that is still
-///   leased under its token is released in the same step. So a repeat without a claim brings the
-///   verdicts, and withdraws the whole claim. If the request was never done, the repeat is its
-///   execution, and a late original finds no claims to bring.
-/// - Batches are at most [`MAX_BATCH`]; a larger one is `TooLarge`, and nothing is done.
+/// - A handle's token is a fence: once a job was recovered or claimed again, every settle, extend
+///   and checkpoint with the old token gets [`Verdict::Stale`] and changes nothing.
+/// - If the reply to a request with a [`Lane`] is lost, the caller can send the same request again:
+///   the first execution counts, and the repeat gets its answer. A lane has one request in flight;
+///   a request older than the lane's last one fails with `Conflict`.
+/// - A repeat of an [`Exchange`] may ask for less. The repeat's own claim bounds which of the
+///   recorded deliveries come again, in the recorded order. The same step releases each other
+///   recorded delivery whose lease is still held under its token. So a repeat without a claim
+///   returns the verdicts and withdraws the whole claim. If the original was never executed, the
+///   repeat is its execution; an original that arrives later then claims nothing.
+/// - A batch has at most [`MAX_BATCH`] items. A larger batch fails with `TooLarge` and changes
+///   nothing.
 ///
 /// # Cancel safety
-/// A dropped future may leave its request executed. Claimed jobs whose reply is lost come back
-/// when their lease ends, or by repeating the request on its lane, or are released by a repeat
-/// without a claim.
+/// A dropped future may leave its request executed. If the reply to a claim is lost, the jobs come
+/// back when their leases end, or a repeat on the same lane returns them, or a repeat without a
+/// claim releases them.
 #[async_trait]
 pub trait QueueEngine: Send + Sync + 'static {
     /// Creates the queue with a number of partitions, or checks that it has that number.
@@ -86,20 +87,22 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// version does not know; nothing is changed.
     async fn open(&self, queue: &str, partitions: u32) -> Result<()>;
 
-    /// Adds jobs: an answer for each, in order. Duplicates inside one request are seen.
+    /// Adds jobs. Returns an answer for each job, in order. Finds duplicates within one request
+    /// too.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` where a partition is full,
-    /// `Conflict` for a lane's older request. None of the jobs is added then.
+    /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` if the partition is full,
+    /// `Conflict` for a lane's older request. After such an error no job is added.
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>>;
 
-    /// [`submit`](Self::submit), and waits until copies have the jobs, those that earlier requests
-    /// added too; what they had when it returned. It is also repeated as that is.
+    /// Like [`submit`](Self::submit), and waits until copies have the jobs, even the jobs that an
+    /// earlier execution added. Also returns how many copies have them. It can be repeated like
+    /// `submit`.
     ///
     /// # Errors
-    /// Those of [`submit`](Self::submit); `Unsupported` where the store does not declare
-    /// [`DURABILITY`](crate::Capabilities::DURABILITY), and nothing is added then. That too little
-    /// was reached is none.
+    /// Those of [`submit`](Self::submit); `Unsupported` if the store does not declare
+    /// [`DURABILITY`](crate::Capabilities::DURABILITY), and then no job is added. Reaching fewer
+    /// copies than asked is not an error; compare with [`Achieved::meets`](crate::Achieved::meets).
     async fn submit_durable(
         &self,
         partition: &Partition,
@@ -110,69 +113,69 @@ pub trait QueueEngine: Send + Sync + 'static {
         Err(Error::unsupported("durable jobs"))
     }
 
-    /// Settles, extends and checkpoints, then claims, all in one step: first the acks, then the
-    /// operations, then the claim, with a verdict for each item.
+    /// Settles, extends, checkpoints and claims in one step: first the acks, then the operations,
+    /// then the claim. Returns a verdict for each item.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] items of a kind, `Conflict` for a lane's older
-    /// request. Nothing is done then.
+    /// request. After such an error nothing has changed.
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged>;
 
-    /// Promotes due jobs, recovers those whose lease ended, forgets what is past its time: up to
-    /// a limit of each.
+    /// Maintains a partition: promotes due jobs, recovers jobs whose lease ended, and forgets
+    /// unique windows and lanes past their time; up to a limit of each.
     ///
     /// # Errors
     /// Those of the store.
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended>;
 
-    /// Pauses, resumes, cancels, redrives, discards or purges; bounded, to be repeated while `more`.
+    /// Pauses, resumes, cancels, redrives, discards or purges. Each call is bounded; callers repeat
+    /// it while [`Controlled::more`] is true.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys.
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
 
-    /// Looks, and changes nothing.
+    /// Reads counts, ready jobs or dead letters. Changes nothing.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`].
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 
-    /// Waits until a job may have become claimable in one of the partitions, which are all of one
-    /// queue, and returns the numbers of those; none when the time is over.
+    /// Waits until a job may have become claimable in one of these partitions of one queue, and
+    /// returns the numbers of such partitions. Returns an empty list when the time is over.
     ///
-    /// It may return early and may name partitions in which nothing is. The engine itself waits
-    /// at most about `timeout`; one without a timer may wait longer, so callers bound it by their
-    /// own.
+    /// The wait may return early, and may name partitions without jobs. An engine waits at most
+    /// about `timeout`; an engine without a timer may wait longer, so callers add their own bound.
     ///
     /// A submit, promotion, recovery, redrive or resume after this call began wakes at least one
-    /// waiter among all processes, and if nobody waited then, the next one. An engine need not
-    /// wake all: who is woken claims there, and a claim that leaves claimable jobs behind wakes
-    /// the next waiter. What is due later wakes nobody at its time: callers sleep until `next_due`
-    /// themselves. What no caller knows of, such as the lease of a process that died, an engine
-    /// finds: from time to time, a few seconds apart, a wait names where a job is claimable, due,
-    /// or past its lease.
+    /// waiter among all processes; if nobody waits, it wakes the next waiter. An engine need not
+    /// wake all waiters: the woken one claims there, and a claim that leaves claimable jobs wakes
+    /// the next waiter. A job that becomes due later wakes nobody at that time: callers sleep until
+    /// `next_due` themselves. An engine also finds work that no caller knows of, such as the lease
+    /// of a dead process: every few seconds a wait names the partitions with a job that is
+    /// claimable, due, or past its lease.
     ///
     /// # Errors
     /// Those of the store; `Config` for a partition of a queue that was not opened.
     ///
     /// # Cancel safety
-    /// A dropped wait may take a wake-up along; a later wait finds what it was about.
+    /// A dropped wait may lose a wake-up; a later wait finds the jobs that it announced.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>>;
 
-    /// Removes a queue with everything stored of it, its description too, and forgets what this
-    /// engine keeps of it in memory.
+    /// Removes a queue with everything stored for it, its number of partitions included, and
+    /// forgets what this engine keeps of it in memory.
     ///
-    /// `partitions` is the number with which the queue was opened, by this engine or by another
-    /// one. A queue that does not exist is removed already. Afterwards the queue's verbs are
-    /// `Config` until the queue is opened again. A verb that runs at the same time is done before
-    /// or after the removal, and may leave jobs behind in the second case.
+    /// `partitions` is the number with which the queue was opened, by any engine. Removing a queue
+    /// that does not exist succeeds. Afterwards the queue's verbs fail with `Config` until the
+    /// queue is opened again. A verb that runs at the same time takes effect before or after the
+    /// removal; after it, the verb may leave jobs behind.
     ///
     /// # Errors
-    /// `Unsupported` where the engine cannot remove queues, `Config` for a number of partitions
-    /// that no queue has, and those of the store, after which the removal can be repeated.
+    /// `Unsupported` if the engine cannot remove queues, `Config` for a number of partitions that
+    /// no queue can have, and those of the store, after which the removal can be repeated.
     ///
     /// # Cancel safety
-    /// A dropped removal may be half done; it can be repeated.
+    /// A dropped removal may be half done; the caller can repeat it.
     async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
         let _ = (queue, partitions);
         Err(Error::unsupported("removing queues"))

@@ -9,9 +9,9 @@ use crate::Pattern;
 pub struct ScanRequest<'a> {
     /// Which keys, prefix and namespace included.
     pub pattern: &'a Pattern,
-    /// Where the last page ended; `None` starts a walk.
+    /// The cursor of the last page; `None` starts a walk.
     pub cursor: Option<&'a Cursor>,
-    /// About how many keys to look at; a hint, not a promise.
+    /// About how many keys to examine; a hint only.
     pub limit: usize,
 }
 
@@ -20,11 +20,15 @@ pub struct ScanRequest<'a> {
 pub struct ScanPage {
     /// Keys that match, in no order.
     pub keys: Vec<String>,
-    /// Where to go on; `None` ends the walk.
+    /// The cursor for the next page; `None` at the end of the walk.
     pub next: Option<Cursor>,
 }
 
-/// A backend's own note of where a walk stands, opaque to everyone else.
+/// A backend's note of a walk's position, opaque to callers.
+///
+/// It is a place and not a handle: a read may be repeated, and two pages that are asked for with
+/// one cursor both go on from there. So no cursor comes twice in a walk that ends, and `Store` gives
+/// up one in which it does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor(Box<str>);
 

@@ -1,6 +1,6 @@
 //! Values to bytes and back: the one seam at which a format is chosen.
 
-mod finite;
+mod faithful;
 mod json;
 mod message_pack;
 mod shape;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::shape::without_values;
 use crate::{BoxError, Error, ErrorKind, Result};
 
 /// The deepest nesting of lists, maps and their like in a value that is written or read, in every
@@ -81,6 +82,13 @@ pub trait Format: Send + Sync + 'static {
     /// The format's name, for errors and logs.
     fn name(&self) -> &str;
 
+    /// Whether the format is like JSON: every key of a map becomes text, and a float that is not
+    /// finite has no word. What would not read back because of that is refused at the write, see
+    /// [`Serializer::encode`]. A format with keys and floats of their own kind answers `false`.
+    fn is_like_json(&self) -> bool {
+        true
+    }
+
     /// The value's bytes.
     ///
     /// # Errors
@@ -91,7 +99,8 @@ pub trait Format: Send + Sync + 'static {
     /// and so should be a depth that endangers the stack.
     ///
     /// # Errors
-    /// Whatever is wrong with the bytes, and the error of `read`.
+    /// Whatever is wrong with the bytes, and the error of `read`. The text is shown as the cause,
+    /// so it may quote no value; of what types say, [`without_values`] leaves what can be shown.
     fn decode(
         &self,
         bytes: &[u8],
@@ -114,16 +123,44 @@ impl Serializer {
         }
     }
 
-    /// The bytes of a value.
+    /// The bytes of a value, which the same type reads back equal.
+    ///
+    /// What no reader could give back is refused, in every format:
+    ///
+    /// - `Some` of a null, such as `Some(())`, `Some(None)` and `Some(Value::Null)`: it would come
+    ///   back as `None`. Write an enum that says which it is.
+    /// - An `i128` or `u128` in a type of the program's own, whatever its number, since serde reads
+    ///   none in a tagged, untagged or flattened type, and these are written like any other. Alone
+    ///   and in the standard library's types it is written. Use 64 bits or text.
+    /// - A key that stands twice in a tagged or flattened type, such as a field with the name of
+    ///   the tag.
+    ///
+    /// In MessagePack also a type with a form for programs, such as an `IpAddr`, inside a tagged or
+    /// flattened type, where only its text would be read.
+    ///
+    /// And in JSON, and formats [like it](Format::is_like_json): a float that is not finite; and,
+    /// in a tagged or flattened type, a map whose keys are numbers or booleans, which are text in
+    /// JSON and stay it there.
+    ///
+    /// What a type reads differently from how it writes itself, nobody can see at the write: an
+    /// `untagged` enum of which an earlier variant fits too, a field that is skipped and has no
+    /// default.
+    ///
+    /// ```
+    /// use kv_core::Serializer;
+    /// let error = Serializer::Json.encode(&vec![Some(Some(1)), Some(None)]).unwrap_err();
+    /// let cause = std::error::Error::source(&error).unwrap().to_string();
+    /// assert!(cause.starts_with("`[1]`: `Some` of a null"), "{cause}");
+    /// ```
     ///
     /// # Errors
-    /// `Serialization` for a value that the format cannot hold.
+    /// `Serialization` for a value that would not read back or that the format cannot hold; the
+    /// cause tells where.
     pub fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes> {
         let bytes = match self {
             Self::Json => json::encode(value),
             Self::MessagePack => message_pack::encode(value),
-            // What a type says of its refusal may quote the value, which is nobody's to see.
-            Self::Custom(format) => format.encode(&value).map_err(|_| json::REFUSED.into()),
+            Self::Custom(format) => encode_custom(format.as_ref(), value),
         };
         bytes.map(Bytes::from).map_err(|cause| self.error("cannot write the value as", cause))
     }
@@ -151,13 +188,23 @@ fn too_deep() -> BoxError {
     format!("nested deeper than {MAX_DEPTH}").into()
 }
 
+fn encode_custom<T: Serialize + ?Sized>(
+    format: &dyn Format,
+    value: &T,
+) -> Result<Vec<u8>, BoxError> {
+    faithful::encode(value, format.is_like_json(), |value| {
+        // What a type says of its refusal may quote the value, which is nobody's to see.
+        format.encode(value).map_err(|_| json::REFUSED.into())
+    })
+}
+
 fn decode_custom<T: DeserializeOwned>(format: &dyn Format, bytes: &[u8]) -> Result<T, BoxError> {
     let mut value = None;
     format.decode(bytes, &mut |deserializer| {
         // The format's own message may quote the value, which is nobody's to see.
         let read = erased_serde::deserialize::<T>(deserializer);
         value = Some(read.map_err(|error| {
-            let words = shape::words(&error.to_string());
+            let words = without_values(&error.to_string());
             words.unwrap_or_else(|| "the bytes are of another shape".to_owned())
         })?);
         Ok(())

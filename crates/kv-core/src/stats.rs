@@ -1,16 +1,16 @@
-//! Figures that a backend can tell of itself.
+//! A backend's figures.
 
-/// What a store knows of itself; `None` where it does not count.
+/// A store's figures; `None` for a figure that the store does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Keys now stored, expired ones that were not swept yet included.
+    /// Keys now stored, including expired keys that are not freed yet.
     pub keys: Option<u64>,
     /// Reads that found a value.
     pub hits: Option<u64>,
-    /// Reads that found none.
+    /// Reads that found no value.
     pub misses: Option<u64>,
-    /// Keys removed since they expired.
+    /// Keys removed because they expired.
     pub expired: Option<u64>,
     /// Keys removed to stay within a limit.
     pub evicted: Option<u64>,

@@ -2,9 +2,11 @@
 
 mod batch;
 mod counter;
+mod hidden;
 mod many;
 mod options;
 mod pipeline;
+mod progress;
 mod scan;
 mod step;
 mod transaction;
@@ -18,11 +20,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
-pub use options::SetOptions;
+pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
+use self::hidden::Hiding;
 use crate::{
     Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
     Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
@@ -31,20 +34,20 @@ use crate::{
 
 /// Typed state on any backend: a serializer, a default time to live, and a namespace.
 ///
-/// A clone is cheap and shares the backend. Every future is `Send`, and every write encodes its
-/// value when it is called, so that the future does not borrow the value.
+/// A clone is cheap and shares the backend. Every future is `Send`. A write encodes its value when
+/// it is called, so its future does not borrow the value.
 ///
 /// Keys are `prefix + namespace + key`, together at most 1,024 bytes. A key that contains `!kv:`
 /// is the library's own: every verb refuses it, and no scan shows it.
 ///
 /// # Errors
-/// Every verb may fail with `Connection`, `Timeout`, `Auth`, `Backend` and `Closed` as its
-/// backend does, with `InvalidKey` or `TooLarge` for its key, and with `Unsupported` where the
-/// backend does not declare what it needs. What else can happen is told by each.
+/// Every verb can fail with its backend's `Connection`, `Timeout`, `Auth`, `Backend` and `Closed`,
+/// with `InvalidKey` or `TooLarge` for its key, and with `Unsupported` if the backend does not
+/// declare a capability that the verb needs. Each verb documents its other errors.
 ///
 /// # Cancel safety
-/// Dropping the future of a read does nothing. A dropped write may or may not be executed, but
-/// once at most; what a verb of several steps leaves behind is told there.
+/// Dropping the future of a read does nothing. A dropped write is executed at most once. A verb of
+/// several steps documents what it leaves behind.
 ///
 /// # Examples
 /// See [`kv_memory::MemoryStore`](https://docs.rs/kv-memory), or the README.
@@ -55,8 +58,11 @@ pub struct Store {
     place: Arc<str>,
     serializer: Serializer,
     default_ttl: Option<Duration>,
-    /// Why no key can be formed, if the namespace is not acceptable.
+    undecodable: Undecodable,
+    /// Why no key can be formed, if the namespace is invalid.
     misplaced: Option<&'static str>,
+    /// The backend as it is used where keys are secrets.
+    hiding: Option<Arc<Hiding>>,
 }
 
 struct Shared {
@@ -80,7 +86,9 @@ impl Store {
             place,
             serializer: Serializer::default(),
             default_ttl: None,
+            undecodable: Undecodable::Error,
             misplaced: None,
+            hiding: None,
         }
     }
 
@@ -90,15 +98,21 @@ impl Store {
         Self { serializer, ..self }
     }
 
-    /// The same store with a lifetime for every write that names none. Zero is refused by the
-    /// writes.
+    /// The same store with a lifetime for every write that names none. With a lifetime of zero each
+    /// such write fails.
     #[must_use]
     pub fn with_default_ttl(self, ttl: Duration) -> Self {
         Self { default_ttl: Some(ttl), ..self }
     }
 
-    /// A store whose keys are this store's keys that begin with the name and a colon. One that
-    /// ends in a colon gets no other; an empty name is refused by the verbs.
+    /// The same store with another answer to a stored value that does not decode.
+    #[must_use]
+    pub fn with_undecodable(self, undecodable: Undecodable) -> Self {
+        Self { undecodable, ..self }
+    }
+
+    /// A view of this store's keys that begin with the name and a colon. If the name already ends
+    /// in a colon, none is added. With an empty name every verb fails.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Self {
         let colon = if name.ends_with(':') { "" } else { ":" };
@@ -110,12 +124,13 @@ impl Store {
     /// The value under a key.
     ///
     /// # Errors
-    /// `Serialization` for bytes that are no `T`; they stay as they are.
+    /// `Serialization` if the bytes do not decode as a `T`, unless that is a
+    /// [miss](Undecodable::Miss); the stored bytes stay.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         Ok(self.get_versioned(key).await?.map(|(value, _)| value))
     }
 
-    /// The value under a key, and the version to name it in a [`Condition::Version`].
+    /// The value under a key, and its version, for a [`Condition::Version`].
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -123,17 +138,14 @@ impl Store {
         &self,
         key: &str,
     ) -> Result<Option<(T, Version)>> {
-        let key = self.key("get", key)?;
-        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
-        let Some(Entry { value, version }) = entry else { return Ok(None) };
-        let value = self.decode("get", &key, &value)?;
-        Ok(Some((value, version)))
+        let (value, version) = self.find(key).await?;
+        Ok(value.zip(version))
     }
 
-    /// Stores a value, whatever was there, with the default time to live.
+    /// Stores a value with the default time to live; replaces a present value.
     ///
     /// # Errors
-    /// `Serialization` for a value that the format cannot hold; nothing is sent.
+    /// `Serialization` if the format cannot hold the value; nothing is sent.
     pub fn set<'a, T: Serialize + ?Sized>(
         &'a self,
         key: &str,
@@ -143,11 +155,11 @@ impl Store {
         async move { written.await.map(drop) }
     }
 
-    /// Stores a value as the options say; whether it was stored.
+    /// Stores a value as the options say. Returns whether it was stored.
     ///
     /// # Errors
-    /// `Serialization` for a value that the format cannot hold, `InvalidTtl` for a zero lifetime;
-    /// nothing is sent then.
+    /// `Serialization` if the format cannot hold the value, `InvalidTtl` for a zero lifetime; then
+    /// nothing is sent.
     pub fn set_with<'a, T: Serialize + ?Sized>(
         &'a self,
         key: &str,
@@ -163,13 +175,14 @@ impl Store {
         }
     }
 
-    /// Stores a value as the options say, and waits until copies have it: whether it was stored,
-    /// and what it had reached when the time for that was over. Too little is no error; see
-    /// [`Achieved::meets`].
+    /// Stores a value as the options say, and waits until copies have it. Returns whether it was
+    /// stored, and which copies had it when the wait ended. Reaching fewer copies than asked is not
+    /// an error; compare with [`Achieved::meets`].
     ///
     /// # Errors
-    /// As [`set_with`](Self::set_with); `Unsupported` where the backend declares no durability,
-    /// `Config` for one that is to be reached later than a call may take. Nothing is sent then.
+    /// As [`set_with`](Self::set_with); `Unsupported` if the backend does not declare durable
+    /// writes; `Config` if the wait for copies may last longer than a call may take. In both cases
+    /// nothing is sent.
     ///
     /// # Cancel safety
     /// A dropped future may have stored the value.
@@ -193,7 +206,7 @@ impl Store {
         }
     }
 
-    /// Stores a value if the key does not exist; whether it was stored.
+    /// Stores a value if the key does not exist. Returns whether it was stored.
     ///
     /// # Errors
     /// As [`set_with`](Self::set_with).
@@ -207,7 +220,7 @@ impl Store {
         self.set_with(key, value, options)
     }
 
-    /// Deletes a key; whether this call removed it.
+    /// Deletes a key. Returns whether this call removed it.
     ///
     /// # Errors
     /// Those of every verb.
@@ -227,7 +240,7 @@ impl Store {
         exists.map_err(|error| error.operation("exists").key(&key))
     }
 
-    /// How long a key has left, or `None` where there is none.
+    /// How long a key has left, or `None` if the key does not exist.
     ///
     /// # Errors
     /// Those of every verb.
@@ -237,7 +250,7 @@ impl Store {
         ttl.map_err(|error| error.operation("ttl").key(&key))
     }
 
-    /// Gives an existing key another lifetime; whether it exists.
+    /// Gives an existing key another lifetime. Returns whether the key exists.
     ///
     /// # Errors
     /// `InvalidTtl` for zero.
@@ -257,7 +270,7 @@ impl Store {
         self.backend()?.ping().await.map_err(|error| error.operation("ping"))
     }
 
-    /// Figures of the backend; `None` where it does not count.
+    /// Figures of the backend; `None` for a figure that the backend does not count.
     ///
     /// # Errors
     /// Those of the connection.
@@ -265,11 +278,11 @@ impl Store {
         self.backend()?.stats().await.map_err(|error| error.operation("stats"))
     }
 
-    /// Closes the backend for all clones. Later calls are errors of kind `Closed`; closing again
-    /// does nothing.
+    /// Closes the backend for all clones. Later calls fail with `Closed`; closing again does
+    /// nothing.
     ///
     /// # Errors
-    /// Those of the connection; the store is closed all the same.
+    /// Those of the connection; the store is closed nevertheless.
     ///
     /// # Cancel safety
     /// The store is closed from the first poll on.
@@ -288,18 +301,17 @@ impl Store {
         &self.serializer
     }
 
-    /// What comes before every key: the backend's prefix and the namespace.
+    /// The text before every key: the backend's prefix and the namespace.
     pub fn prefix(&self) -> &str {
         &self.place
     }
 
-    /// The backend, for bytes under whole keys. Nothing guards the library's own keys there.
+    /// The backend, for bytes under whole keys. It does not protect the library's own keys.
     pub fn inner(&self) -> &Arc<dyn KeyValueStore> {
         &self.shared.backend
     }
 
-    /// A key of the library's own, as stored: for parts of the library that keep state beside the
-    /// program's.
+    /// A stored key of the library, for parts of the library that keep state beside the program's.
     ///
     /// # Errors
     /// As for every key of this store.
@@ -308,7 +320,7 @@ impl Store {
         let namespace = self.place.strip_prefix(prefix).unwrap_or(&self.place);
         self.key(kind_name(kind), name)?;
         let key = [prefix, RESERVED, kind, ":", namespace, name].concat();
-        validate_key(&key).map_err(|error| error.key(&key))?;
+        validate_key(&key).map_err(|error| self.told(error).key(&key))?;
         Ok(key)
     }
 }
@@ -326,9 +338,12 @@ fn kind_name(kind: &str) -> &'static str {
 impl Store {
     fn backend(&self) -> Result<&dyn KeyValueStore> {
         if self.is_closed() {
-            return Err(Error::closed());
+            return Err(self.told(Error::closed()));
         }
-        Ok(&*self.shared.backend)
+        Ok(match &self.hiding {
+            Some(hiding) => &**hiding,
+            None => &*self.shared.backend,
+        })
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
@@ -351,7 +366,7 @@ impl Store {
             }
             None => validate_key(&stored),
         };
-        checked.map_err(|error| error.operation(operation).key(key))?;
+        checked.map_err(|error| self.told(error).operation(operation).key(key))?;
         Ok(stored)
     }
 
@@ -364,7 +379,7 @@ impl Store {
         if self.shared.capabilities.contains(needed) {
             return Ok(());
         }
-        Err(Error::unsupported(what).operation(operation))
+        Err(self.told(Error::unsupported(what)).operation(operation))
     }
 
     fn lifetime(&self, expiry: Expiry) -> Result<Lifetime> {
@@ -374,9 +389,9 @@ impl Store {
             Expiry::Keep => Lifetime::Keep,
             Expiry::In(duration) => Lifetime::In(duration),
         };
-        lifetime.as_millis()?;
+        lifetime.as_millis().map_err(|error| self.told(error))?;
         if lifetime != Lifetime::Never && !self.shared.capabilities.contains(Capabilities::TTL) {
-            return Err(Error::unsupported("time to live"));
+            return Err(self.told(Error::unsupported("time to live")));
         }
         Ok(lifetime)
     }
@@ -386,12 +401,12 @@ impl Store {
         if condition != Condition::Always
             && !self.shared.capabilities.contains(Capabilities::CONDITIONS)
         {
-            return Err(Error::unsupported("conditions"));
+            return Err(self.told(Error::unsupported("conditions")));
         }
         Ok(Write { lifetime: self.lifetime(expiry)?, condition })
     }
 
-    /// Everything about a set that can be refused before it is sent.
+    /// Makes all checks of a set that are possible before it is sent.
     fn prepare_set<T: Serialize + ?Sized>(
         &self,
         key: &str,
@@ -399,19 +414,30 @@ impl Store {
         options: SetOptions,
     ) -> Result<(String, bytes::Bytes, Write)> {
         let stored = self.key("set", key)?;
-        let about = |error: Error| error.operation("set").key(key);
+        let about = |error: Error| self.quoted(error, key).operation("set").key(key);
         let write = self.write(options).map_err(about)?;
         let value = self.serializer.encode(value).map_err(about)?;
         Ok((stored, value, write))
     }
 
+    /// The value under a key, and the version of what is there: that may be a version alone, where
+    /// what does not decode is a miss.
+    async fn find<T: DeserializeOwned>(&self, key: &str) -> Result<(Option<T>, Option<Version>)> {
+        let key = self.key("get", key)?;
+        let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
+        let Some(Entry { value, version }) = entry else { return Ok((None, None)) };
+        Ok((self.decode("get", &key, &value)?, Some(version)))
+    }
+
+    /// `None` where what does not decode is a miss.
     fn decode<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         key: &str,
         bytes: &[u8],
-    ) -> Result<T> {
-        self.serializer.decode(bytes).map_err(|error| error.operation(operation).key(key))
+    ) -> Result<Option<T>> {
+        let value = self.undecodable.apply(self.serializer.decode(bytes));
+        value.map_err(|error| self.quoted(error, key).operation(operation).key(key))
     }
 }
 
@@ -423,8 +449,9 @@ impl From<Box<dyn KeyValueStore>> for Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.hiding.as_ref().map(|hiding| hiding.shown());
         f.debug_struct("Store")
-            .field("prefix", &self.place)
+            .field("prefix", &shown.as_deref().unwrap_or(&self.place))
             .field("serializer", &self.serializer)
             .field("default_ttl", &self.default_ttl)
             .finish_non_exhaustive()

@@ -1,21 +1,21 @@
-//! How a write treats the lifetime of a key and the state that it finds.
+//! How a write treats a key's lifetime and its present state.
 
 use std::time::Duration;
 
 use crate::{Error, ErrorKind, Result, Version};
 
-/// The longest lifetime that is kept, about 285 years; a longer one is clamped to it.
+/// The longest lifetime, about 285 years; a longer lifetime is clamped to this one.
 ///
-/// In milliseconds it is below 2^53, so that no backend, script or client rounds it, and a due
-/// time made of it and today's date is too.
+/// In milliseconds it is below 2^53, even when added to today's date, so no backend, script or
+/// client rounds it.
 pub const MAX_LIFETIME: Duration = Duration::from_millis(9_000_000_000_000);
 
 /// How long a key lives after a write, with millisecond resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// Until it is deleted; clears what a key had.
+    /// Until the key is deleted; removes a lifetime that the key had.
     Never,
-    /// As long as the key had; a key that is created never expires.
+    /// Keeps the key's lifetime; a new key never expires.
     Keep,
     /// This long from now.
     In(Duration),
@@ -26,7 +26,7 @@ impl Lifetime {
     /// for [`Never`](Self::Never) and [`Keep`](Self::Keep).
     ///
     /// # Errors
-    /// `InvalidTtl` for zero, which every store would read in its own way.
+    /// `InvalidTtl` for zero, because stores disagree on its meaning.
     ///
     /// ```
     /// use kv_core::Lifetime;
@@ -48,7 +48,7 @@ impl Lifetime {
     }
 }
 
-/// What must be true of the key for a write to happen, checked in the same atomic step.
+/// What must be true of the key for a write, checked in the write's atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
@@ -57,21 +57,21 @@ pub enum Condition {
     Absent,
     /// The key exists.
     Present,
-    /// The key is in the state that was read.
+    /// The key is still in the state with this version.
     Version(Version),
 }
 
 /// How [`KeyValueStore::set`](crate::KeyValueStore::set) writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// How long the key lives from now on.
+    /// The key's new lifetime.
     pub lifetime: Lifetime,
-    /// What must be true of the key.
+    /// What must be true of the key for the write.
     pub condition: Condition,
 }
 
 impl Write {
-    /// Writes whatever was there, and never expires.
+    /// Writes in any case, and the key never expires.
     pub const ALWAYS: Self = Self { lifetime: Lifetime::Never, condition: Condition::Always };
 
     /// The same with another lifetime.
@@ -87,12 +87,12 @@ impl Write {
     }
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The value is stored, under this version.
     Written(Version),
-    /// The condition was not met; nothing changed.
+    /// The condition did not hold; nothing changed.
     ConditionFailed,
 }
 
@@ -106,9 +106,9 @@ impl Outcome {
 /// How long an existing key has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remaining {
-    /// It does not expire.
+    /// The key does not expire.
     Forever,
-    /// It expires after this long; at least a millisecond.
+    /// The key expires after this time, at least one millisecond.
     Expires(Duration),
 }
 
@@ -122,9 +122,10 @@ impl Remaining {
     }
 }
 
-/// How long a key lives, as a program says it to a [`Store`](crate::Store).
+/// The lifetime that a program gives a [`Store`](crate::Store).
 ///
-/// Only here is there a default: a backend never sees one, so it cannot expire a queue.
+/// Only `Store` knows a default lifetime. A backend never sees it, so the default cannot expire a
+/// queue.
 ///
 /// ```
 /// use kv_core::Expiry;
@@ -136,9 +137,9 @@ pub enum Expiry {
     /// The store's default time to live; without one, never.
     #[default]
     Default,
-    /// Until it is deleted.
+    /// Until the key is deleted.
     Never,
-    /// As long as the key had; a new key never expires.
+    /// Keeps the key's lifetime; a new key never expires.
     Keep,
     /// This long from now.
     In(Duration),

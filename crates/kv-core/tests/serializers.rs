@@ -1,8 +1,10 @@
 //! What the formats promise: every digit both ways, and nothing hostile gets through.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
-use kv_core::{ErrorKind, MAX_DEPTH, Serializer};
+use kv_core::{ErrorKind, MAX_DEPTH, Serializer, erased_serde};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -191,4 +193,153 @@ fn a_command_does_not_show_its_value() {
     let (key, value) = ("k".to_owned(), "canary-7531".into());
     let command = kv_core::Command::Set { key, value, write: kv_core::Write::ALWAYS };
     assert_eq!(format!("{command:?}"), "set(\"k\")");
+}
+
+/// JSON by a program's own hand: what is refused does not depend on who writes it.
+struct OwnJson;
+
+impl kv_core::Format for OwnJson {
+    fn name(&self) -> &str {
+        "own-json"
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, kv_core::BoxError> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn decode(
+        &self,
+        bytes: &[u8],
+        read: &mut dyn FnMut(
+            &mut dyn erased_serde::Deserializer<'_>,
+        ) -> Result<(), kv_core::BoxError>,
+    ) -> Result<(), kv_core::BoxError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        read(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))
+    }
+}
+
+/// Why each format refuses a value.
+fn refusals<T: Serialize>(value: &T) -> Vec<String> {
+    let formats = BOTH.into_iter().chain([Serializer::custom(OwnJson)]);
+    let cause = |serializer: Serializer| {
+        let error = serializer.encode(value).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Serialization);
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    formats.map(cause).collect()
+}
+
+#[test]
+fn some_of_a_null_is_refused_in_every_format_and_place() {
+    #[derive(Serialize)]
+    struct Nil;
+    #[derive(Serialize)]
+    struct Wrap<T>(T);
+    #[derive(Serialize)]
+    struct Field<T> {
+        field: T,
+    }
+    #[derive(Serialize)]
+    enum Variant<T> {
+        New(T),
+        Struct { field: T },
+    }
+    fn in_every_place<T: Serialize + Clone>(some: &T, path: &str) {
+        for (causes, place) in [
+            (refusals(some), String::new()),
+            (refusals(&Wrap(some)), String::new()),
+            (refusals(&(1, some)), "[1]".to_owned()),
+            (refusals(&vec![Field { field: [some] }]), "[0].field[0]".to_owned()),
+            (refusals(&BTreeMap::from([("secret", some)])), "[entry 0]".to_owned()),
+            (refusals(&Variant::New(some)), "New".to_owned()),
+            (refusals(&Variant::Struct { field: some }), "field".to_owned()),
+        ] {
+            for cause in causes {
+                let place = if place.is_empty() { path } else { &format!("`{place}`: ") };
+                assert!(cause.starts_with(&format!("{place}`Some` of a null")), "{place}{cause}");
+            }
+        }
+    }
+    in_every_place(&Some(()), "");
+    in_every_place(&Some(None::<u8>), "");
+    in_every_place(&Some(Value::Null), "");
+    in_every_place(&Some(Box::new(std::marker::PhantomData::<u8>)), "");
+    for cause in [refusals(&Some(Nil)), refusals(&Some(Wrap(Nil))), refusals(&Some(Some(Nil)))] {
+        assert!(cause.iter().all(|cause| cause.contains("reads back as `None`")), "{cause:?}");
+    }
+}
+
+#[test]
+fn integers_of_128_bits_are_written_only_where_they_are_surely_read() {
+    #[derive(Serialize)]
+    struct Plain {
+        size: u128,
+    }
+    #[derive(Serialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        A { size: i128 },
+    }
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        New(i128),
+    }
+    for causes in [
+        refusals(&Plain { size: 1 }),
+        refusals(&Tagged::A { size: 1 }),
+        refusals(&Untagged::New(1)),
+        refusals(&vec![Plain { size: 1 }]),
+    ] {
+        assert!(causes.iter().all(|cause| cause.contains("a 128-bit integer")), "{causes:?}");
+    }
+    for serializer in BOTH {
+        let value = (i128::MIN, vec![Some(u128::MAX)], BTreeMap::from([(1_u128, ())]));
+        let bytes = serializer.encode(&value).unwrap();
+        assert_eq!(serializer.decode::<(i128, Vec<Option<u128>>, _)>(&bytes).unwrap(), value);
+    }
+}
+
+#[test]
+fn what_a_buffer_would_not_give_back_is_refused_inside_of_tagged_and_flattened_types() {
+    #[derive(Serialize)]
+    #[serde(tag = "kind")]
+    enum Tagged<T> {
+        New(T),
+        Struct { inner: T },
+    }
+    #[derive(Serialize)]
+    struct Flat<T> {
+        #[serde(flatten)]
+        inner: T,
+    }
+    let keys = BTreeMap::from([("map", BTreeMap::from([(1, 1)]))]);
+    for value in [
+        Serializer::Json.encode(&Tagged::Struct { inner: &keys }).unwrap_err(),
+        Serializer::Json.encode(&Tagged::New(&keys)).unwrap_err(),
+        Serializer::Json.encode(&Flat { inner: &keys }).unwrap_err(),
+    ] {
+        let cause = std::error::Error::source(&value).unwrap().to_string();
+        assert!(cause.contains("use text keys"), "{cause}");
+    }
+    assert!(Serializer::MessagePack.encode(&Tagged::Struct { inner: &keys }).is_ok());
+    assert!(Serializer::Json.encode(&keys).is_ok(), "a plain map with numbers as keys");
+    for causes in [
+        refusals(&Tagged::New(BTreeMap::from([("a", 1), ("kind", 2)]))),
+        refusals(&Flat { inner: (Tagged::New(BTreeMap::from([("kind", 2)])),).0 }),
+    ] {
+        assert!(causes.iter().all(|cause| cause.contains("stands twice")), "{causes:?}");
+    }
+    let address = std::net::IpAddr::from([127, 0, 0, 1]);
+    assert!(Serializer::MessagePack.encode(&Tagged::Struct { inner: address }).is_err());
+    assert!(Serializer::MessagePack.encode(&[address]).is_ok());
+    assert!(Serializer::Json.encode(&Tagged::Struct { inner: address }).is_ok());
+}
+
+#[test]
+fn a_custom_format_is_like_json_unless_it_says_that_it_is_not() {
+    let own = Serializer::custom(OwnJson);
+    assert!(own.encode(&f64::NAN).is_err(), "it would be a null");
+    assert!(own.encode(&(1.5, "a")).is_ok());
 }

@@ -1,23 +1,23 @@
-//! What a layer is told of a call: which operation it is, and what may be done with it.
+//! What a layer knows of a call: the operation, and what may be done with the call.
 
 use kv_core::Command;
 
-/// What a call does to the store, and so what a layer may do with the call.
+/// What a call does to the store, which decides what a layer may do with the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// It changes nothing: it can be repeated, and nothing is lost where it is given up.
+    /// The call changes nothing. A layer can repeat it or give it up without harm.
     Read,
-    /// It may change something: given up, it may have been applied.
+    /// The call may change something. If a layer gives it up, it may have been applied.
     Write,
-    /// It waits for as long as its caller says.
+    /// The call waits for as long as its caller says.
     Wait,
-    /// It ends the store, however busy that is.
+    /// The call closes the store, however busy the store is.
     Close,
 }
 
 macro_rules! operations {
     ($($variant:ident $name:literal $access:ident)*) => {
-        /// An operation of a store, or of its queue engine, that layers stand around.
+        /// An operation of a store or of its queue engine.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         #[expect(missing_docs, reason = "each is the method of the same name")]
@@ -29,14 +29,14 @@ macro_rules! operations {
             /// Every operation: those of the store, then those of the queue engine.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The method's name; that of an engine's verb behind `queue_`.
+            /// The method's name; for a verb of an engine, `queue_` and its name.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name),*
                 }
             }
 
-            /// What it does. A batch is a write here; see [`Call::batch`].
+            /// What the operation does. A batch is a write here; see [`Call::batch`].
             pub const fn access(self) -> Access {
                 match self {
                     $(Self::$variant => Access::$access),*
@@ -97,7 +97,7 @@ impl Call {
         Self { operation, access: operation.access() }
     }
 
-    /// A batch: a read where each of its commands is one.
+    /// A batch: a read if each of its commands is a read, otherwise a write.
     pub fn batch(commands: &[Command]) -> Self {
         let is_read = |command: &Command| {
             matches!(command, Command::Get { .. } | Command::Exists { .. } | Command::Ttl { .. })
@@ -106,12 +106,12 @@ impl Call {
         Self { operation: Operation::Execute, access }
     }
 
-    /// Which operation it is.
+    /// The operation.
     pub const fn operation(self) -> Operation {
         self.operation
     }
 
-    /// What may be done with it.
+    /// What may be done with the call.
     pub const fn access(self) -> Access {
         self.access
     }

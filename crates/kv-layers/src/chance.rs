@@ -15,7 +15,7 @@ impl Chance {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
 
-    /// Between nothing and the whole, each length as likely.
+    /// A random duration between zero and the whole, evenly distributed.
     pub(crate) fn part_of(&self, whole: Duration) -> Duration {
         let part = self.0.lock().unwrap_or_else(PoisonError::into_inner).f64();
         whole.mul_f64(part).min(whole)

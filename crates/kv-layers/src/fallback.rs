@@ -19,34 +19,34 @@ use crate::chance::Chance;
 ///
 /// # When
 /// An error of kind `Connection` or `Timeout` means that the primary may be away; any other error
-/// is an answer, and goes to the caller. After [`failures`](Self::failures) of them in a row, with
-/// no answer in between, the spare store takes over. After a [`pause`](Self::pause) one caller
-/// pings the primary before its own call, and if that is answered, all calls go to the primary
-/// again. Each change is logged once: `using the fallback`, `the primary is back`.
+/// counts as an answer and goes to the caller. After [`failures`](Self::failures) such errors in a
+/// row, the spare store takes over. After a [`pause`](Self::pause) one caller pings the primary
+/// before its own call; if the primary answers, all calls go to the primary again. Each change is
+/// logged once: `using the fallback`, `the primary is back`.
 ///
-/// Until it takes over, errors go to the callers. The call that is the last straw is served by the
-/// spare store; but one whose error says [`MaybeApplied`](kv_core::Effect::MaybeApplied) never is:
-/// the primary may have executed it, and only the caller can tell whether it may happen again.
+/// Until the spare store takes over, errors go to the callers. The spare store also serves the call
+/// whose error made it take over, unless that error says
+/// [`MaybeApplied`](kv_core::Effect::MaybeApplied): then the primary may have executed the call,
+/// and only the caller can decide whether it may happen again.
 ///
 /// # What a program sees
-/// - **The spare store begins empty**, with each outage anew: a key that only the primary has is
-///   missing, `exists` is false and `delete` and `touch` find nothing.
-/// - **What it was given is gone when the primary is back.** It is not copied: the primary may have
-///   newer values of others. A value that was overwritten meanwhile is the old one again, and a key
-///   that was deleted meanwhile is there again.
-/// - **Each process has a spare store of its own**, and finds out by itself that the primary is
-///   away: two processes may see different values, for as long as an outage and a pause.
-/// - **A walk over keys ends with an error** of kind `Connection` where the store changes under it:
-///   it can be begun again.
+/// - **The spare store begins empty** in each outage: a key that only the primary has is missing,
+///   `exists` is false, and `delete` and `touch` find nothing.
+/// - **Values written in an outage are gone when the primary is back.** They are not copied, since
+///   the primary may have newer values of others. A key that was overwritten or deleted in the
+///   outage has the primary's old value again.
+/// - **Each process has its own spare store**, and finds out by itself that the primary is away.
+///   During an outage, and for a pause after it, two processes may see different values.
+/// - **A walk over keys fails with `Connection`** if the serving store changes during the walk.
+///   Begin the walk again.
 ///
-/// So it is for what may be lost or computed again, such as a cache, or marks of what was done
-/// where doing it twice is harmless.
+/// So use a fallback for values that may be lost or computed again, such as a cache, or marks of
+/// finished work that may safely be done twice.
 ///
 /// # What it refuses
-/// Nothing that promises more than that is offered, neither in an outage nor before: conditions,
-/// `take`, counters and queues are `Unsupported`. A lock that is won on the spare store, or a limit
-/// that is counted there, would hold for one process and for one outage; nothing can be promised
-/// across two stores that do not know of each other. Use the primary by itself for these.
+/// The store refuses calls that promise more, during an outage and before: conditions, `take`,
+/// counters and queues fail with `Unsupported`. A lock or a limit on the spare store would hold for
+/// one process and one outage only. Use the primary alone for these.
 ///
 /// ```
 /// use kv_core::{ErrorKind, Store};
@@ -75,12 +75,12 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// Takes over after 3 failures in a row, and tries the primary again after up to a second.
+    /// A fallback that takes over after 3 failures in a row, and tries the primary again after up
+    /// to 1 second.
     ///
-    /// The function makes the spare store, each time an empty one: once at the beginning, and once
-    /// after each outage. It should be quick, and the store it makes should be bounded in size. A
-    /// function that gives handles of one lasting store is possible; then what one outage left
-    /// behind is seen in the next.
+    /// The function makes an empty spare store: once at the beginning, and once after each outage.
+    /// It should be quick, and its store should be bounded in size. A function that returns handles
+    /// of one lasting store is possible; then an outage shows the values of the last one.
     pub fn to<S: KeyValueStore>(spare: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self {
             spare: Arc::new(move || Arc::new(spare())),
@@ -96,18 +96,18 @@ impl Fallback {
         Self { failures, ..self }
     }
 
-    /// How long the primary is left alone before it is tried again: at least half of this and at
-    /// most all of it, by chance, so that many processes do not come at once.
+    /// How long to wait before the primary is tried again: a random time between half of this and
+    /// all of it, so that many processes do not try at once.
     pub fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Where time comes from; the machine's clock unless given.
+    /// The source of time; the machine's clock by default.
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// The same with pauses that a seed decides, for tests that repeat.
+    /// The same with seeded random pauses, for tests that repeat.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
@@ -115,8 +115,8 @@ impl Fallback {
     /// The primary, with this fallback.
     ///
     /// # Errors
-    /// `Config` if the primary has lifetimes and the spare store has none: what was to expire would
-    /// be refused in an outage.
+    /// `Config` if the primary supports lifetimes and the spare store does not: the spare store
+    /// would refuse writes with a lifetime.
     pub fn on(self, primary: impl KeyValueStore) -> Result<FallbackStore> {
         FallbackStore::new(Arc::new(primary), self)
     }

@@ -4,11 +4,11 @@ use kv_core::{KeyValueStore, Result};
 
 use crate::{Call, Layered};
 
-/// What happens around each call of a store, whatever the call is.
+/// Code around each call of a store, whatever the call is.
 ///
-/// A layer is written once, for all operations, and knows a call only by its
-/// [`Call`]: it can delay it, give it up, repeat it or look at the clock, and cannot change what
-/// is asked or answered. [`Layered`] puts it around a store.
+/// A layer is written once for all operations. It knows a call only by its [`Call`]: it can delay,
+/// give up or repeat a call, and measure its time. It cannot change the arguments or the answer.
+/// [`Layered`] puts a layer around a store.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,13 +50,13 @@ use crate::{Call, Layered};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Layer: Send + Sync + 'static {
-    /// Makes one call, by running it on its arguments: once, or again on a clone of them.
+    /// Makes one call: runs it on its arguments once, or again on a clone of the arguments.
     ///
     /// # Errors
-    /// What the store answered, or what the layer says in its place.
+    /// Those of the store, or the layer's own.
     ///
     /// # Cancel safety
-    /// A dropped future drops the call that runs, and leaves nothing of the layer's behind.
+    /// A dropped future drops the running call, and the layer leaves nothing behind.
     fn call<A, T, R>(
         &self,
         call: Call,
@@ -68,8 +68,8 @@ pub trait Layer: Send + Sync + 'static {
         T: Send,
         R: Future<Output = Result<T>> + Send;
 
-    /// Lets a store answer at once, if it can without waiting; nothing to delay or repeat, so only
-    /// a layer that watches has something to do here.
+    /// Lets a store answer at once, if it can do so without waiting. Such a call cannot be delayed
+    /// or repeated, so only a layer that observes calls overrides this method.
     fn at_hand<T>(
         &self,
         call: Call,
@@ -88,7 +88,7 @@ pub trait Layer: Send + Sync + 'static {
     }
 }
 
-/// A layer that may be left out.
+/// An optional layer.
 impl<L: Layer> Layer for Option<L> {
     async fn call<A, T, R>(
         &self,
@@ -119,7 +119,8 @@ impl<L: Layer> Layer for Option<L> {
     }
 }
 
-/// Two layers as one, the first outside. Not for others: [`Layers`](crate::Layers) knows the order.
+/// Two layers as one, the first outside. Private, because [`Layers`](crate::Layers) fixes the
+/// order.
 #[derive(Debug)]
 pub(crate) struct Around<O, I>(pub(crate) O, pub(crate) I);
 

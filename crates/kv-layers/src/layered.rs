@@ -15,14 +15,14 @@ use kv_core::{
 use self::queue::LayeredQueues;
 use crate::{Call, Layer, Operation};
 
-/// A store with a [`Layer`] around each of its calls, those of its queue engine included.
+/// A store with a [`Layer`] around each call, including the calls of its queue engine.
 ///
-/// It offers what the store offers: capabilities, key prefix and
-/// [`get_now`](KeyValueStore::get_now) are the store's own. A native queue engine has the layer
-/// around its verbs too; the generic one runs on the store's writes, and so has it anyway.
+/// Capabilities, key prefix and [`get_now`](KeyValueStore::get_now) are the store's own. A native
+/// queue engine gets the layer around its verbs. The generic engine calls the layered store, so the
+/// layer is around its reads and writes.
 ///
-/// It costs an allocation for each call, whatever the layers are. Without layers that wait, a call
-/// needs no runtime.
+/// The layers together cost one allocation for each call. A call needs a runtime only if a layer
+/// waits.
 pub struct Layered<L> {
     layer: Arc<L>,
     store: Box<dyn KeyValueStore>,
@@ -58,6 +58,11 @@ impl<L: Layer> KeyValueStore for Layered<L> {
 
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
         let run = |(value, write)| self.store.set(key, value, write);
+        self.layer.call(of(Operation::Set), (value, write), run).await
+    }
+
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let run = |(value, write)| self.store.set_cached(key, value, write);
         self.layer.call(of(Operation::Set), (value, write), run).await
     }
 

@@ -8,8 +8,8 @@
 //! | [`Retry`] | repeats what failed in passing and changed nothing | fewer errors, later |
 //! | [`Timeout`] | bounds the time of each attempt | `Timeout` |
 //!
-//! [`Layers`] puts several of them around a store, in this order, the outermost first; it tells
-//! why. A layer alone is put around a store by [`Layer::on`].
+//! [`Layers`] puts several layers around a store in this order, the outermost first, and explains
+//! the order. [`Layer::on`] puts a single layer around a store.
 //!
 //! ```
 //! use std::time::Duration;
@@ -33,18 +33,18 @@
 //! ```
 //!
 //! # Two kinds
-//! All but fallback are *transparent*: they change neither what is asked nor what is answered. Such
-//! a layer implements [`Layer`], which is one method that stands around every call; [`Layered`] is
-//! the one place that forwards all methods of the contract, and all verbs of a native queue engine.
-//! So the store keeps its capabilities, its queues and its fast path, and a layer is a few dozen
-//! lines, one of a program's own too.
+//! All layers except fallback are *transparent*: they change neither arguments nor answers. A
+//! transparent layer implements [`Layer`]: one method around every call. [`Layered`] forwards all
+//! methods of the contract and all verbs of a native queue engine, in one place. So the store keeps
+//! its capabilities, its queues and its fast path, and a layer, even a program's own, takes a few
+//! dozen lines.
 //!
-//! A store with a [`Fallback`] is two stores, which can promise less than one: plain reads and
-//! writes, with lifetimes. It refuses conditions, `take`, counters and queues at all times.
+//! A store with a [`Fallback`] is two stores and promises less than one: plain reads and writes,
+//! with lifetimes. It always refuses conditions, `take`, counters and queues.
 //!
 //! # What no layer does
-//! No write is sent a second time unless its error says that it was not applied, to no store. No
-//! layer starts a task, reads the environment, or shows a value or a secret.
+//! A layer sends a write again, to either store, only if the error says that the write was not
+//! applied. No layer starts a task, reads the environment, or shows a value or a secret.
 
 mod call;
 mod chance;

@@ -1,4 +1,4 @@
-//! Limit: so many calls at once, so many in line, and no more.
+//! Limit: a bounded number of calls at once, and a bounded number that waits.
 
 use kv_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
@@ -7,13 +7,13 @@ use crate::{Access, Call, Layer};
 
 /// Bounds how many calls run at once, and how many wait for their turn.
 ///
-/// A call beyond both is refused at once as `Backpressure`, and was not applied. Those in line get
-/// their turn in the order in which they came. They wait for as long as the calls before them take,
-/// so the store, or a [`Timeout`](crate::Timeout) inside, should bound those.
+/// A call beyond both limits fails at once with `Backpressure`, and is not applied. Waiting calls
+/// get their turn in order of arrival. They wait for as long as the calls before them take, so the
+/// store, or a [`Timeout`](crate::Timeout) inside, should bound each call.
 ///
-/// A [`close`](kv_core::KeyValueStore::close) is never refused, and a queue's
-/// [`wait`](kv_core::queue::QueueEngine::wait) takes no place: it would hold it for as long as
-/// nothing happens. An answer that is [at hand](kv_core::KeyValueStore::get_now) takes none either.
+/// A [`close`](kv_core::KeyValueStore::close) is never refused. A queue's
+/// [`wait`](kv_core::queue::QueueEngine::wait) takes no place, since it would hold the place until
+/// something happens. An answer [at hand](kv_core::KeyValueStore::get_now) takes no place either.
 ///
 /// ```
 /// use kv_core::KeyValueStore;
@@ -28,19 +28,19 @@ use crate::{Access, Call, Layer};
 pub struct Limit {
     concurrency: usize,
     queue: usize,
-    /// One for each call that runs or is in line.
+    /// One permit for each call that runs or waits.
     places: Semaphore,
-    /// One for each call that runs.
+    /// One permit for each call that runs.
     turns: Semaphore,
 }
 
 impl Limit {
-    /// This many calls at once, at least 1, and as many in line.
+    /// This many calls at once, at least 1, and as many waiting.
     pub fn to(concurrency: usize) -> Self {
         Self::of(concurrency, concurrency)
     }
 
-    /// How many calls may be in line; with 0, none waits.
+    /// How many calls may wait; with 0, none waits.
     #[must_use]
     pub fn queue(self, calls: usize) -> Self {
         Self::of(self.concurrency, calls)

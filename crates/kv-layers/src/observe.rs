@@ -17,29 +17,29 @@ use crate::{Call, Layer, Operation};
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
-    /// It was answered.
+    /// The store answered.
     Done,
-    /// It was an error of this kind.
+    /// The call failed with an error of this kind.
     Failed(ErrorKind),
-    /// Its caller dropped it before it ended.
+    /// The caller dropped the call before it ended.
     Dropped,
 }
 
-/// Where [`Observe`] reports to: [`Metrics`], or whatever a program counts with.
+/// Receives the reports of [`Observe`]: [`Metrics`], or a program's own counters.
 pub trait Meter: Send + Sync + 'static {
-    /// Notes a call that has ended. It runs within the call, so it should only count.
+    /// Records a call that has ended. It runs within the call, so it should only count.
     fn record(&self, operation: Operation, ended: Ended, took: Duration);
 }
 
 /// Reports each call to a [`Meter`] and to `tracing`: the operation, how it ended, how long it
 /// took. Never a key, a value or the text of an error.
 ///
-/// The call runs in a span `store` of level DEBUG; its end is an event of level TRACE, or DEBUG
-/// for an error. It is the program that gets the error, and knows whether it is worth a warning.
-/// A batch counts as one call, answered where it was as a whole.
+/// The call runs in a span `store` of level DEBUG; its end is an event of level TRACE, or DEBUG for
+/// an error. The program gets the error and decides whether to warn. A batch counts as one call,
+/// which succeeds if the batch succeeds as a whole.
 ///
-/// Two looks at the clock and a few atomic additions for each call, and what the subscriber of the
-/// span costs, where there is one.
+/// Each call costs two readings of the clock, a few atomic additions, and the cost of the span's
+/// subscriber, if there is one.
 ///
 /// ```
 /// use kv_core::Store;
@@ -77,7 +77,7 @@ impl fmt::Debug for Observe {
     }
 }
 
-/// A call that is under way. Dropped before its end, it says so.
+/// A running call. If it is dropped before its end, it reports that.
 struct Watch<'o> {
     observe: &'o Observe,
     operation: Operation,

@@ -1,4 +1,4 @@
-//! Retry: what failed in passing and changed nothing is tried again.
+//! Retry: repeats calls that failed with a transient error and changed nothing.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use tokio::time::{Instant, sleep};
 use crate::chance::Chance;
 use crate::{Access, Call, Layer};
 
-/// Repeats calls that failed in passing, after pauses that grow.
+/// Repeats calls that failed with a transient error, after growing pauses.
 ///
-/// A write is repeated only where [`is_retryable`](Error::is_retryable) says that it was not
-/// applied; one that may have been goes to the caller, as it is. A read changes nothing, and is
-/// repeated after any [passing](kv_core::ErrorKind::is_passing) error. A batch is repeated as a
-/// whole or not at all: an error of a single command in it goes to the caller. A queue's
-/// [`wait`](kv_core::queue::QueueEngine::wait) and [`close`](kv_core::KeyValueStore::close) are
-/// not repeated.
+/// A write is repeated only if [`is_retryable`](Error::is_retryable) says that it was not applied;
+/// an error of a write that may have been applied goes to the caller. A read changes nothing, and
+/// is repeated after any [transient](kv_core::ErrorKind::is_passing) error. A batch is repeated as
+/// a whole or not at all: an error of a single command goes to the caller. A queue's
+/// [`wait`](kv_core::queue::QueueEngine::wait) and [`close`](kv_core::KeyValueStore::close) are not
+/// repeated.
 ///
-/// The pause before the nth repeat is chosen at random between nothing and
-/// `first * 2^(n-1)`, at most the longest one, so that callers which failed together do not come
-/// back together. No attempt begins later than the given time after the first one: with a
-/// [`Timeout`](crate::Timeout) inside, a call ends within the sum of the two.
+/// The pause before the nth repeat is random between zero and `first * 2^(n-1)`, at most the
+/// longest pause, so that callers which failed together do not come back together. No attempt
+/// begins later than [`within`](Self::within) after the first one. With a
+/// [`Timeout`](crate::Timeout) inside, a call ends within the sum of both times.
 ///
-/// A queue by itself repeats what it hands in and settles, for as long as its own timeout allows;
-/// each of those attempts is then repeated here, too. It gains nothing from this layer.
+/// A queue itself repeats its requests, and this layer would repeat each of those attempts too. A
+/// queue gains nothing from this layer.
 ///
-/// Arguments that are lists are cloned for each attempt but the last. A repeat needs a Tokio
+/// Arguments that are lists are cloned for each attempt except the last. A repeat needs a Tokio
 /// runtime with time.
 ///
 /// ```
@@ -51,7 +51,8 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Up to 3 attempts, the last of which begins within 5 s; pauses from 50 ms up to 1 s.
+    /// Up to 3 attempts, the last of which begins within 5 s. Pauses are at most 50 ms at first,
+    /// and at most 1 s later.
     pub fn new() -> Self {
         Self {
             attempts: 3,
@@ -62,7 +63,7 @@ impl Retry {
         }
     }
 
-    /// How often a call is made at most; at least 1, which repeats nothing.
+    /// The most attempts for a call, at least 1; with 1 no call is repeated.
     #[must_use]
     pub fn attempts(self, attempts: u32) -> Self {
         Self { attempts: attempts.max(1), ..self }
@@ -74,7 +75,7 @@ impl Retry {
         Self { first, longest, ..self }
     }
 
-    /// How long after its beginning a call may be made once more.
+    /// How long after the first attempt the last attempt may begin.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
         Self { within: time, ..self }

@@ -5,16 +5,16 @@ use kv_core::{KeyValueStore, Result};
 use crate::layer::Around;
 use crate::{Fallback, Layer, Layered, Limit, Observe, Retry, Timeout};
 
-/// Layers around a store, each at most once, in a fixed order: whatever the order of the calls
-/// here, the outermost is observe, then come fallback, limit, retry and timeout.
+/// Layers around a store, each at most once, in a fixed order, whatever the order of the calls
+/// here. The outermost is observe; then come fallback, limit, retry and timeout.
 ///
 /// - **Observe** is outermost, to see what the program sees.
-/// - **Fallback** comes next: what it hears of the primary is final, with all attempts made, and
-///   the spare store is not limited by what the primary can take.
-/// - **Limit** is outside of retry, so that a call keeps its place while it pauses: an outage does
-///   not let more callers in than a working store does, and a refusal is not retried.
-/// - **Retry** is outside of timeout, so that each attempt has its own time. The other way round,
-///   a time that ran out in a pause would make a write look as if it may have been applied.
+/// - **Fallback** comes next, to get the primary's error after all attempts; and the primary's
+///   limit does not restrict the spare store.
+/// - **Limit** is outside retry, so that a call keeps its place while it pauses: an outage admits
+///   no more callers than a working store does, and a refusal is not retried.
+/// - **Retry** is outside timeout, so that each attempt has its own time. The other way round, a
+///   timeout during a pause would make a write look as if it may have been applied.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,7 +69,7 @@ impl Layers {
         Self { limit: Some(limit), ..self }
     }
 
-    /// Repeats what failed in passing.
+    /// Repeats calls that failed with a transient error.
     pub fn retry(self, retry: Retry) -> Self {
         Self { retry: Some(retry), ..self }
     }
@@ -87,7 +87,7 @@ impl Layers {
         self.around(Box::new(store))
     }
 
-    // Not generic, so that the layers are compiled once and not for each kind of store.
+    // Not generic, so that the layers are compiled once, not for each kind of store.
     fn around(self, store: Box<dyn KeyValueStore>) -> Result<Box<dyn KeyValueStore>> {
         let near = Around(self.limit, Around(self.retry, self.timeout));
         Ok(match self.fallback {

@@ -1,4 +1,4 @@
-//! Timeout: a call that takes longer is given up.
+//! Timeout: gives up a call that takes too long.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::{Access, Call, Layer};
 
 /// Bounds the time of each call.
 ///
-/// A write that ran out of time says [`MaybeApplied`](kv_core::Effect::MaybeApplied): it was given
-/// up, and may still be executed, once. A read says that nothing was applied. A queue's
-/// [`wait`](kv_core::queue::QueueEngine::wait) takes the time that its caller names, and is left
-/// alone.
+/// A write that times out fails with [`MaybeApplied`](kv_core::Effect::MaybeApplied): it may still
+/// be executed, once. A read that times out has changed nothing. A queue's
+/// [`wait`](kv_core::queue::QueueEngine::wait) takes the time that its caller names, and is not
+/// bounded.
 ///
 /// Calls need a Tokio runtime with time.
 ///
@@ -31,7 +31,7 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// Gives up what takes longer than this.
+    /// Gives up a call that takes longer than this.
     pub const fn after(limit: Duration) -> Self {
         Self { limit }
     }

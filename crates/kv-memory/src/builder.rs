@@ -1,4 +1,4 @@
-//! How a memory store is made.
+//! Building a memory store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct MemoryStoreBuilder {
 }
 
 impl MemoryStoreBuilder {
-    /// How often expired keys are freed, unless another interval is given.
+    /// The default interval at which expired keys are freed.
     pub const DEFAULT_CLEANUP_INTERVAL: Duration = Duration::from_secs(1);
 
     /// The shortest interval between sweeps.
@@ -44,27 +44,31 @@ impl MemoryStoreBuilder {
         }
     }
 
-    /// The most keys that are kept; at least 1, so 0 counts as 1. Unbounded unless given.
+    /// The most keys that the store keeps: unbounded by default, at least 1, so 0 counts as 1.
     ///
-    /// A write that adds one more first drops keys that have expired, then evicts about the least
-    /// recently used one. A write's own key is never evicted by it. While writes run, the store
-    /// holds at most one key above the limit for each of them.
+    /// A write that adds one more key first drops expired keys, then evicts about the least recently
+    /// used of the plain keys: those last written without a condition, such as by `set` and
+    /// `get_or_set_with`. Keys last written under a condition (`set_if_absent`, `update`) or counted by
+    /// `increment` go only when no plain key is left: locks, sessions and rate limits outlive a cache. A
+    /// later lifetime does not change that. A write never evicts its own key. While writes run, the
+    /// store holds at most one key above the limit for each running write.
     pub fn max_entries(mut self, max_entries: usize) -> Self {
         self.max_entries = Some(max_entries.max(1));
         self
     }
 
-    /// How often a background thread frees keys that have expired; at least
-    /// [`MIN_CLEANUP_INTERVAL`](Self::MIN_CLEANUP_INTERVAL), to which a shorter one is raised.
+    /// How often a background thread frees expired keys. An interval below
+    /// [`MIN_CLEANUP_INTERVAL`](Self::MIN_CLEANUP_INTERVAL) is raised to it.
     ///
-    /// The thread starts with the first key that has a lifetime. This is real time, whatever the
-    /// clock. A key is invisible from the moment it expires, whether or not it was freed.
+    /// The thread starts with the first key that has a lifetime. The interval is real time,
+    /// whatever the store's clock. A key is invisible from the moment it expires, whether or not it
+    /// was freed.
     pub fn cleanup_interval(mut self, interval: Duration) -> Self {
         self.cleanup_interval = interval.max(Self::MIN_CLEANUP_INTERVAL);
         self
     }
 
-    /// Where time comes from; the machine's clocks unless given. Lifetimes run on its monotonic
+    /// The source of time; the machine's clocks by default. Lifetimes run on the clock's monotonic
     /// time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.time = Some(Time::of(Arc::new(clock)));
@@ -73,7 +77,7 @@ impl MemoryStoreBuilder {
 
     /// Makes all choices of the store repeatable: which keys it evicts, in which order it scans.
     ///
-    /// Not for a store with keys that strangers choose: the seed also seeds the hashes.
+    /// Do not use this if strangers choose the keys: the seed also seeds the hashes.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

@@ -1,25 +1,27 @@
-//! What removes records that nobody deleted: sweeps, and evictions from a full table.
+//! Removing records that nobody deleted: sweeps, and evictions from a full table.
 
 use std::sync::atomic::Ordering;
 
 use fastrand::Rng;
 use kv_core::Result;
 
+use crate::contents::Victims;
 use crate::record::NEVER;
 use crate::slots::Slot;
 use crate::table::Table;
 
-/// The most records that a sweep removes before it lets go of the shards, and the most that a
-/// write removes for it.
+/// The most records that a sweep removes before it unlocks the shards, and the most that a write
+/// removes on its behalf.
 const CHUNK: usize = 256;
 
 impl Table {
-    /// Removes what has expired by now; how many. Costs by the number that it removes.
+    /// Removes the records that have expired by now, and returns how many. Its cost is proportional
+    /// to that number.
     pub(crate) fn sweep(&self) -> usize {
         let started = self.time.moment();
         let now = started.nanos();
         let mut removed = 0;
-        // Ends, for what others add meanwhile expires later than `now`.
+        // Ends, because records added meanwhile expire later than `now`.
         while let Ok(chunk @ 1..) = self.sweep_chunk(now) {
             removed += chunk;
         }
@@ -35,13 +37,13 @@ impl Table {
         let mut removed = Vec::new();
         let alone = self.cleaning();
         let done = self.pop_expired(now, &mut removed);
-        // A value's drop is the caller's code, which may come back here.
+        // Dropping a value runs the caller's code, which may come back here.
         drop(alone);
         done.map(|()| removed.len())
     }
 
-    /// Takes out at most [`CHUNK`] records that have expired; by one thread at a time, for until
-    /// a pass has ended `next_due` is not to be trusted.
+    /// Takes out at most [`CHUNK`] expired records. Only one thread at a time may do this, since
+    /// `next_due` is wrong until a pass has ended.
     fn pop_expired(&self, now: u64, removed: &mut Vec<Slot>) -> Result<()> {
         if self.tally.next_due.load(Ordering::Relaxed) > now {
             return Ok(());
@@ -66,7 +68,8 @@ impl Table {
         self.tally.expired.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Brings a table that a write made too large back to its limit, but spares that write.
+    /// Brings a table that a write made too large back to its limit, but spares the record of that
+    /// write.
     ///
     /// Every write that adds a record calls this once it is unlocked. So there are never more
     /// records above the limit than writes running.
@@ -92,13 +95,25 @@ impl Table {
         self.tally.records.load(Ordering::Relaxed) > self.limit
     }
 
-    /// Evicts from the shard that was written to, or from the next one that has another record.
+    /// Evicts a plain record if there is one anywhere, else any other.
     fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Slot> {
+        let mut evict = |who| self.evict_from(who, first, version, random);
+        evict(Victims::Plain).or_else(|| evict(Victims::All))
+    }
+
+    /// Evicts from the shard that was written to, or from the next one that has such a record.
+    fn evict_from(
+        &self,
+        who: Victims,
+        first: usize,
+        version: u64,
+        random: &mut Rng,
+    ) -> Option<Slot> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
             let mut contents = self.write(shard).ok()?;
             let spare = (step == 0).then_some(version);
-            if let Some(slot) = contents.evict(spare, random) {
+            if let Some(slot) = contents.evict(who, spare, random) {
                 drop(contents);
                 self.report_eviction();
                 return Some(slot);
@@ -107,8 +122,8 @@ impl Table {
         None
     }
 
-    /// Tells of the first eviction, the second, the fourth and so on: a full store evicts at
-    /// every write, and must not log at every write.
+    /// Logs the first eviction, the second, the fourth and so on: a full store evicts at every
+    /// write, but must not log at every write.
     fn report_eviction(&self) {
         let evicted = self.tally.evicted.fetch_add(1, Ordering::Relaxed) + 1;
         if evicted.is_power_of_two() {

@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::slots::{Slot, Slots};
 use crate::time::Moment;
 
-/// How many records an eviction looks at.
+/// How many records an eviction examines.
 const SAMPLE: usize = 8;
 
 /// The records of one shard, and their order of expiry.
@@ -50,18 +50,32 @@ impl Contents {
     }
 
     /// Stores a value under a key that has none.
-    pub(crate) fn insert(&mut self, hash: u64, key: &str, value: Bytes, expires: u64) -> u64 {
+    pub(crate) fn insert(
+        &mut self,
+        hash: u64,
+        key: &str,
+        value: Bytes,
+        expires: u64,
+        is_guarded: bool,
+    ) -> u64 {
         self.writes = self.writes.saturating_add(1);
         let version = self.writes;
-        let slot = Slot { hash, key: key.into(), record: Record::new(value, version, expires) };
+        let slot = Slot::new(hash, key, Record::new(value, version, expires));
         self.bytes = self.bytes.saturating_add(slot.size());
         self.expiry.add(deadline(&slot));
         self.slots.push(slot);
+        self.slots.guard(self.slots.len().saturating_sub(1), is_guarded);
         version
     }
 
-    /// Stores another value in a slot; its version.
-    pub(crate) fn replace(&mut self, at: usize, value: Bytes, expires: u64) -> u64 {
+    /// Stores another value in a slot, and returns its version.
+    pub(crate) fn replace(
+        &mut self,
+        at: usize,
+        value: Bytes,
+        expires: u64,
+        is_guarded: bool,
+    ) -> u64 {
         self.writes = self.writes.saturating_add(1);
         let Some(slot) = self.slots.get_mut(at) else { return self.writes };
         let version = self.writes;
@@ -71,10 +85,11 @@ impl Contents {
         slot.record.touch(version);
         self.bytes = self.bytes.saturating_add(slot.size());
         self.expiry.add(deadline(slot));
+        self.slots.guard(at, is_guarded);
         version
     }
 
-    /// Gives the record in a slot another deadline. It stays the same state of the key.
+    /// Gives the record in a slot another deadline. The record keeps its version.
     pub(crate) fn set_deadline(&mut self, at: usize, expires: u64) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         self.expiry.remove(deadline(slot));
@@ -90,36 +105,59 @@ impl Contents {
         Some(slot)
     }
 
-    /// Takes out one record that has expired; looks at no other.
+    /// Takes out one expired record; examines no other.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<Slot> {
         let due = self.expiry.due(now)?;
         let at = self.slots.find_version(due.hash, due.version);
         let slot = at.and_then(|at| self.remove(at));
         if slot.is_none() {
-            // Cannot happen, for the two change together; if it did, a sweep must still end.
+            // Cannot happen, since records and deadlines change together; a sweep must end even so.
             self.expiry.remove(due);
         }
         slot
     }
 
-    /// Takes out about the least recently used record, but not the one of version `spare`.
-    pub(crate) fn evict(&mut self, spare: Option<u64>, random: &mut Rng) -> Option<Slot> {
+    /// Takes out about the least recently used record of those that may go, but not the record with
+    /// version `spare`.
+    pub(crate) fn evict(
+        &mut self,
+        who: Victims,
+        spare: Option<u64>,
+        random: &mut Rng,
+    ) -> Option<Slot> {
+        let among = match who {
+            Victims::Plain => self.slots.plain(),
+            Victims::All => self.slots.len(),
+        };
+        let index = |place: usize| match who {
+            Victims::Plain => self.slots.plain_at(place),
+            Victims::All => Some(place),
+        };
+        let slot = |at: usize| Some((at, self.slots.get(at)?));
+        let may_go = |slot: &Slot| Some(slot.record.version) != spare;
         let mut victim: Option<(u64, usize)> = None;
-        for turn in 0..SAMPLE.min(self.slots.len()) {
-            let len = self.slots.len();
-            let at = if len <= SAMPLE { turn } else { random.usize(0..len) };
-            let Some(slot) = self.slots.get(at) else { continue };
+        for turn in 0..SAMPLE.min(among) {
+            let place = if among <= SAMPLE { turn } else { random.usize(0..among) };
+            let Some((at, slot)) = index(place).and_then(slot) else { continue };
             let candidate = (slot.record.staleness(self.writes), at);
-            if Some(slot.record.version) != spare && victim.is_none_or(|best| best < candidate) {
+            if may_go(slot) && victim.is_none_or(|best| best < candidate) {
                 victim = Some(candidate);
             }
         }
-        // A sample can consist of the spared record only: then any other will do.
-        let at = victim
-            .map(|(_, at)| at)
-            .or_else(|| self.slots.iter().position(|slot| Some(slot.record.version) != spare))?;
+        // If the sample has only the spared record, any other record will do.
+        let mut others = (0..among).filter_map(index).filter_map(slot);
+        let any = || others.find(|(_, slot)| may_go(slot)).map(|(at, _)| at);
+        let at = victim.map(|(_, at)| at).or_else(any)?;
         self.remove(at)
     }
+}
+
+/// Which records an eviction chooses among.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Victims {
+    /// Those that nobody counted on: what was written without a condition.
+    Plain,
+    All,
 }
 
 fn deadline(slot: &Slot) -> Deadline {
@@ -132,16 +170,16 @@ mod tests {
     use crate::record::NEVER;
 
     fn evict(contents: &mut Contents, spare: Option<u64>) -> Option<String> {
-        let slot = contents.evict(spare, &mut Rng::with_seed(1))?;
+        let slot = contents.evict(Victims::All, spare, &mut Rng::with_seed(1))?;
         Some(slot.key.into())
     }
 
     #[test]
     fn overwrites_and_touches_leave_no_stale_deadline() {
         let mut contents = Contents::default();
-        contents.insert(1, "k", Bytes::new(), 10);
+        contents.insert(1, "k", Bytes::new(), 10, false);
         for expires in 0..1_000 {
-            contents.replace(0, Bytes::new(), expires);
+            contents.replace(0, Bytes::new(), expires, false);
             contents.set_deadline(0, expires + 1);
         }
         assert_eq!((contents.expiry.len(), contents.next_due()), (1, 1_000));
@@ -153,7 +191,7 @@ mod tests {
     fn a_sweep_finds_what_is_due_and_nothing_else() {
         let mut contents = Contents::default();
         for (key, expires) in [("a", 5), ("b", 6), ("c", NEVER)] {
-            contents.insert(3, key, Bytes::from_static(b"v"), expires);
+            contents.insert(3, key, Bytes::from_static(b"v"), expires, false);
         }
         assert!(contents.pop_due(4).is_none());
         assert_eq!(contents.pop_due(5).map(|slot| slot.key).as_deref(), Some("a"));
@@ -164,9 +202,9 @@ mod tests {
     #[test]
     fn an_eviction_spares_the_record_that_was_just_written() {
         let mut contents = Contents::default();
-        let newest = contents.insert(1, "only", Bytes::new(), NEVER);
+        let newest = contents.insert(1, "only", Bytes::new(), NEVER, false);
         assert!(evict(&mut contents, Some(newest)).is_none());
-        contents.insert(2, "other", Bytes::new(), NEVER);
+        contents.insert(2, "other", Bytes::new(), NEVER, false);
         assert_eq!(evict(&mut contents, Some(newest)).as_deref(), Some("other"));
     }
 
@@ -174,7 +212,7 @@ mod tests {
     fn a_small_shard_evicts_exactly_the_least_recently_used() {
         let mut contents = Contents::default();
         for key in 0..8_u64 {
-            contents.insert(key, &key.to_string(), Bytes::new(), NEVER);
+            contents.insert(key, &key.to_string(), Bytes::new(), NEVER, false);
         }
         assert_eq!(evict(&mut contents, None).as_deref(), Some("0"));
         assert_eq!(evict(&mut contents, None).as_deref(), Some("1"));

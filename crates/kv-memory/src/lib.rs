@@ -1,17 +1,17 @@
 //! The in-memory backend: lifetimes, bounded size, and a native queue engine.
 //!
 //! [`MemoryStore`] keeps bytes under string keys in sharded maps. A verb on one key is one atomic
-//! step under its shard's lock. Nothing waits, so every future is ready at its first poll, on any
+//! step under its shard's lock. No verb waits, so every future is ready at its first poll, on any
 //! executor.
 //!
-//! - **Lifetimes.** A key is invisible from the moment it expires. Its memory is freed when the
-//!   key is next used, and by a background thread, at a cost by what expires.
+//! - **Lifetimes.** A key is invisible from the moment it expires. The next use of the key, or a
+//!   background thread, frees its memory, at a cost proportional to the number of expired keys.
 //! - **Bounded size.** With [`max_entries`](MemoryStoreBuilder::max_entries) a full store drops
-//!   what has expired, then evicts about the least recently used of a few keys chosen at random.
-//!   A key that was used again since it was written counts as younger, so a scan of keys that
-//!   nobody reads again pushes out its own keys.
-//! - **Nothing left behind.** The thread starts with the first lifetime, and has ended when the
-//!   last handle is dropped or the store is closed.
+//!   expired keys, then evicts about the least recently used of a few random keys. A key that was
+//!   used again after its write counts as younger, so a scan over keys that nobody reads again
+//!   evicts its own keys.
+//! - **Nothing left behind.** The thread starts with the first lifetime, and ends before the drop
+//!   of the last handle, or the close of the store, returns.
 
 mod builder;
 mod cleanup;

@@ -22,12 +22,11 @@ use partitions::Partitions;
 
 /// All queues of a store.
 ///
-/// The time of a step is the clock's date. A queue is used after this store opened it; an
-/// unknown queue or partition is an error of kind `Config`. Queues are never evicted, and end
-/// with the store.
+/// The time of a step is the clock's date. A verb on a queue that this store has not opened, or on
+/// an unknown partition, fails with `Config`. Queues are never evicted, and end with the store.
 ///
 /// # Cancel safety
-/// Every verb but `wait` is done at its first poll. `wait` changes nothing.
+/// Every verb except `wait` is done at its first poll. `wait` changes nothing.
 #[derive(Debug)]
 pub(crate) struct MemoryQueues {
     clock: Arc<dyn Clock>,
@@ -40,7 +39,7 @@ impl MemoryQueues {
         Self { clock, queues: RwLock::default(), closed: AtomicBool::new(false) }
     }
 
-    /// Ends the engine: waiting calls return, and every later call is an error of kind `Closed`.
+    /// Ends the engine: waiting calls return, and every later call fails with `Closed`.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for queue in self.queues.read().unwrap_or_else(PoisonError::into_inner).values() {
@@ -58,22 +57,26 @@ impl MemoryQueues {
         queues.get(&partition.queue).cloned().ok_or_else(|| not_open(partition))
     }
 
-    /// One step on a partition, and the wake-up that it calls for.
+    /// One step on a partition.
     fn step<R>(
         &self,
         partition: &Partition,
         step: impl FnOnce(&mut MemTables, Duration) -> Result<R>,
     ) -> Result<R> {
         let queue = self.queue(partition)?;
-        let mut tables = queue.lock(partition.number).ok_or_else(|| not_open(partition))?;
-        let wakes = tables.wakes();
-        let answer = step(&mut tables, self.clock.wall());
-        let woken = tables.wakes() != wakes;
-        drop(tables);
-        if woken {
-            queue.wake();
+        let answer = queue.step(partition.number, |tables| step(tables, self.clock.wall()));
+        answer.ok_or_else(|| not_open(partition))?
+    }
+
+    /// The queue of all these partitions; `None` without partitions.
+    fn queue_of(&self, partitions: &[Partition]) -> Result<Option<Arc<Partitions>>> {
+        let Some(first) = partitions.first() else { return Ok(None) };
+        let queue = self.queue(first)?;
+        let is_of_it = |it: &&Partition| it.queue == first.queue && it.number < queue.count();
+        match partitions.iter().find(|partition| !is_of_it(partition)) {
+            Some(other) => Err(not_open(other)),
+            None => Ok(Some(queue)),
         }
-        answer
     }
 }
 
@@ -114,20 +117,15 @@ impl QueueEngine for MemoryQueues {
         self.step(partition, |tables, now| tables.at(now).inspect(&request))
     }
 
-    /// Wakes all. Ends by a wake-up only, at once if a job is claimable already: the timeout is
-    /// the caller's, since this engine needs no runtime.
+    /// A wake-up wakes all waiters. The wait ends only by a wake-up, at once if a job is claimable
+    /// already. The caller bounds the time, since this engine needs no runtime.
     async fn wait(&self, partitions: &[Partition], _timeout: Duration) -> Result<Vec<u32>> {
-        let mut waited = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let queue = self.queue(partition)?;
-            drop(queue.lock(partition.number).ok_or_else(|| not_open(partition))?);
-            waited.push((queue, partition.number));
-        }
-        let ready =
-            wait::until(&waited, self.clock.wall(), || self.closed.load(Ordering::SeqCst)).await;
+        let Some(queue) = self.queue_of(partitions)? else { return Ok(Vec::new()) };
+        let closed = || self.closed.load(Ordering::SeqCst);
+        let ready = wait::until(&queue, partitions, self.clock.wall(), closed).await;
         self.check_open()?;
-        match partitions.iter().zip(&waited).find(|(_, (queue, _))| queue.is_removed()) {
-            Some((partition, _)) => Err(not_open(partition)),
+        match partitions.first().filter(|_| queue.is_removed()) {
+            Some(partition) => Err(not_open(partition)),
             None => Ok(ready),
         }
     }

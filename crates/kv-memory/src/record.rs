@@ -1,4 +1,4 @@
-//! One stored value with what the table must know of it.
+//! One stored value, with its version, deadline and last use.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::time::Moment;
 /// The deadline of a record that does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// A record that was used again counts as this many times younger than its age, so that a scan
-/// of keys that nobody reads again pushes out its own keys first.
+/// A record that was used again counts as this many times younger, so that a scan over keys that
+/// nobody reads again evicts its own keys first.
 const REUSED_IS_YOUNGER: u64 = 8;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -20,11 +20,11 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// A stored value.
 pub(crate) struct Record {
     pub(crate) value: Bytes,
-    /// The number of the write in its shard: unique there, and so for the key.
+    /// The number of the write in its shard: unique in the shard, and so for the key.
     pub(crate) version: u64,
-    /// Nanoseconds of the clock at which it is no longer visible, or [`NEVER`].
+    /// The clock's time in nanoseconds from which the record is invisible, or [`NEVER`].
     pub(crate) expires: u64,
-    /// The shard's number of writes when it was last used. Above `version` once it was used again.
+    /// The shard's number of writes at the record's last use; above `version` after a second use.
     used: AtomicU64,
 }
 
@@ -33,7 +33,7 @@ impl Record {
         Self { value, version, expires, used: AtomicU64::new(version) }
     }
 
-    /// Whether it is visible. No clock is read for a record that does not expire.
+    /// Whether the record is visible. Reads no clock for a record that does not expire.
     #[inline]
     pub(crate) fn is_live(&self, moment: &Moment<'_>) -> bool {
         self.expires == NEVER || moment.is_before(self.expires)
@@ -43,13 +43,13 @@ impl Record {
     #[inline]
     pub(crate) fn touch(&self, writes: u64) {
         let stamp = writes.saturating_add(1);
-        // Most reads find the stamp of an earlier one and leave the cache line clean.
+        // Most reads find the stamp of an earlier read and do not write the cache line.
         if self.used.load(Ordering::Relaxed) < stamp {
             self.used.store(stamp, Ordering::Relaxed);
         }
     }
 
-    /// How good a victim it is after `writes` writes to the shard: higher is better.
+    /// How stale the record is after `writes` writes to the shard; eviction takes the highest.
     pub(crate) fn staleness(&self, writes: u64) -> u64 {
         let used = self.used.load(Ordering::Relaxed);
         let age = writes.saturating_sub(used);

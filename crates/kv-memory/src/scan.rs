@@ -1,14 +1,14 @@
 //! Walking over the keys, a bounded page at a time.
 //!
-//! A walk goes through the shards, and in each from the last slot to the first. Removals move
-//! slots only downwards, where the walk still comes; so it misses no key that stays, and costs as
-//! much as there are keys.
+//! A walk goes through the shards, and in each shard from the last slot to the first. Removals move
+//! slots only downwards, where the walk has yet to come; so the walk misses no key that stays, and
+//! its cost is proportional to the number of keys.
 
 use kv_core::{Cursor, Error, ErrorKind, Result, ScanPage, ScanRequest};
 
 use crate::table::Table;
 
-/// The most keys that one page looks at.
+/// The most keys that one page examines.
 const MAX_PAGE: usize = 1_000;
 
 /// Where a walk stands: it has yet to visit the slots under `below`, and the later shards.
@@ -44,7 +44,7 @@ impl Table {
             let looked_at = self.visit(&mut position, budget, &mut keys)?;
             budget -= looked_at;
         }
-        // Not under a lock: a hostile pattern may take its time.
+        // Not under a lock, because a hostile pattern may take long.
         keys.retain(|key| request.pattern.matches(key));
         let next = (position.shard < self.shards()).then(|| position.cursor());
         Ok(ScanPage { keys, next })
@@ -59,7 +59,7 @@ impl Table {
         })
     }
 
-    /// Adds visible keys of one shard and moves on; how many slots it looked at.
+    /// Adds visible keys of one shard and moves on; returns how many slots it examined.
     fn visit(
         &self,
         position: &mut Position,

@@ -12,9 +12,19 @@ pub(crate) struct Slot {
     pub(crate) hash: u64,
     pub(crate) key: Box<str>,
     pub(crate) record: Record,
+    /// Where its index stands among those of the plain slots, or [`GUARDED`].
+    plain_at: u32,
 }
 
+/// In place of a place among the plain slots.
+const GUARDED: u32 = u32::MAX;
+
 impl Slot {
+    /// A slot of a plain record, on its way into the slots.
+    pub(crate) fn new(hash: u64, key: &str, record: Record) -> Self {
+        Self { hash, key: key.into(), record, plain_at: GUARDED }
+    }
+
     /// Bytes of key and value.
     pub(crate) fn size(&self) -> u64 {
         (self.key.len() + self.record.value.len()) as u64
@@ -29,6 +39,11 @@ const fn wide(at: u32) -> usize {
     at as usize
 }
 
+/// An index to be stored. None is too large: the table holds no more records, see `MAX_RECORDS`.
+fn narrow(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
 /// Records by key, in slots without gaps.
 #[derive(Default)]
 pub(crate) struct Slots {
@@ -36,6 +51,8 @@ pub(crate) struct Slots {
     /// caches hold more of them.
     index: HashTable<u32>,
     slots: Vec<Slot>,
+    /// The indices of slots that are evicted before all others, in no order.
+    plain: Vec<u32>,
     /// How often a record was looked at, for tests of what an operation costs.
     #[cfg(test)]
     pub(crate) looks: std::sync::atomic::AtomicUsize,
@@ -56,6 +73,7 @@ impl Slots {
         self.slots.get_mut(at)
     }
 
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter()
     }
@@ -76,12 +94,50 @@ impl Slots {
         found.copied().map(wide)
     }
 
+    /// How many slots are plain.
+    pub(crate) fn plain(&self) -> usize {
+        self.plain.len()
+    }
+
+    /// The index of a plain slot, by its place among them.
+    pub(crate) fn plain_at(&self, place: usize) -> Option<usize> {
+        self.plain.get(place).copied().map(wide)
+    }
+
+    /// Says whether a slot is evicted only when no plain one is left.
+    pub(crate) fn guard(&mut self, at: usize, is_guarded: bool) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        match (is_guarded, slot.plain_at) {
+            (false, GUARDED) => {
+                // There are no more of them than slots.
+                slot.plain_at = narrow(self.plain.len());
+                self.plain.push(narrow(at));
+            }
+            (true, place) if place != GUARDED => self.leave_plain(at),
+            _ => {}
+        }
+    }
+
+    /// Takes a slot out of the plain ones; the last of them moves into its place.
+    fn leave_plain(&mut self, at: usize) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let place = std::mem::replace(&mut slot.plain_at, GUARDED);
+        if place == GUARDED || wide(place) >= self.plain.len() {
+            return;
+        }
+        self.plain.swap_remove(wide(place));
+        if let Some(&moved) = self.plain.get(wide(place))
+            && let Some(moved) = self.slots.get_mut(wide(moved))
+        {
+            moved.plain_at = place;
+        }
+    }
+
     /// Adds a key that is not there yet.
     pub(crate) fn push(&mut self, slot: Slot) {
         let slots = &self.slots;
         let hash_of = |&at: &u32| slots.get(wide(at)).map_or(0, |slot: &Slot| slot.hash);
-        // The table holds no more records than that, see `MAX_RECORDS`.
-        let at = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+        let at = narrow(slots.len());
         self.index.insert_unique(slot.hash, at, hash_of);
         self.slots.push(slot);
     }
@@ -90,13 +146,18 @@ impl Slots {
     pub(crate) fn swap_remove(&mut self, at: usize) -> Option<Slot> {
         let last = self.slots.len().checked_sub(1)?;
         let (hash, last_hash) = (self.get(at)?.hash, self.get(last)?.hash);
+        self.leave_plain(at);
         if let Ok(found) = self.index.find_entry(hash, |&index| wide(index) == at) {
             found.remove();
         }
         if at != last
             && let Some(moved) = self.index.find_mut(last_hash, |&index| wide(index) == last)
         {
-            *moved = u32::try_from(at).unwrap_or(u32::MAX);
+            *moved = narrow(at);
+            let place = self.slots.get(last).map_or(GUARDED, |slot| slot.plain_at);
+            if let Some(index) = self.plain.get_mut(wide(place)) {
+                *index = narrow(at);
+            }
         }
         Some(self.slots.swap_remove(at))
     }
@@ -122,7 +183,41 @@ mod tests {
     /// Few hashes, so that most keys collide.
     fn slot(key: u64, version: u64) -> Slot {
         let record = Record::new(Bytes::new(), version, NEVER);
-        Slot { hash: key % 5, key: key.to_string().into(), record }
+        Slot::new(key % 5, &key.to_string(), record)
+    }
+
+    #[test]
+    fn the_plain_slots_are_those_that_are_not_guarded_after_any_changes() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let (mut random, mut slots) = (fastrand::Rng::with_seed(seed), Slots::default());
+        let mut model = HashMap::new();
+        for version in 0..5_000 {
+            let key = random.u64(0..60);
+            let at = slots.find(key % 5, &key.to_string());
+            match (random.u8(0..3), at) {
+                (0, Some(at)) => {
+                    slots.swap_remove(at);
+                    model.remove(&key);
+                }
+                (_, at) => {
+                    let at = at.unwrap_or_else(|| {
+                        slots.push(slot(key, version));
+                        slots.len() - 1
+                    });
+                    let is_guarded = random.bool();
+                    slots.guard(at, is_guarded);
+                    model.insert(key, is_guarded);
+                }
+            }
+            let keys = (0..slots.plain()).filter_map(|n| slots.get(slots.plain_at(n)?));
+            let mut keys: Vec<u64> = keys.map(|slot| slot.key.parse().unwrap()).collect();
+            let plain = model.iter().filter(|(_, is_guarded)| !**is_guarded);
+            let mut expected: Vec<u64> = plain.map(|(key, _)| *key).collect();
+            keys.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(keys, expected);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The handle, and the contract on it.
+//! The store's handle, and its implementation of the contract.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -26,10 +26,10 @@ use crate::verbs::partly;
 /// A store in this process's memory. Clones are handles of the same store.
 ///
 /// Every call is done at its first poll and needs no runtime; a future that was never polled did
-/// nothing. Versions are numbers, and no state of a key shares one with another state of it.
-/// Lifetimes run on the monotonic time of the store's clock.
+/// nothing. Versions are numbers; two states of a key never have the same version. Lifetimes run on
+/// the monotonic time of the store's clock.
 ///
-/// When the last handle is dropped, the records are freed and the thread that sweeps has ended.
+/// Dropping the last handle frees the records and ends the sweeping thread.
 ///
 /// ```
 /// use kv_core::{KeyValueStore, Write};
@@ -89,11 +89,11 @@ impl MemoryStore {
         Self(Arc::new(Inner { table, sweeper, queues }))
     }
 
-    /// Frees the keys that have expired by now; how many. A background thread does so from time
-    /// to time.
+    /// Frees the keys that have expired by now, and returns how many. A background thread does this
+    /// from time to time.
     ///
-    /// It costs as much as there are keys that have expired, however many are stored, and other
-    /// calls may go in between. A closed store has none.
+    /// The cost depends on the number of expired keys, not of stored keys. Other calls can run in
+    /// between. A closed store has no keys.
     pub fn sweep(&self) -> usize {
         self.0.table.sweep()
     }
@@ -181,6 +181,12 @@ impl KeyValueStore for MemoryStore {
 
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
         self.set_now(key, value, &write)
+    }
+
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let outcome = self.table().set_cached(key, value, &write)?;
+        self.expect_expiry(write.lifetime);
+        Ok(outcome)
     }
 
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! The thread that sweeps, as long as the store has a handle.
+//! The sweeping thread, which lives as long as the store has a handle.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -54,7 +54,7 @@ impl Sweeper {
         }
     }
 
-    /// Ends the thread and waits until it has; it does not start again.
+    /// Ends the thread and waits for its end; the thread does not start again.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *state, State::Stopped);
@@ -62,7 +62,7 @@ impl Sweeper {
         let State::Running(handle) = before else { return };
         *self.signal.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.signal.changed.notify_all();
-        // A value that owns the last handle may be dropped by the sweep itself.
+        // The sweep itself may drop a value that owns the last handle.
         if handle.thread().id() != thread::current().id() {
             let _ = handle.join();
         }

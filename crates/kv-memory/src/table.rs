@@ -1,8 +1,8 @@
 //! The shards, how a key finds its own, and what all of them count together.
 //!
 //! # Locks
-//! A shard's lock covers everything about its records. No call holds two of them, and nothing
-//! else is locked while one is held, so there is no order to keep.
+//! A shard's lock covers everything about its records. No call holds the locks of two shards, and
+//! none takes another lock while it holds one, so there is no lock order to keep.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::{Deref, DerefMut};
@@ -21,8 +21,8 @@ use crate::time::Time;
 /// The most shards: enough that threads seldom meet.
 const MAX_SHARDS: usize = 64;
 
-/// A bounded table has a shard for each so many records, so that an eviction, which looks into
-/// one shard, chooses among enough of them.
+/// A bounded table has one shard for this many records, so that an eviction, which examines one
+/// shard, chooses among enough records.
 const MIN_RECORDS_A_SHARD: usize = 128;
 
 /// Sharded records with lifetimes and a bound.
@@ -32,12 +32,14 @@ pub(crate) struct Table {
     pub(crate) time: Time,
     pub(crate) limit: usize,
     closed: AtomicBool,
-    /// Held by whoever sweeps or evicts, always before a shard's lock. Chooses whom to evict.
+    /// Held while sweeping or evicting, and always taken before a shard's lock. Chooses the records
+    /// to evict.
     cleaning: Mutex<Rng>,
     pub(crate) tally: Tally,
 }
 
-/// One shard, on cache lines of its own. It fills two; a get reads both, so a third would cost.
+/// One shard, on cache lines of its own. It fills two cache lines; a get reads both, so a third
+/// would cost time.
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard {
@@ -109,7 +111,8 @@ impl Table {
         self.shards.len()
     }
 
-    /// Refuses a closed table. Whoever calls it under a lock leaves nothing behind a close.
+    /// Refuses a closed table. A caller that checks under a shard's lock adds nothing after a
+    /// close.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
@@ -165,7 +168,7 @@ impl Table {
     }
 }
 
-/// A locked shard. What the change means for the whole table is counted before it is unlocked.
+/// A locked shard. Before it is unlocked, it updates the counts of the whole table.
 pub(crate) struct Writing<'a> {
     contents: RwLockWriteGuard<'a, Contents>,
     before: usize,
@@ -213,7 +216,7 @@ mod tests {
     use crate::slots::Slot;
     use crate::time::Frozen;
 
-    /// Compares what is counted with what is there.
+    /// Compares the counts with the records.
     fn check(table: &Table) {
         let (mut records, mut bytes, mut next_due) = (0, 0, NEVER);
         for shard in 0..table.shards() {

@@ -119,7 +119,7 @@ mod kernel {
     }
 }
 
-/// Elsewhere there is none.
+/// Other platforms have no coarse clock.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) enum Coarse {}

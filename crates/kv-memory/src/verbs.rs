@@ -42,7 +42,17 @@ impl Table {
         Ok(())
     }
 
+    /// Stores a value; what was written under a condition is guarded from evictions.
     pub(crate) fn set(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
+        self.put(key, value, write, write.condition != Condition::Always)
+    }
+
+    /// Stores a value as one that may be evicted.
+    pub(crate) fn set_cached(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
+        self.put(key, value, write, false)
+    }
+
+    fn put(&self, key: &str, value: Bytes, write: &Write, is_guarded: bool) -> Result<Outcome> {
         let millis = write.lifetime.as_millis()?;
         let (place, moment) = (self.place(key), self.time.moment());
         let mut contents = self.write(place.shard)?;
@@ -54,8 +64,8 @@ impl Table {
         let kept = found.map_or(NEVER, |record| record.expires);
         let expires = deadline(write.lifetime, millis, kept, &moment);
         let version = match at {
-            Some(at) => contents.replace(at, value, expires),
-            None => self.insert(contents, place, key, value, expires),
+            Some(at) => contents.replace(at, value, expires, is_guarded),
+            None => self.insert(contents, place, key, value, expires, is_guarded),
         };
         Ok(Outcome::Written(Version::from_number(version)))
     }
@@ -92,11 +102,11 @@ impl Table {
         {
             let sum = add_to_counter(&slot.record.value, by)?;
             let expires = slot.record.expires;
-            contents.replace(at, Bytes::from(sum.to_string()), expires);
+            contents.replace(at, Bytes::from(sum.to_string()), expires, true);
             return Ok(sum);
         }
         let expires = deadline(lifetime, millis, NEVER, &moment);
-        self.insert(contents, place, key, Bytes::from(by.to_string()), expires);
+        self.insert(contents, place, key, Bytes::from(by.to_string()), expires, true);
         Ok(by)
     }
 
@@ -125,14 +135,15 @@ impl Table {
         key: &str,
         value: Bytes,
         expires: u64,
+        is_guarded: bool,
     ) -> u64 {
-        let version = contents.insert(place.hash, key, value, expires);
+        let version = contents.insert(place.hash, key, value, expires, is_guarded);
         drop(contents);
         self.make_room(place.shard, version);
         version
     }
 
-    /// Where a visible record lies. One that has expired is dropped on the way.
+    /// Where a visible record lies. Drops the record if it has expired.
     fn find_live(
         &self,
         contents: &mut Writing<'_>,
@@ -162,7 +173,7 @@ fn holds(condition: &Condition, found: Option<&Record>) -> bool {
     }
 }
 
-/// The deadline that a lifetime means; `kept` is the one of the state before.
+/// The deadline for a lifetime; `kept` is the present deadline.
 fn deadline(lifetime: Lifetime, millis: Option<u64>, kept: u64, moment: &Moment<'_>) -> u64 {
     match (lifetime, millis) {
         (Lifetime::Keep, _) => kept,
@@ -171,7 +182,7 @@ fn deadline(lifetime: Lifetime, millis: Option<u64>, kept: u64, moment: &Moment<
     }
 }
 
-/// Marks that a part of a batch was done before an error.
+/// Marks an error as `MaybeApplied` if a part of a batch was done before it.
 pub(crate) fn partly(error: Error, done: usize) -> Error {
     if done == 0 { error } else { error.maybe_applied() }
 }

@@ -1,27 +1,27 @@
-//! What a pickle may become, looked at before any of it is handed out.
+//! The bounds of a pickle's value, checked before any part of it is returned.
 //!
-//! A few bytes that refer to each other can stand for gigabytes, or for something without an end.
+//! A few bytes that refer to each other can mean gigabytes, or an endless value.
 
 use kv_core::MAX_DEPTH;
 
 use crate::error::{Error, Result};
 use crate::nodes::{Id, Node, Nodes};
 
-/// What each byte of a pickle may become, in bytes. Python's own sharing comes to less: it is
-/// densest where two bytes refer to a short text.
+/// How many bytes each byte of a pickle may become. Python's own sharing needs less: it is densest
+/// where two bytes refer to a short text.
 const GROWTH: u64 = 64;
 
-/// What a pickle may become beyond that, in bytes, so that a short one may share freely.
+/// How many bytes a pickle may become beyond that, so that a short pickle may share freely.
 const GRACE: u64 = 4 << 20;
 
-/// What a value costs apart from its text, in bytes.
+/// The cost of a value apart from its text, in bytes.
 const NODE: u64 = 16;
 
-/// What a dict with something in it costs beyond that, in bytes. A map is the dearest thing that
-/// few bytes can ask for: one of a single entry comes to 700 bytes in serde_json's tree.
+/// The extra cost of a non-empty dict, in bytes. A map is the most expensive value that few bytes
+/// can request: a map of one entry takes 700 bytes in serde_json's tree.
 const DICT: u64 = 192;
 
-/// What a reference to a node costs, in bytes.
+/// The cost of a reference to a node, in bytes.
 const REFERENCE: u64 = 8;
 
 /// How many bytes a pickle may still become.
@@ -54,7 +54,7 @@ fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// What a node and everything below it comes to when each reference is followed.
+/// The size of a node and everything below it, with each reference followed.
 #[derive(Clone, Copy, Default)]
 struct Extent {
     bytes: u64,
@@ -64,12 +64,12 @@ struct Extent {
 #[derive(Clone, Copy)]
 enum State {
     Unseen,
-    /// On the path that leads to the node that is looked at.
+    /// On the path to the current node.
     Open,
     Done(Extent),
 }
 
-/// A node on the path, and what of it was looked at.
+/// A node on the path, and how much of it was checked.
 struct Step {
     id: Id,
     next: usize,
@@ -78,7 +78,7 @@ struct Step {
 
 /// Refuses a value that contains itself, is too deep or too large, or is a class.
 ///
-/// Each node and each reference is looked at once, without recursion.
+/// Each node and each reference is checked once, without recursion.
 pub(crate) fn check(nodes: &Nodes<'_>, root: Id, budget: &mut Budget) -> Result<()> {
     let mut states = vec![State::Unseen; nodes.len()];
     let mut path = vec![step(nodes, root, &mut states)?];
@@ -117,7 +117,7 @@ fn step(nodes: &Nodes<'_>, id: Id, states: &mut [State]) -> Result<Step> {
     Ok(Step { id, next: 0, extent: Extent { bytes, depth: usize::from(container) } })
 }
 
-/// A container's extent with one more child's.
+/// A container's extent with one more child.
 fn around(container: Extent, child: Extent) -> Extent {
     Extent {
         bytes: container.bytes.saturating_add(child.bytes),

@@ -1,4 +1,4 @@
-//! The classes that are known by name, and what calling one would make.
+//! The classes known by name, and the values that Python would make with them.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::nodes::{Id, Node, Nodes};
 use crate::times;
 
-/// The longest part of a class's name that an error tells, in bytes.
+/// The longest part of a class's name that an error shows, in bytes.
 const MAX_TOLD: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,8 +61,8 @@ impl Class {
         }
     }
 
-    /// What Python's class makes of the arguments that Python's pickles give it; nothing is
-    /// called. Copies are paid for, since the same arguments can be used again and again.
+    /// The value that Python's class makes of the arguments in Python's pickles; nothing is called.
+    /// The budget pays for copies, since a pickle can use the same arguments again and again.
     pub(crate) fn make<'a>(
         self,
         arguments: &[Id],
@@ -138,7 +138,7 @@ fn latin_1<'a>(text: &str, encoding: &str, budget: &mut Budget) -> Result<Option
     Ok(bytes.map(|bytes| Node::Bytes(Cow::Owned(bytes))))
 }
 
-/// Refuses a class by its name, if it is one: a pickle may have anything there.
+/// Refuses a class, and shows its name if that is a valid name: a pickle may have any text there.
 pub(crate) fn unknown(module: &str, name: &str) -> Error {
     let plain = |part: &str| {
         let ordinary = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use kv_core::without_values;
+
 /// What was wrong, without any of the value.
 #[derive(Debug)]
 pub(crate) struct Error(Cow<'static, str>);
@@ -10,7 +12,7 @@ pub(crate) struct Error(Cow<'static, str>);
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Adds where in the pickle it was.
+    /// Adds the position in the pickle.
     pub(crate) fn at(self, position: usize) -> Self {
         format!("{}, at byte {position} of the pickle", self.0).into()
     }
@@ -36,10 +38,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-// What a type says of its refusal may quote the value, which is nobody's to see.
+// A type's own message may quote the value, which no error may show.
 impl serde::de::Error for Error {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        "the pickle is of another shape".into()
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        match without_values(&text.to_string()) {
+            Some(words) => words.into(),
+            None => "the pickle is of another shape".into(),
+        }
     }
 }
 

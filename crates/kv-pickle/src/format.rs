@@ -10,12 +10,12 @@ use crate::{bounds, hex, machine};
 /// The last byte of every pickle.
 const STOP: u8 = b'.';
 
-/// Pickles as the store's Python original keeps them: written as hexadecimal text in lower case,
-/// read as that in either case and as raw bytes.
+/// Pickles as the store's Python original stores them. Writes hexadecimal text in lower case; reads
+/// hexadecimal text in either case, and raw bytes.
 ///
-/// The two are told apart by the last byte. Each pickle of each protocol ends with `.`, which is
-/// no hexadecimal digit; so bytes that end with `.` are a raw pickle, and all others are the text
-/// of one or an error.
+/// The last byte distinguishes text from raw bytes. Each pickle of each protocol ends with `.`,
+/// which is not a hexadecimal digit. So bytes that end with `.` are a raw pickle; other bytes are
+/// hexadecimal text, or an error.
 ///
 /// ```
 /// use kv_core::Serializer;
@@ -39,6 +39,10 @@ pub struct Pickle;
 impl Format for Pickle {
     fn name(&self) -> &str {
         "pickle"
+    }
+
+    fn is_like_json(&self) -> bool {
+        false
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {

@@ -1,4 +1,4 @@
-//! The bytes that are not read yet. No length is believed before the bytes are there.
+//! The bytes that are not read yet. No length is trusted before the bytes are there.
 
 use crate::error::{Error, Result};
 
@@ -32,14 +32,14 @@ impl<'a> Input<'a> {
         self.array().map(u8::from_le_bytes)
     }
 
-    /// A number of so many bytes, the lowest first. Pickle has some lengths signed; a negative one
-    /// becomes one that is longer than what is left.
+    /// A number of this many bytes, the lowest first. Some lengths in pickles are signed; a
+    /// negative length becomes a length beyond the bytes that are left.
     pub(crate) fn number(&mut self, bytes: usize) -> Result<u64> {
         let digits = self.take(bytes)?;
         Ok(digits.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// What stands behind its length, itself a number of so many bytes.
+    /// The bytes after their length, which is a number of this many bytes.
     pub(crate) fn counted(&mut self, bytes: usize) -> Result<&'a [u8]> {
         let length = self.number(bytes)?;
         self.take(usize::try_from(length).map_err(|_| ends_within())?)

@@ -1,9 +1,9 @@
 //! Values as Python's pickle, data only: a [format](kv_core::Format) for
 //! [`Store`](kv_core::Store).
 //!
-//! The store's Python original keeps a value as the hexadecimal text of its pickle.
-//! [`Pickle`] reads and writes that, so that services of both languages share their values while
-//! one replaces the other.
+//! The store's Python original stores a value as the hexadecimal text of its pickle. [`Pickle`]
+//! reads and writes this text, so that services of both languages can share values while one
+//! replaces the other.
 //!
 //! ```
 //! use kv_core::Serializer;
@@ -44,9 +44,9 @@
 //! | `timezone` | its offset as text: `+05:30` |
 //! | `Decimal` | its text |
 //!
-//! Nothing else is: a class of any other name, and all that builds or names an object otherwise,
-//! is an error that tells the name. **Nothing is ever imported, called or executed**; the classes
-//! above are recognised by their names, and what they would make is worked out here.
+//! Any other class, and any opcode that builds or names an object otherwise, is an error with the
+//! class's name. **Nothing is ever imported, called or executed**: the reader knows the classes
+//! above by their names, and computes their values itself.
 //!
 //! # What is written
 //! Protocol 4: the default of Python 3.8 to 3.13, and read by every Python from 3.4 on.
@@ -64,12 +64,11 @@
 //! A key that Python cannot hash, such as a list, is an error.
 //!
 //! # Hostile bytes
-//! They are an error, in time and memory proportional to their length: no length is believed
-//! before the bytes are there, and nothing recurses while a pickle is read. What refers to itself,
-//! is nested deeper than [`MAX_DEPTH`](kv_core::MAX_DEPTH), or would by repeated references grow
-//! to more than 64 bytes for each byte of the pickle and 4 MiB, is an error too. A
-//! `serde_json::Value` was seen to take up to 178 bytes for each byte of a pickle that was made for
-//! it.
+//! Hostile bytes fail with an error, in time and memory proportional to their length: the reader
+//! trusts no length before the bytes are there, and does not recurse. A value that contains itself,
+//! is nested deeper than [`MAX_DEPTH`](kv_core::MAX_DEPTH), or would grow by repeated references to
+//! more than 64 bytes for each byte of the pickle plus 4 MiB, is an error too. The worst measured
+//! pickle made a `serde_json::Value` of 178 bytes for each of its bytes.
 
 mod bounds;
 mod classes;

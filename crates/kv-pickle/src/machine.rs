@@ -1,7 +1,7 @@
 //! The stack machine that a pickle is a program for.
 //!
-//! Each opcode costs time and memory in proportion to its bytes, or pays for what it copies. A
-//! nested value is a node that names others, so nothing here recurses.
+//! Each opcode costs time and memory in proportion to its bytes, or pays for its copies from the
+//! budget. A nested value is a node that refers to other nodes, so nothing here recurses.
 
 mod leaf;
 mod opcode;
@@ -16,7 +16,7 @@ use crate::nodes::{Id, Node, Nodes};
 
 const NEWEST_PROTOCOL: u8 = 5;
 
-/// Runs exactly one pickle; its nodes, and the one that is its value.
+/// Runs exactly one pickle. Returns its nodes, and the node of its value.
 pub(crate) fn run<'a>(pickle: &'a [u8], budget: &mut Budget) -> Result<(Nodes<'a>, Id)> {
     let mut machine = Machine {
         input: Input::new(pickle),
@@ -41,14 +41,14 @@ struct Machine<'a, 'b> {
     input: Input<'a>,
     nodes: Nodes<'a>,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The stack's height at each mark.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
     budget: &'b mut Budget,
 }
 
 impl<'a> Machine<'a, '_> {
-    /// Runs one opcode; the pickle's value once it is reached.
+    /// Runs one opcode. Returns the pickle's value at its end.
     fn step(&mut self) -> Result<Option<Id>> {
         let opcode = self.input.byte()?;
         if let Some(node) = leaf::read(opcode, &mut self.input)? {
@@ -118,7 +118,7 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
-    /// A frame tells how much to read at once, which is all here.
+    /// A frame says how much to read at once; here all bytes are already read.
     fn frame(&mut self) -> Result<()> {
         let length = usize::try_from(self.input.number(8)?);
         let whole = length.is_ok_and(|length| length <= self.input.left());
@@ -130,7 +130,7 @@ impl<'a> Machine<'a, '_> {
         self.stack.push(id);
     }
 
-    /// How high the stack was at the last mark; nothing below may be taken.
+    /// The stack's height at the last mark; no value below may be taken.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }

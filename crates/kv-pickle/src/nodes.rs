@@ -1,7 +1,7 @@
-//! What a pickle says, as a table of nodes that name each other.
+//! A pickle's values, as a table of nodes that refer to each other.
 //!
-//! A node that is referred to many times is there once, so the table is never larger than the
-//! pickle calls for, and dropping it does not recurse.
+//! A node with many references exists once, so the table is never larger than the pickle requires,
+//! and dropping it does not recurse.
 
 use std::borrow::Cow;
 use std::ops::{Index, IndexMut};
@@ -39,7 +39,7 @@ pub(crate) enum Node<'a> {
     Duration(i128),
     /// A `timezone`, in microseconds east of UTC.
     Offset(i128),
-    /// What is called to make a value; none itself.
+    /// A class that Python would call to make a value; not a value itself.
     Class(Class),
 }
 
@@ -51,7 +51,7 @@ impl Node<'_> {
         }
     }
 
-    /// How many bytes the node has of its own.
+    /// The bytes of the node itself.
     pub(crate) fn length(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -76,7 +76,7 @@ impl<'a> Nodes<'a> {
     }
 }
 
-// Nodes are never removed, so that an `Id` stays good.
+// Nodes are never removed, so an `Id` stays valid.
 impl<'a> Index<Id> for Nodes<'a> {
     type Output = Node<'a>;
 

@@ -1,15 +1,16 @@
-//! From nodes to what a type asks for. The nodes were checked: nothing is too deep or too large.
+//! From nodes to the values of a type. The nodes are already checked: none is too deep or too
+//! large.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, IntoDeserializer, Visitor};
+use serde::de::{self, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::error::{Error, Result};
 use crate::nodes::{Id, Node, Nodes};
 use crate::times;
 
-/// One node, as serde reads it. The format counts as readable by people, so that types that know
-/// a text form of themselves take that, which Python has too.
+/// One node, as serde reads it. The format counts as human-readable, so that types with a text form
+/// use it, as Python does.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'n, 'a> {
     nodes: &'n Nodes<'a>,
@@ -66,7 +67,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_, '_> {
                 visitor.visit_string(times::duration_text(*microseconds))
             }
             Node::Offset(microseconds) => visitor.visit_string(times::offset_text(*microseconds)),
-            Node::Class(_) => Err("a class stands where a value should be".into()),
+            Node::Class(_) => Err(Error::invalid_type(Unexpected::Other("class"), &visitor)),
         }
     }
 
@@ -107,12 +108,16 @@ impl<'de> de::Deserializer<'de> for Reader<'_, '_> {
             Node::Text(_) => visitor.visit_enum(Variant { name: self, content: None }),
             Node::Dict(entries) => {
                 let [name, content] = entries.as_slice() else {
-                    return Err("a variant is no dict of one entry".into());
+                    let expected = &"a variant as a dict of one entry";
+                    return Err(Error::invalid_value(Unexpected::Map, expected));
                 };
                 let (name, content) = (self.beside(*name), Some(self.beside(*content)));
                 visitor.visit_enum(Variant { name, content })
             }
-            _ => Err("a variant is neither a text nor a dict".into()),
+            _ => {
+                let expected = &"a variant as a text or a dict";
+                Err(Error::invalid_type(Unexpected::Other("value"), expected))
+            }
         }
     }
 
@@ -130,7 +135,7 @@ impl<'de> IntoDeserializer<'de, Error> for Reader<'_, '_> {
     }
 }
 
-/// In the smallest type that serde's visitors commonly take.
+/// Passes an integer in the smallest type that serde's visitors commonly take.
 fn integer<'de, V: Visitor<'de>>(number: i128, visitor: V) -> Result<V::Value> {
     match (i64::try_from(number), u64::try_from(number)) {
         (Ok(number), _) => visitor.visit_i64(number),
@@ -139,7 +144,7 @@ fn integer<'de, V: Visitor<'de>>(number: i128, visitor: V) -> Result<V::Value> {
     }
 }
 
-/// A variant of an enum: its name, and what it holds.
+/// A variant of an enum: its name and its content.
 struct Variant<'n, 'a> {
     name: Reader<'n, 'a>,
     content: Option<Reader<'n, 'a>>,
@@ -147,7 +152,8 @@ struct Variant<'n, 'a> {
 
 impl<'n, 'a> Variant<'n, 'a> {
     fn content(self) -> Result<Reader<'n, 'a>> {
-        self.content.ok_or_else(|| "a variant lacks its content".into())
+        let lacking = || Error::invalid_type(Unexpected::UnitVariant, &"a variant with content");
+        self.content.ok_or_else(lacking)
     }
 }
 
@@ -166,7 +172,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_> {
     fn unit_variant(self) -> Result<()> {
         match self.content.map(Reader::node) {
             None | Some(Node::None) => Ok(()),
-            Some(_) => Err("a variant without content has some".into()),
+            Some(_) => Err(Error::invalid_type(Unexpected::NewtypeVariant, &"unit variant")),
         }
     }
 

@@ -1,10 +1,10 @@
 //! The meaning of the queue: a pure, deterministic state machine over abstract ordered tables.
 //!
-//! This crate is the specification of [`kv_core::queue`]. A host brings [`Tables`] and the time
-//! of its store; [`Machine`] does one verb of one partition with them. It reads no clock, draws
-//! no random number and starts nothing, so that the same calls on the same tables give the same
-//! answers. An engine in another language (such as a script inside a server) follows these pages
-//! and is compared with the machine by the `testing` feature, reply for reply.
+//! This crate is the specification of [`kv_core::queue`]. A host passes in [`Tables`] and the time
+//! of its store; [`Machine`] executes one verb on one partition. The machine reads no clock, draws
+//! no random number and starts no task, so the same calls on the same tables give the same answers.
+//! An engine in another language, such as a script inside a server, follows this specification; the
+//! feature `testing` compares its replies with the machine's, one by one.
 //!
 //! # Tables of a partition
 //! | Set | Member | Score | Holds |
@@ -24,43 +24,44 @@
 //! | [`Map::Unique`] | unique key | the key of the job that holds it |
 //! | [`Map::Lane`] | lane's name | the last request's number and reply |
 //!
-//! A set is ordered by score, then by the member's bytes. A job is in exactly one of `Ready`,
-//! `Timed`, `Leases` and `Dead`, from its submission to its end; it exists while `Body` has it.
-//! So what is outstanding is the sum of three lengths, and no counter can drift.
+//! A set is ordered by score, then by the member's bytes. From its submission to its end a job is
+//! in exactly one of `Ready`, `Timed`, `Leases` and `Dead`; it exists while `Body` has its body. So
+//! the number of outstanding jobs is the sum of the lengths of three sets, and no counter can
+//! drift.
 //!
 //! # Time
 //! A stamp is a whole number of microseconds since 1970-01-01T00:00:00Z, at most 2^53 - 1
-//! ([`MAX_STAMP`](kv_core::queue::MAX_STAMP)). Each step takes one reading of the store's clock and uses it throughout. A
-//! duration is rounded up to a microsecond and clamped to
-//! [`MAX_LIFETIME`](kv_core::MAX_LIFETIME); a sum beyond [`MAX_STAMP`](kv_core::queue::MAX_STAMP) is clamped to it. What is
-//! stamped `t` is due, ended or expired from `now == t` on. The time is taken as it comes: where
-//! a clock goes back, jobs come due and leases end that much later, and nothing else changes.
-//! A step does not clamp to the latest time seen, since one wrong reading of the far future would
-//! then end every lease at once for good.
+//! ([`MAX_STAMP`](kv_core::queue::MAX_STAMP)). Each step reads the store's clock once. A duration
+//! is rounded up to a microsecond and clamped to [`MAX_LIFETIME`](kv_core::MAX_LIFETIME); a sum
+//! beyond [`MAX_STAMP`](kv_core::queue::MAX_STAMP) is clamped to it. A stamp `t` is due, ended or
+//! expired from `now == t` on. If the clock goes back, jobs become due and leases end that much
+//! later, and nothing else changes. A step does not clamp the time to the latest time seen, because
+//! one wrong reading in the far future would then end every lease at once from then on.
 //!
 //! # Requests
-//! The parts of a request are done in the order of their documentation. Everything that can be
-//! refused is checked before the first write: [`TooLarge`](kv_core::ErrorKind::TooLarge) for more
-//! than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) items or a limit above it, a priority above
-//! [`MAX_PRIORITY`](kv_core::queue::MAX_PRIORITY), a unique key of more than
-//! [`MAX_UNIQUE_BYTES`](kv_core::queue::MAX_UNIQUE_BYTES), a lane's name of more than [`MAX_LANE_BYTES`](kv_core::queue::MAX_LANE_BYTES) or a request number above
-//! [`MAX_STAMP`](kv_core::queue::MAX_STAMP); [`Conflict`](kv_core::ErrorKind::Conflict) for a lane's older request. Items of
-//! an exchange are never refused for their values, since one worker's exchange carries many jobs:
-//! a reason is cut, a progress above [`MAX_STAMP`](kv_core::queue::MAX_STAMP) counts as that, a duration is clamped.
+//! The parts of a request are executed in the order of their documentation. A step checks
+//! everything that it can refuse before its first write: [`TooLarge`](kv_core::ErrorKind::TooLarge)
+//! for more than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) items or a limit above it, a priority
+//! above [`MAX_PRIORITY`](kv_core::queue::MAX_PRIORITY), a unique key of more than
+//! [`MAX_UNIQUE_BYTES`](kv_core::queue::MAX_UNIQUE_BYTES), a lane's name of more than
+//! [`MAX_LANE_BYTES`](kv_core::queue::MAX_LANE_BYTES) or a request number above
+//! [`MAX_STAMP`](kv_core::queue::MAX_STAMP); [`Conflict`](kv_core::ErrorKind::Conflict) for a
+//! lane's older request. An exchange never refuses an item for its value, since it carries many
+//! jobs of a worker: a reason is cut, a progress is clamped to
+//! [`MAX_STAMP`](kv_core::queue::MAX_STAMP), a duration is clamped.
 //!
 //! # What is broken
-//! Stored bytes that no machine wrote never make a step panic. A job whose record cannot be read,
-//! whose body is gone, or whose checkpoint is gone harms no other job: it becomes a dead letter with
-//! a [`reason`] of its own where it is claimed or handed back. A member that is no job is dropped
-//! where it is met. A lane that cannot be read is an error of kind
-//! [`Backend`](kv_core::ErrorKind::Backend), before the first write, like everything that can be
-//! refused.
+//! Stored bytes that no machine wrote never make a step panic. A job with an unreadable record, or
+//! without its body or checkpoint, harms no other job: a claim or a hand-back makes it a dead
+//! letter with a [`reason`] of its own. A step drops a member that does not name a job when it
+//! meets the member. A lane that cannot be read fails with [`Backend`](kv_core::ErrorKind::Backend)
+//! before the first write.
 //!
 //! # The order of ready jobs
-//! Of the ready jobs of a priority, those that were never delivered are in the order of their
-//! submissions. A job that comes back, by a snooze, a retry, an ended lease or a redrive, takes its
-//! place between the last job that had entered by then and the next one that enters, behind those
-//! that came back before. A release keeps the place. The sequence numbers do not move by this.
+//! Ready jobs of one priority that were never delivered are in the order of their submissions. A
+//! job that comes back by a snooze, a retry, an ended lease or a redrive takes its place between
+//! the last job that had entered by then and the next job that enters, behind jobs that came back
+//! before. A release keeps the job's place. Sequence numbers do not change.
 
 mod machine;
 mod member;

@@ -22,7 +22,7 @@ pub use lane::{LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::time;
 
-/// Does one step at one time on the tables of a partition.
+/// Executes one step, at one time, on the tables of a partition.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct Machine<'a, T: ?Sized> {
 }
 
 impl<'a, T: Tables + ?Sized> Machine<'a, T> {
-    /// A step at the time that the store's clock shows: since 1970-01-01T00:00:00Z.
+    /// A step at this time of the store's clock: since 1970-01-01T00:00:00Z.
     pub fn new(tables: &'a mut T, now: Duration) -> Self {
         Self { tables, now: time::stamp(now) }
     }

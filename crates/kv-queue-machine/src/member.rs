@@ -1,13 +1,22 @@
-//! How jobs and leases are written as members and keys.
+//! How members and keys name jobs and leases.
 
 use kv_core::queue::{Handle, JobKey, MAX_STAMP};
 use kv_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
 
-use crate::record::Place;
 use crate::tables::{Member, Set};
 
-/// How long a job's key is.
+/// The length of a job's key.
 const KEY_BYTES: usize = 14;
+
+/// The place of a job that came back: behind all jobs that had entered or come back by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The last sequence number given by then.
+    pub(crate) sequence: u64,
+    /// The time of the return.
+    pub(crate) since: u64,
+}
 
 /// The member of [`Set::Leases`](crate::Set::Leases) for a delivery: `key:token`.
 pub(crate) fn lease(handle: Handle) -> String {
@@ -29,12 +38,12 @@ pub(crate) fn parse_holder(value: &[u8]) -> Result<JobKey> {
     parse_key(std::str::from_utf8(value).map_err(|_| corrupt("a unique key's job"))?)
 }
 
-/// The member of [`Set::Ready`](crate::Set::Ready) for a job: its key, and before that its place if
-/// it came back.
+/// The member of [`Set::Ready`](crate::Set::Ready) for a job: its place, if it came back, and its
+/// key.
 ///
-/// The member's score is the rank of the place. Between equal scores the bytes decide: the job that
-/// entered last before the return has the shorter member, and comes first; then whoever came back
-/// earlier.
+/// The member's score is the rank of the place. Between equal scores the bytes decide: first comes
+/// the job that entered last before the return, since its member is shorter; then jobs in the order
+/// of their returns.
 pub(crate) fn ready(key: JobKey, place: Option<&Place>) -> Member {
     let Some(place) = place else {
         return Member { score: key.rank(), name: key.to_string().into() };
@@ -67,7 +76,7 @@ pub(crate) fn from_rank(rank: u64) -> Result<JobKey> {
     Ok(JobKey::new(priority, rank & JobKey::MAX_SEQUENCE))
 }
 
-/// The tables hold something that no machine wrote.
+/// An error: the tables hold something that no machine wrote.
 pub(crate) fn corrupt(what: &str) -> Error {
     let message = format!("the queue's stored data is corrupt: {what} cannot be read");
     Error::new(ErrorKind::Backend, message)

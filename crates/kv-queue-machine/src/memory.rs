@@ -15,8 +15,8 @@ use order::Order;
 
 /// The tables of one partition in memory.
 ///
-/// They tell what a host has to know of a step: whether anything changed, and whether a job may
-/// have become claimable.
+/// The tables also say what a host must know after a step: whether anything changed, and whether a
+/// job may have become claimable.
 ///
 /// ```
 /// use kv_queue_machine::{Member, MemTables, Set, Tables};
@@ -40,7 +40,7 @@ pub struct MemTables {
 }
 
 impl MemTables {
-    /// A step at the time that the store's clock shows: since 1970-01-01T00:00:00Z.
+    /// A step at this time of the store's clock: since 1970-01-01T00:00:00Z.
     pub fn at(&mut self, now: Duration) -> Machine<'_, Self> {
         Machine::new(self, now)
     }
@@ -50,26 +50,27 @@ impl MemTables {
         self.changed
     }
 
-    /// Rises whenever a job became claimable, or a pause ended.
+    /// A number that rises whenever a job becomes claimable or a pause ends.
     pub const fn wakes(&self) -> u64 {
         self.wakes
     }
 
-    /// Whether a claim now would find a job.
-    pub fn is_claimable(&self) -> bool {
-        self.counters[Counter::Paused as usize] == 0 && self.sets[Set::Ready as usize].len() > 0
+    /// When a job next needs a claim or maintenance, since 1970-01-01T00:00:00Z: zero if a job is
+    /// claimable, otherwise when the first job is due or the first lease ends. `None` if nothing is
+    /// scheduled.
+    pub fn work_at(&self) -> Option<Duration> {
+        let is_paused = self.counters[Counter::Paused as usize] > 0;
+        if !is_paused && self.sets[Set::Ready as usize].len() > 0 {
+            return Some(Duration::ZERO);
+        }
+        let first = |set: Set| self.set(set).iter().next();
+        let scores = [Set::Timed, Set::Leases].into_iter().filter_map(first);
+        scores.map(|member| Duration::from_micros(member.score)).min()
     }
 
     /// How many keys a map has.
     pub fn map_len(&self, map: Map) -> usize {
         self.map(map).len()
-    }
-
-    /// Whether a job is due or past its lease at this time, since 1970-01-01T00:00:00Z.
-    pub fn has_due(&self, now: Duration) -> bool {
-        let now = crate::time::stamp(now);
-        let first = |set: Set| self.set(set).iter().next();
-        [Set::Timed, Set::Leases].into_iter().filter_map(first).any(|member| member.score <= now)
     }
 
     /// The keys and values of a map, in no order.

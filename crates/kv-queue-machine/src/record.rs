@@ -1,4 +1,4 @@
-//! What is stored of jobs and lanes beside their place in the sets.
+//! What the tables store of jobs and lanes beside their place in the sets.
 
 use bytes::Bytes;
 use kv_core::queue::{JobKey, Submitted, Verdict};
@@ -6,17 +6,17 @@ use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::member::{corrupt, from_rank};
+use crate::member::{Place, corrupt, from_rank};
 
-/// What differs from a fresh job. A fresh job, and one that was claimed but never settled, has
-/// none: a delivery is counted when it ends.
+/// What differs from a fresh job. A fresh job, and a job that was claimed but never settled, has no
+/// record: a delivery counts when it ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JobRecord {
     /// The unique key that ends with the job.
     pub(crate) unique: Option<String>,
-    /// When it expires, unless it was delivered before.
+    /// When the job expires, unless it was delivered before.
     pub(crate) deadline: Option<u64>,
-    /// Failures since its progress last advanced: what the budget counts.
+    /// Failures since the progress last advanced, for the budget.
     pub(crate) failures: u32,
     /// Deliveries that ended in a failure.
     pub(crate) failed: u32,
@@ -26,31 +26,23 @@ pub(crate) struct JobRecord {
     pub(crate) snoozes: u32,
     /// The highest progress; `None` without a checkpoint.
     pub(crate) progress: Option<u64>,
-    /// A running job was cancelled, and its worker not yet told.
+    /// Whether the running job was cancelled and its worker has not heard of it yet.
     pub(crate) cancelled: bool,
-    /// The last failure; of a dead letter, why it died.
+    /// The last failure; for a dead letter, why the job died.
     pub(crate) reason: String,
-    /// Its place among the ready jobs, if it came back; also while it is leased, for a release.
+    /// The job's place among the ready jobs, if it came back; kept while the job is leased, for a
+    /// release.
     #[serde(default)]
     pub(crate) place: Option<Place>,
 }
 
-/// Where a job is that came back: behind all that had entered or come back by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    /// The last sequence number that was given by then.
-    pub(crate) sequence: u64,
-    /// The time of the return.
-    pub(crate) since: u64,
-}
-
 impl JobRecord {
-    /// Deliveries that are over.
+    /// Deliveries that have ended.
     pub(crate) const fn ended(&self) -> u32 {
         self.failed.saturating_add(self.crashes).saturating_add(self.snoozes)
     }
 
-    /// Which attempt a delivery is that begins or runs now.
+    /// The attempt number of a delivery that begins or runs now.
     pub(crate) const fn attempt(&self) -> u32 {
         self.failed.saturating_add(self.crashes).saturating_add(1)
     }
@@ -75,7 +67,7 @@ pub(crate) enum LaneReply {
     Exchanged(ExchangeRecord),
 }
 
-/// Whether a job was added, and its rank or that of the one which held its unique key.
+/// Whether the job was added, and its rank, or else the rank of the job that holds its unique key.
 pub(crate) type SubmitRecord = (bool, u64);
 
 /// Verdicts as letters; claims as ranks under one token; the next due time as a stamp.

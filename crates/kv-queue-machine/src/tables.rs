@@ -1,4 +1,4 @@
-//! What the machine stands on.
+//! The tables on which the machine works.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use kv_core::Result;
 /// An ordered set of members with scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Set {
-    /// Claimable jobs, by rank: that of their key, or of their place if they came back.
+    /// Claimable jobs, by the rank of their key, or of their place if they came back.
     Ready,
     /// Jobs that wait for their time, by due stamp.
     Timed,
-    /// Delivered jobs as `key:token`, by the stamp at which the lease ends.
+    /// Leased jobs as `key:token`, by the stamp at which the lease ends.
     Leases,
     /// Dead letters, by the stamp of their death.
     Dead,
@@ -59,7 +59,7 @@ pub enum Counter {
     Done,
     /// Jobs ever cancelled.
     Cancelled,
-    /// Dead letters ever dropped: beyond the cap, too old, or by an operator.
+    /// Dead letters ever dropped: too many, too old, or removed by an operator.
     Evicted,
     /// 1 while claims are paused.
     Paused,
@@ -74,25 +74,25 @@ impl Counter {
 /// A member of a set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// What the set is ordered by; below 2^53.
+    /// The set is ordered by this number; below 2^53.
     pub score: u64,
-    /// Decides between equal scores, by its bytes.
+    /// Orders members of equal scores, by its bytes.
     pub name: Arc<str>,
 }
 
 /// The tables of one partition: sorted sets, hashes and numbers, as a host stores them.
 ///
-/// A host runs each step of the [`Machine`](crate::Machine) alone on a partition's tables: under a
-/// lock, in a transaction, or on a copy that it writes back if nobody else did.
+/// A host runs one step of the [`Machine`](crate::Machine) at a time on a partition's tables: under
+/// a lock, in a transaction, or on a copy that it writes back if nobody else wrote.
 ///
 /// # Errors
-/// Every method fails only where the host cannot read or write.
+/// A method fails only if the host cannot read or write.
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods")]
 pub trait Tables {
     /// Adds a member, or moves it to another score.
     fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()>;
 
-    /// Removes a member; whether it was there.
+    /// Removes a member. Returns whether it was there.
     fn remove(&mut self, set: Set, name: &str) -> Result<bool>;
 
     /// The score of a member.
@@ -104,17 +104,17 @@ pub trait Tables {
     /// The first `limit` members whose score is at most `score`.
     fn first_until(&self, set: Set, score: u64, limit: usize) -> Result<Vec<Member>>;
 
-    /// The first `limit` members behind this one; from the start if it is not there.
+    /// The first `limit` members after this one; from the beginning if it is not there.
     fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>>;
 
-    /// How many members.
+    /// The number of members.
     fn len(&self, set: Set) -> Result<u64>;
 
     /// The bytes under a key.
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>>;
 
-    /// How many bytes the value under a key has: in a host that keeps a name here, and the value
-    /// elsewhere, those of the value.
+    /// The size in bytes of the value under a key. If a host stores only a name here and the value
+    /// elsewhere, the size of the value.
     fn size(&self, map: Map, key: &str) -> Result<Option<usize>> {
         Ok(self.get(map, key)?.map(|value| value.len()))
     }
@@ -122,13 +122,13 @@ pub trait Tables {
     /// Stores bytes under a key.
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()>;
 
-    /// Deletes a key; whether it was there.
+    /// Deletes a key. Returns whether it was there.
     fn delete(&mut self, map: Map, key: &str) -> Result<bool>;
 
-    /// Removes all members, at a cost that does not depend on their number where the host can.
+    /// Removes all members; if the host can, at a cost that does not depend on their number.
     fn clear_set(&mut self, set: Set) -> Result<()>;
 
-    /// Deletes all keys, at a cost that does not depend on their number where the host can.
+    /// Deletes all keys; if the host can, at a cost that does not depend on their number.
     fn clear_map(&mut self, map: Map) -> Result<()>;
 
     /// A counter's value.

@@ -1,11 +1,11 @@
 //! The oracle: an engine and the machine, driven by the same random requests, must agree.
 //!
-//! A [`Subject`] is an engine under test with a clock that the test sets. [`check`] draws a
-//! script of abstract steps from a seed, runs it on the subject and on the machine over
-//! [`NaiveTables`], and compares reply for reply, up to the renaming of tokens. Among the steps
-//! are repeats (as after a lost reply), older requests of a lane, stale and forged handles,
-//! duplicates inside a request, and requests that must be refused. A failure is shrunk to a short
-//! script and printed with its seed.
+//! A [`Subject`] is an engine under test with a clock that the test sets. [`check`] draws a script
+//! of abstract steps from a seed, runs it on the subject and on the machine over [`NaiveTables`],
+//! and compares the replies one by one, up to a renaming of tokens. The steps include repeats (as
+//! after a lost reply), older requests of a lane, stale and forged handles, duplicates inside a
+//! request, and requests that an engine must refuse. A failure is shrunk to a short script and
+//! printed with its seed.
 
 mod ask;
 mod check;

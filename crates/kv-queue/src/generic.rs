@@ -1,16 +1,16 @@
 //! The engine for stores that bring none: the queue's machine on conditional writes.
 //!
-//! A partition is one value, its index, under `QUEUE:N:index`: all tables of the machine. A step
-//! reads it, does the step, and writes it back if nobody else wrote meanwhile, else it begins
-//! again. In place of bodies and checkpoints the index holds short names of blobs, which are
-//! values of their own under `QUEUE:N:body:NAME`. A blob is written under a fresh name before the
-//! index that names it, never changed, and deleted after the index that no longer names it. So
-//! an index never names a blob that was not written; what a crash can leave behind is a blob that
-//! no index names, and nobody reads.
+//! One value under `QUEUE:N:index`, the index, holds all tables of a partition's machine. A step
+//! reads the index, changes it, and writes it back if nobody else wrote meanwhile; otherwise the
+//! step begins again. Instead of bodies and checkpoints the index holds short names of blobs, which
+//! are values under `QUEUE:N:body:NAME`. A blob is written under a fresh name before the index that
+//! names it, never changes, and is deleted after the index no longer names it. So an index never
+//! names a blob that was not written. A crash can leave a blob that no index names; nobody reads
+//! it.
 //!
-//! A step costs a reading of the clock, a read and a write of the index, whose size grows with
-//! the jobs in it, and the reads, writes and deletes of blobs. A partition holds up to
-//! [`MAX_JOBS`] jobs that wait or run, as many dead letters, and [`MAX_UNIQUE`] unique keys.
+//! A step costs a reading of the clock, a read and a write of the index, whose size grows with its
+//! jobs, and the reads, writes and deletes of blobs. A partition holds up to [`MAX_JOBS`] ready,
+//! timed or leased jobs, as many dead letters, and [`MAX_UNIQUE`] unique keys.
 
 mod blobs;
 mod exchange;
@@ -40,7 +40,8 @@ use kv_core::{Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
 use step::Blobs;
 use turns::Turns;
 
-/// The most jobs of a partition that wait or run, and the most dead letters that it keeps.
+/// The most ready, timed and leased jobs of a partition together, and the most dead letters that it
+/// keeps.
 const MAX_JOBS: u32 = 10_000;
 
 /// The most unique keys of a partition: as many as its jobs and dead letters can hold.
@@ -48,28 +49,28 @@ const MAX_UNIQUE: usize = 20_000;
 
 /// Runs queues on any store that declares conditional writes.
 ///
-/// The time of a step is the store's clock, or the given one's date where the store has none. A
-/// queue is used after this engine opened it; an unknown queue or partition is an error of kind
-/// `Config`.
+/// The time of a step is the store's clock, or the given clock's date if the store has none. A verb
+/// on a queue that this engine has not opened, or on an unknown partition, fails with `Config`.
 ///
-/// Steps of one engine on one partition take turns, so only other processes make one begin again;
-/// after too many attempts it is a `Conflict`. Where the outcome of a step's last write is
-/// unknown, its error says `MaybeApplied`, and the same request can be repeated on its lane.
+/// Steps of one engine on one partition take turns, so only other processes make a step begin
+/// again; after too many attempts the step fails with `Conflict`. If the result of a step's last
+/// write is unknown, the error says `MaybeApplied`, and the caller can repeat the request on its
+/// lane.
 ///
 /// # Cancel safety
-/// A dropped step is done or not, whole. It may leave blobs that no index names.
+/// A dropped step is executed whole or not at all. It may leave blobs that no index names.
 #[derive(Debug)]
 pub(crate) struct GenericEngine {
     store: StoreHandle,
     clock: Arc<dyn Clock>,
     queues: RwLock<HashMap<Arc<str>, Arc<Turns>>>,
-    /// The part of blob names that no other engine has.
+    /// The part of blob names that is unique to this engine.
     nonce: u64,
     names: AtomicU64,
     rng: Mutex<fastrand::Rng>,
 }
 
-/// A store, for `Debug` of what holds it.
+/// A store that can be part of a `Debug` text.
 struct StoreHandle(Arc<dyn KeyValueStore>);
 
 impl std::fmt::Debug for StoreHandle {
@@ -79,13 +80,13 @@ impl std::fmt::Debug for StoreHandle {
 }
 
 impl GenericEngine {
-    /// An engine on a store that declares
-    /// [`CONDITIONS`](kv_core::Capabilities::CONDITIONS), with a clock for one that has none.
+    /// An engine on a store that declares [`CONDITIONS`](kv_core::Capabilities::CONDITIONS), with a
+    /// clock for a store without one.
     pub(crate) fn new(store: Arc<dyn KeyValueStore>, clock: Arc<dyn Clock>) -> Self {
         Self::with_nonce(store, clock, RandomState::new().hash_one("blobs"))
     }
 
-    /// An engine whose blob names and pauses follow from a number that no other engine has.
+    /// An engine whose blob names and pauses derive from a number that no other engine has.
     fn with_nonce(store: Arc<dyn KeyValueStore>, clock: Arc<dyn Clock>, nonce: u64) -> Self {
         Self {
             store: StoreHandle(store),
@@ -117,7 +118,7 @@ impl GenericEngine {
         })
     }
 
-    /// Between 0 and `most`, by chance.
+    /// A random duration between 0 and `most`.
     fn jitter(&self, most: Duration) -> Duration {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         most.mul_f64(rng.f64())
@@ -155,7 +156,7 @@ impl QueueEngine for GenericEngine {
         self.look(partition, request).await
     }
 
-    /// Looks for a claimable job now and then, and at once when this engine made one.
+    /// Polls for a claimable job, and checks at once when this engine made one claimable.
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
         self.wait_for(partitions, timeout).await
     }

@@ -1,12 +1,13 @@
 //! A persistent job queue on any key-value store: leased, fenced, checkpointed, and exact about
 //! "everything is done".
 //!
-//! [`Queue`] is for producers, consumers and operators, [`Delivery`] is one job in hand, and
-//! [`Worker`] runs a handler on many. On a backend with an engine of its own the queue runs
-//! natively; on any other that declares conditional writes it runs on the generic engine, which
-//! keeps a partition's index in one value and holds up to 10,000 jobs a partition.
+//! Producers, consumers and operators use [`Queue`]. A [`Delivery`] is one claimed job. A
+//! [`Worker`] runs a handler on many jobs. A backend may bring its own engine for queues. On any
+//! other backend with conditional writes the generic engine runs the queue; it keeps a partition's
+//! index in one value and holds up to 10,000 jobs a partition.
 
 mod generic;
+pub mod python;
 mod queue;
 mod requests;
 mod retry;

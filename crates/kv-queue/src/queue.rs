@@ -9,6 +9,7 @@ mod enqueue;
 mod handle;
 mod job;
 mod operate;
+mod pace;
 
 pub use builder::QueueBuilder;
 pub use dead::{DeadJob, DeadLetters};

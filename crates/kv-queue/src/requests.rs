@@ -13,7 +13,6 @@ mod connection;
 mod exchanges;
 mod lanes;
 mod repeats;
-mod unanswered;
 
 pub(crate) use claimers::{Claimer, Claims, PendingClaim};
 pub use connection::Undecodable;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The delay before a retry, by the number of the attempt that failed.
+/// The delay before a retry, by the number of the failed attempt.
 ///
 /// ```
 /// use kv_queue::RetryPolicy;
@@ -34,24 +34,24 @@ impl RetryPolicy {
         Self::of(Shape::Fixed(delay))
     }
 
-    /// Doubles from `first` up to `longest`; a random half of it is taken off at the most, so
+    /// Doubles from `first` up to `longest`. Up to half of the delay is taken off at random, so
     /// that jobs which failed together do not come back together.
     pub fn exponential(first: Duration, longest: Duration) -> Self {
         Self::of(Shape::Exponential { first, longest })
     }
 
-    /// What a function says for the attempt that failed, from 1.
+    /// The delay that a function returns for the failed attempt, from 1.
     pub fn custom(delay: impl Fn(u32) -> Duration + Send + Sync + 'static) -> Self {
         Self::of(Shape::Custom(Arc::new(delay)))
     }
 
-    /// The same policy with another source of chance, for tests that repeat.
+    /// The same policy with seeded random numbers, for tests that repeat.
     #[must_use]
     pub fn seeded(self, seed: u64) -> Self {
         Self { chance: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))), ..self }
     }
 
-    /// How long to wait after this attempt failed, from 1.
+    /// How long to wait after this attempt, from 1, has failed.
     pub fn delay(&self, attempt: u32) -> Duration {
         match &self.shape {
             Shape::Fixed(delay) => *delay,

@@ -10,7 +10,6 @@ mod slot;
 mod state;
 mod summary;
 mod supervisor;
-mod unsettled;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,23 +24,25 @@ use crate::queue::{Delivery, Queue};
 
 /// Runs a handler on the jobs of a queue, a bounded number at a time.
 ///
-/// - A handler that returns `Ok` has its job acked, unless it settled the delivery itself; one
-///   that returns an error, panics or takes too long has failed: its job is tried again as the
-///   queue's [`RetryPolicy`](crate::RetryPolicy) says, or buried when its budget is spent.
-/// - Jobs are claimed for free slots, and as many ahead as [`prefetch`](Self::prefetch) says. A
-///   slot is free as soon as its handler has ended: the job is settled while the next one runs,
-///   and at most twice the slots, with what is claimed ahead, are unsettled. Claims and settles
-///   of a partition share requests.
-/// - While a job is in hand its lease is renewed. If the lease is lost all the same, or the job
-///   cancelled, the handler is dropped at its next await.
-/// - With nothing to do the worker sleeps until it is woken or a job is due. It asks less than
-///   one thing a second of the store then, whatever the number of partitions: that finds what
-///   nobody told of, such as a job that another process left behind when it died.
-/// - A partition that does not answer delays no other, no renewal and no stop. While the store
-///   is away the worker waits, from 100 ms up to 2.5 s at a time, then looks at all partitions.
-/// - A handler must not block its thread: blocking code belongs in
-///   `tokio::task::spawn_blocking`. One that blocks keeps others from running, and leases from
-///   being renewed; a warning in the log names its job.
+/// - If the handler returns `Ok`, the worker acks the job, unless the handler settled the delivery
+///   itself. If the handler returns an error, panics or takes too long, the job has failed: it is
+///   tried again as the queue's [`RetryPolicy`](crate::RetryPolicy) says, or becomes a dead letter
+///   when its budget is spent.
+/// - The worker claims jobs for its free slots, and [`prefetch`](Self::prefetch) more. A slot is
+///   free when its handler has ended: the worker settles the job while the next one runs. At most
+///   twice as many jobs as there are slots, prefetched jobs counted, are unsettled. Claims and
+///   settles of a partition share requests.
+/// - The worker renews the leases of its jobs. If a lease is lost all the same, or a job is
+///   cancelled, the worker drops the handler at its next await.
+/// - Without work the worker sleeps until a wake-up comes or a job is due. It then sends less than
+///   one request a second, whatever the number of partitions. These requests find jobs that nobody
+///   announced, such as the jobs of a process that died.
+/// - A partition that does not answer delays no other partition, no renewal and no stop. While the
+///   store is away the worker waits, from 100 ms up to 2.5 s at a time, and then claims from all
+///   partitions.
+/// - A handler must not block its thread: blocking code belongs in `tokio::task::spawn_blocking`. A
+///   blocking handler keeps other handlers from running and leases from being renewed; a warning in
+///   the log names its job.
 ///
 /// ```
 /// # use std::sync::atomic::{AtomicU32, Ordering};
@@ -79,7 +80,7 @@ pub struct Worker<T> {
 }
 
 impl<T> Worker<T> {
-    /// A worker of 16 jobs at a time that runs until it is stopped.
+    /// A worker that runs 16 jobs at a time until it is stopped.
     pub fn new(queue: Queue<T>) -> Self {
         Self {
             queue,
@@ -92,41 +93,43 @@ impl<T> Worker<T> {
         }
     }
 
-    /// How many jobs run at a time; at least 1.
+    /// How many jobs run at a time: 16 by default, at least 1.
     #[must_use]
     pub fn concurrency(self, jobs: usize) -> Self {
         Self { concurrency: jobs.max(1), ..self }
     }
 
-    /// How many jobs are claimed ahead and kept in hand for the next free slots: none unless set.
-    /// It spares short jobs a round trip. Their leases are renewed with those of the running
-    /// ones; at a stop they are handed back before those are waited for.
+    /// How many jobs the worker claims ahead for the next free slots: none by default. Prefetching
+    /// spares short jobs a round trip. The worker renews the leases of prefetched jobs too. A stop
+    /// hands them back before it waits for the running jobs.
     #[must_use]
     pub fn prefetch(self, jobs: usize) -> Self {
         Self { prefetch: jobs, ..self }
     }
 
-    /// Stops gracefully when the token is cancelled: nothing more is claimed, running jobs may
-    /// end.
+    /// Stops gracefully when the token is cancelled, for example on SIGTERM: the worker claims no
+    /// more jobs, and running jobs may end.
     #[must_use]
     pub fn stop_on(self, token: CancellationToken) -> Self {
         Self { stop: token, ..self }
     }
 
-    /// How long running jobs may take to end at a stop: 30 seconds unless set. Those that are
-    /// not done then are dropped and handed back, so that another worker gets them at once.
+    /// How long running jobs may take to end at a stop: 30 seconds by default. The worker then
+    /// drops the remaining handlers and hands their jobs back, so that another worker gets them at
+    /// once.
     #[must_use]
     pub fn stop_within(self, time: Duration) -> Self {
         Self { stop_within: time, ..self }
     }
 
-    /// A handler that takes longer has failed.
+    /// How long a handler may take: without a limit by default. A handler that takes longer has
+    /// failed.
     #[must_use]
     pub fn job_timeout(self, time: Duration) -> Self {
         Self { job_timeout: Some(time), ..self }
     }
 
-    /// Ends when the queue is [drained](Queue::drained), jobs of other workers included.
+    /// Ends the worker when the queue is [drained](Queue::drained); jobs of other workers count.
     #[must_use]
     pub fn until_drained(self) -> Self {
         Self { until_drained: true, ..self }
@@ -134,15 +137,15 @@ impl<T> Worker<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> Worker<T> {
-    /// Runs the handler on one job after another, until it is stopped or the queue is drained.
+    /// Runs the handler on jobs until the worker is stopped or the queue is drained.
     ///
     /// # Errors
-    /// One that waiting does not mend: `Closed`, `Auth`, and others that are not of the
-    /// connection, a full store or a timeout. Running jobs are given their time first.
+    /// Errors that waiting does not clear: `Closed`, `Auth`, and others, but not errors of the
+    /// connection, a full store or a timeout. Running jobs first get the time of a stop.
     ///
     /// # Cancel safety
-    /// A dropped future drops the handlers; their jobs come back when their leases end. Stop by
-    /// the token instead.
+    /// A dropped future drops the handlers; their jobs come back when their leases end. Use the
+    /// token to stop.
     pub async fn run<H, Fut, E>(self, handler: H) -> Result<WorkerSummary>
     where
         H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,

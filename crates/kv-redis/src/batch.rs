@@ -5,7 +5,7 @@ use kv_core::{Command, Error, Reply, Result};
 use crate::driver::{Answer, Request};
 use crate::verbs::{Decode, Plan, plan, unexpected};
 
-/// What is expected for one command of a batch.
+/// Where the answer of one command of a batch comes from.
 pub(crate) struct Expected {
     name: &'static str,
     key: String,
@@ -13,7 +13,7 @@ pub(crate) struct Expected {
 }
 
 enum Either {
-    /// The server is not asked.
+    /// The answer needs no request.
     Known(Result<Reply>),
     Asked(Decode),
 }

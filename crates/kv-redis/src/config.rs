@@ -26,7 +26,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3_600);
 const MOST_CONNECTIONS: usize = 1_024;
 const LONGEST_PREFIX: usize = 512;
-/// How many servers may be named to begin with.
+/// How many servers a configuration may name.
 const MOST_NODES: usize = 1_000;
 
 /// How a [`RedisStore`](crate::RedisStore) reaches its server.
@@ -62,23 +62,24 @@ impl RedisConfig {
     /// redis-sentinel://[user[:password]@]host[:port][/db]?master=name[&node=host:port&…]
     /// ```
     ///
-    /// With `rediss` in place of `redis`, but for a socket, the connection is encrypted. User and
-    /// password are percent-decoded; they are those of the servers, not of the sentinels.
+    /// With `rediss` instead of `redis` the connection is encrypted; a socket has no encryption.
+    /// User and password are percent-decoded. They belong to the servers, not to the Sentinels.
     ///
     /// # Errors
-    /// `Config`, naming the part that is wrong and what was expected.
+    /// `Config`; the message names the wrong part and what was expected.
     pub fn from_url(url: &str) -> Result<Self> {
         Self::builder().url(url)?.build()
     }
 
     /// Starts from the defaults: `localhost:6379`, database 0, prefix `data_fetcher:`, one
-    /// connection, five seconds, no repeats after a timeout.
+    /// connection, a timeout of five seconds, no repeats after a timeout.
     pub fn builder() -> RedisConfigBuilder {
         RedisConfigBuilder::default()
     }
 }
 
-/// The version of Redis's protocol. Both carry the same; 3 needs Redis 6.0 or later.
+/// The version of Redis's protocol. A store works the same with both; RESP3 needs Redis 6.0 or
+/// later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -132,7 +133,7 @@ pub struct RedisConfigBuilder {
     retry_on_timeout: bool,
 }
 
-/// How the servers are arranged, as a program says it.
+/// How the servers are arranged, as the program configured them.
 #[derive(Clone, Debug, Default)]
 enum Arrangement {
     /// One server, at the host and the port.
@@ -168,12 +169,12 @@ impl Default for RedisConfigBuilder {
 }
 
 impl RedisConfigBuilder {
-    /// Takes from a URL what [`RedisConfig::from_url`] reads in it: where the servers are, the
-    /// database, user and password. What it does not name goes back to the default, but for
-    /// [`tls`](Self::tls), which stays as it was set.
+    /// Takes servers, database, user and password from a URL, as [`RedisConfig::from_url`] does.
+    /// Parts that the URL does not name return to their defaults, except [`tls`](Self::tls), which
+    /// stays as set.
     ///
     /// # Errors
-    /// `Config`, naming the part that is wrong and what was expected.
+    /// `Config`; the message names the wrong part and what was expected.
     pub fn url(self, url: &str) -> Result<Self> {
         let parts = url::parse(url)?;
         let tls = if parts.is_encrypted { self.tls.or_else(|| Some(Tls::new())) } else { self.tls };
@@ -199,20 +200,20 @@ impl RedisConfigBuilder {
         Self { port, ..self }
     }
 
-    /// A socket in the file system, in place of host and port.
+    /// A socket in the file system, instead of host and port.
     pub fn unix_socket(self, path: impl Into<PathBuf>) -> Self {
         Self { arrangement: Arrangement::Unix(path.into()), ..self }
     }
 
-    /// A Redis Cluster, in place of host and port: some of its nodes, as `host:port`. The others
-    /// are found through them, at the addresses that the nodes themselves announce.
+    /// A Redis Cluster, instead of host and port: some of its nodes, as `host:port`. The store asks
+    /// these nodes for the other nodes, and uses the addresses that the nodes announce.
     pub fn cluster(self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let nodes = nodes.into_iter().map(Into::into).collect();
         Self { arrangement: Arrangement::Cluster(nodes), ..self }
     }
 
-    /// The primary that sentinels know under this name, in place of host and port: the sentinels
-    /// as `host:port`.
+    /// The primary that Sentinels know under this name, instead of host and port; the Sentinels are
+    /// given as `host:port`.
     pub fn sentinel(
         self,
         master: impl Into<String>,
@@ -224,8 +225,8 @@ impl RedisConfigBuilder {
         Self { arrangement: sentinel, ..self }
     }
 
-    /// Who one is to the sentinels, if they ask; to be said after
-    /// [`sentinel`](Self::sentinel), and without effect elsewhere.
+    /// User and password for the Sentinels, if they require them. Call this after
+    /// [`sentinel`](Self::sentinel); without it the call has no effect.
     pub fn sentinel_credentials(mut self, user: Option<String>, secret: impl Into<String>) -> Self {
         if let Arrangement::Sentinel { username, password, .. } = &mut self.arrangement {
             *username = user;
@@ -244,7 +245,7 @@ impl RedisConfigBuilder {
         Self { protocol, ..self }
     }
 
-    /// The number of the database; a Cluster has 0 alone.
+    /// The number of the database; a Cluster has only database 0.
     pub fn db(self, db: u8) -> Self {
         Self { db, ..self }
     }
@@ -254,30 +255,30 @@ impl RedisConfigBuilder {
         Self { username: Some(username.into()), ..self }
     }
 
-    /// The password of the user, or of `requirepass` where no user is named.
+    /// The password of the user, or of `requirepass` without a user.
     pub fn password(self, password: impl Into<String>) -> Self {
         Self { password: Some(Secret::new(password.into())), ..self }
     }
 
-    /// What `Store` puts before every key. A `:` is appended where it does not end in one, unless
-    /// it is empty.
+    /// What `Store` puts before every key. The builder appends a `:` to a prefix that does not end
+    /// in one, unless the prefix is empty.
     pub fn key_prefix(self, prefix: impl Into<String>) -> Self {
         Self { key_prefix: prefix.into(), ..self }
     }
 
-    /// How many connections to open, each shared by any number of calls. One is the fastest in
-    /// most programs.
+    /// How many connections to open; any number of calls shares each. One connection, the default,
+    /// is the fastest in most programs.
     pub fn max_connections(self, connections: usize) -> Self {
         Self { max_connections: connections, ..self }
     }
 
-    /// How long a call may take, a connection attempt and repeats included.
+    /// How long a call may take, connecting and repeats included: five seconds by default.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Whether reads are repeated after a third of the time passed without an answer. Writes
-    /// never are.
+    /// Whether to repeat a read after a third of the timeout without an answer: no by default.
+    /// Writes are never repeated.
     pub fn retry_on_timeout(self, retry: bool) -> Self {
         Self { retry_on_timeout: retry, ..self }
     }
@@ -285,7 +286,7 @@ impl RedisConfigBuilder {
     /// Checks everything.
     ///
     /// # Errors
-    /// `Config`, naming the field, what is wrong with it, and what was expected.
+    /// `Config`; the message names the field, what is wrong, and what was expected.
     pub fn build(self) -> Result<RedisConfig> {
         self.check_numbers()?;
         check_credentials("", self.username.as_deref(), self.password.as_ref())?;
@@ -331,7 +332,7 @@ fn invalid(field: &str, problem: impl fmt::Display, expected: &str) -> Error {
     Error::new(ErrorKind::Config, format!("{field} {problem}; {expected}"))
 }
 
-/// `whose` is what an error puts before the field's name.
+/// `whose` stands before the field's name in an error.
 fn check_credentials(whose: &str, user: Option<&str>, password: Option<&Secret>) -> Result<()> {
     let field = |name: &str| format!("{whose}{name}");
     if user.is_some() && password.is_none() {

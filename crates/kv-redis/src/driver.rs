@@ -1,7 +1,7 @@
-//! Everything that touches the Redis library: no other module names one of its types.
+//! Everything that uses fred, the Redis client: no other module names one of its types.
 //!
-//! The library sends each command once. Reads are repeated here, and every call is bounded here
-//! in time and number: the library's own bounds do not hold for all of its calls.
+//! fred sends each command once. This module repeats reads, and bounds the time and the number of
+//! calls, since fred's own bounds do not cover all of its calls.
 
 mod aside;
 mod budget;
@@ -50,7 +50,7 @@ use crate::info::Info;
 
 /// The most commands that wait to be written to one connection.
 const MOST_WAITING: usize = 10_000;
-/// The most commands of one call that are under way at once on one connection.
+/// The most commands of one call that are in flight at once on one connection.
 const CHUNK: usize = 1_000;
 
 /// The connections of one store.
@@ -61,12 +61,12 @@ pub(crate) struct Driver {
     timeout: Duration,
     retry_on_timeout: bool,
     sizes: Sizes,
-    /// The servers were found to be able to wait for their disks.
+    /// Whether a check has shown that the servers can wait for their disks.
     waits_for_disks: OnceCell<()>,
 }
 
 impl Driver {
-    /// Opens the connections and has the server answer once.
+    /// Opens the connections and waits for one answer of the server.
     pub(crate) async fn connect(config: RedisConfig) -> Result<Self> {
         let server = config.servers.to_string();
         let open = async {
@@ -81,7 +81,8 @@ impl Driver {
                 waits_for_disks: OnceCell::new(),
             };
             match driver.call(Request::Ping).await {
-                // A server that cannot save to its disk says so to PING, and can be read.
+                // A server that cannot save to its disk answers PING with an error, but can be
+                // read.
                 Err(error) if error.kind() == ErrorKind::ReadOnly => {}
                 answer => drop(answer?),
             }
@@ -101,12 +102,12 @@ impl Driver {
         &self.server
     }
 
-    /// How large values are believed to be.
+    /// The estimated size of values.
     pub(crate) fn sizes(&self) -> &Sizes {
         &self.sizes
     }
 
-    /// Whether a read that is late is sent again as it is.
+    /// Whether a late read is sent again unchanged.
     pub(crate) fn repeats_late_reads(&self) -> bool {
         self.retry_on_timeout
     }
@@ -121,8 +122,8 @@ impl Driver {
         self.cluster().map(|_| slot::slot(key))
     }
 
-    /// The places of keys, by which of them may be in one request: so many at most, and on a
-    /// Cluster those of one slot.
+    /// The places of keys, grouped by request: at most this many keys in one request, and on a
+    /// Cluster only keys of one slot.
     pub(crate) fn together(&self, keys: &[Bytes], most: usize) -> Vec<Vec<usize>> {
         let mut places: Vec<_> = keys.iter().map(|key| self.slot_of(key)).zip(0..).collect();
         places.sort_unstable();
@@ -135,7 +136,7 @@ impl Driver {
 
     /// Sends one request.
     ///
-    /// It does what [`run`](Self::run) does, and has a shorter way to a connection that is ready.
+    /// Does the same as [`run`](Self::run), with a shorter path to a connection that is ready.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
         self.check_open()?;
         self.sizes.saw(request.largest_value());
@@ -148,7 +149,7 @@ impl Driver {
         let may_be_sent_again = access == Access::Read || self.is_sent_on();
         let again = may_be_sent_again.then(|| (request.clone(), Instant::now()));
         let before = link.replies();
-        // The library bounds it in time.
+        // fred bounds its time.
         let answer = match link.send(request, Manner::Plain).await {
             Ok(answer) => {
                 if values == 1 {
@@ -170,12 +171,12 @@ impl Driver {
         self.unless_closed(answer)
     }
 
-    /// Whether a server may say that another one has a key.
+    /// Whether a server may redirect a request to another server.
     fn is_sent_on(&self) -> bool {
         matches!(self.topology, Topology::Found(_))
     }
 
-    /// Sends one request to each server that has keys; an answer of each.
+    /// Sends one request to each server that has keys, and returns each answer.
     pub(crate) async fn call_each(&self, request: Request) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         let (nodes, missing) = self.topology.nodes();
@@ -187,11 +188,13 @@ impl Driver {
         Ok(answers)
     }
 
-    /// Sends a write, and waits until copies have it: its reply, and what was reached.
+    /// Sends a write, and waits until copies have it. Returns the reply, and which copies have the
+    /// write.
     ///
     /// # Errors
-    /// `MaybeApplied` where the write was done and nothing is known of its copies.
+    /// `MaybeApplied` if the write was done but its copies are unknown.
     pub(crate) async fn call_durably(&self, durable: Durable) -> Result<(Answer, Achieved)> {
+        self.check_open()?;
         durable.durability.check(self.timeout)?;
         if durable.durability.wants_disk() {
             self.check_disks().await?;
@@ -206,11 +209,13 @@ impl Driver {
         Ok((written, achieved(&reached).ok_or_else(unconfirmed)?))
     }
 
-    /// A server that does not know WAITAOF, or keeps no file, would write first and refuse then.
+    /// A server without WAITAOF, or without an append-only file, would write first and refuse
+    /// afterwards.
     async fn check_disks(&self) -> Result<()> {
         let asked = async || {
             for answer in self.call_each(Request::Info).await? {
-                // Who does not tell may well be fit; if not, the error says that the write is done.
+                // A server that does not say may still support it; if not, the error says that the
+                // write may be done.
                 if let Ok(Answer::Data(info)) = answer {
                     Info(&String::from_utf8_lossy(&info)).check_disk()?;
                 }
@@ -233,10 +238,10 @@ impl Driver {
         self.unless_closed(answer)
     }
 
-    /// Sends many requests in order; an answer for each, in order.
+    /// Sends many requests in order. Returns an answer for each, in order.
     ///
-    /// As many are under way at once as the budget of bytes allows, each such part within the time
-    /// of a call. Once a part was lost, what comes after it is not sent.
+    /// As many requests are in flight at once as the budget of bytes allows; each such part has the
+    /// timeout of a call. If a part is lost, later parts are not sent.
     pub(crate) async fn run(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         let mut answers = Vec::with_capacity(requests.len());
@@ -261,8 +266,8 @@ impl Driver {
         Ok(answers)
     }
 
-    /// Sends many reads, all under way at once, none a second time if it is late; an answer for
-    /// each, in order.
+    /// Sends many reads, all at once, and repeats no late read. Returns an answer for each, in
+    /// order.
     pub(crate) async fn read_once(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         Ok(self.at_once(Run::new(self, requests).without_late_repeats()).await)
@@ -273,12 +278,12 @@ impl Driver {
         answers.into_iter().map(|answer| self.unless_closed(answer)).collect()
     }
 
-    /// What a broken connection means depends on whether the store was closed meanwhile.
+    /// If the store was closed meanwhile, a broken connection means `Closed`.
     fn unless_closed(&self, answer: Result<Answer>) -> Result<Answer> {
         answer.map_err(|error| if self.dial.is_closed() { closed(error) } else { error })
     }
 
-    /// Lets the commands that are under way finish, and ends all connections.
+    /// Lets the commands in flight finish, and ends all connections.
     pub(crate) async fn close(&self) -> Result<()> {
         if self.dial.close() {
             return Ok(());
@@ -292,13 +297,13 @@ impl Driver {
         ended.into_iter().collect()
     }
 
-    /// Where a node of a Cluster sends a request on to.
+    /// Where a node of a Cluster redirects a request.
     fn redirect(&self, fault: &FredError, asked: &Address) -> Option<Redirect> {
         self.cluster().and_then(|_| Redirect::of(fault, asked))
     }
 }
 
-/// What WAIT answers, and WAITAOF.
+/// Reads the answers of WAIT and WAITAOF.
 fn achieved(reached: &Answer) -> Option<Achieved> {
     let count = |answer: &Answer| match answer {
         Answer::Int(count) => u32::try_from(*count).ok(),
@@ -320,7 +325,7 @@ fn unconfirmed() -> Error {
     Error::new(ErrorKind::Backend, message).maybe_applied()
 }
 
-/// What a broken connection means once the store was closed.
+/// The error of a broken connection after the store was closed.
 fn closed(error: Error) -> Error {
     match (error.kind(), error.effect()) {
         (ErrorKind::Connection | ErrorKind::Timeout, Effect::NotApplied) => Error::closed(),

@@ -1,4 +1,4 @@
-//! What the server tells of itself.
+//! The server's information about itself.
 
 use kv_core::{Error, ErrorKind, Result};
 
@@ -6,7 +6,7 @@ use kv_core::{Error, ErrorKind, Result};
 pub(crate) struct Info<'a>(pub(crate) &'a str);
 
 impl<'a> Info<'a> {
-    /// The value of a field, if it is told.
+    /// The value of a field, if INFO has it.
     pub(crate) fn field(&self, name: &str) -> Option<&'a str> {
         let mut lines = self.0.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
@@ -16,8 +16,8 @@ impl<'a> Info<'a> {
         self.field(name) == Some(value)
     }
 
-    /// The version, where it is known to be an older one. Every Valkey is newer than what is asked
-    /// for here, whatever it calls itself.
+    /// The version, if it is known to be older than the given one. Every Valkey is newer than the
+    /// versions asked for here, whatever it calls itself.
     pub(crate) fn older_than(&self, wanted: (u32, u32)) -> Option<&'a str> {
         let version = self.field("redis_version")?;
         let mut parts = version.split('.').map(|part| part.parse().ok());
@@ -25,11 +25,11 @@ impl<'a> Info<'a> {
         (self.field("valkey_version").is_none() && known < wanted).then_some(version)
     }
 
-    /// Whether a write can be waited for until it is on the disk.
+    /// Whether the server can wait until a write is on its disk.
     ///
     /// # Errors
-    /// `Unsupported` where there is no WAITAOF, which came with Redis 7.2, and every Valkey has;
-    /// `Config` where there is no append-only file.
+    /// `Unsupported` without WAITAOF, which Redis has from 7.2 on and every Valkey has; `Config`
+    /// without an append-only file.
     pub(crate) fn check_disk(&self) -> Result<()> {
         if self.older_than((7, 2)).is_some() {
             let what = "waiting for the disk: WAITAOF needs Redis 7.2 or later, or Valkey";

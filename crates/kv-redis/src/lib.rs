@@ -1,9 +1,9 @@
 //! The Redis backend: a [`KeyValueStore`](kv_core::KeyValueStore) on one Redis server, a Cluster,
 //! or the primary that sentinels name.
 //!
-//! Values are plain strings that any client reads; a version is the value itself, compared on the
-//! server in a script. Connections, reconnecting and bounded time are the business of the private
-//! module `driver`; nothing of the driver's library appears in this crate's API.
+//! Values are plain strings that any client can read. A version is the value itself; a script on
+//! the server compares it. The private module `driver` connects, reconnects and bounds the time of
+//! calls. This crate's API shows nothing of the driver, fred.
 //!
 //! ```no_run
 //! use kv_core::{Bytes, KeyValueStore, Write};
@@ -19,22 +19,22 @@
 //! ```
 //!
 //! # What is promised
-//! - Every call ends within [`RedisConfigBuilder::timeout`]. One of many keys or commands that are
-//!   more than a MiB is sent in parts of about that much, so that other callers do not wait for
-//!   all of it; then each part has that time.
-//! - No write is sent twice. One whose request may have left and whose reply did not come is an
-//!   error that says [`MaybeApplied`](kv_core::Effect::MaybeApplied); after
-//!   [`NotApplied`](kv_core::Effect::NotApplied) nothing is sent any more. Reads are repeated
+//! - Every call ends within [`RedisConfigBuilder::timeout`]. A call of more than about 1 MiB, with
+//!   many keys or commands, is sent in parts of about 1 MiB, so that other callers wait for one
+//!   part only; then each part has the whole timeout.
+//! - No write is sent twice. If a write may have left and no reply came, its error says
+//!   [`MaybeApplied`](kv_core::Effect::MaybeApplied). After an error with
+//!   [`NotApplied`](kv_core::Effect::NotApplied) the write is never sent later. Reads are repeated
 //!   when a connection breaks.
-//! - While the server cannot be reached, calls fail at once; the connection comes back by itself,
-//!   with pauses of 0.1 to 1.5 seconds between the attempts.
-//! - A script that the server has forgotten is sent again, unnoticed by the caller.
+//! - While the server cannot be reached, calls fail at once. The store reconnects by itself, with
+//!   pauses of 0.1 to 1.5 seconds between attempts.
+//! - If the server has forgotten a script, the store sends the script again; callers notice
+//!   nothing.
 //!
 //! # Logs
-//! What becomes of a connection is told through `tracing`, under the target `kv_redis`. The Redis
-//! library below tells the same and more through the crate `log`, under targets that begin with
-//! `fred`, and cannot be kept from it: a program that collects what comes through `log` leaves it
-//! out by its filter, as `fred=off`.
+//! Events of connections go to `tracing`, under the target `kv_redis`. fred, the Redis client
+//! below, logs the same and more through the crate `log`, under targets that begin with `fred`. A
+//! library cannot stop that; a program that collects `log` can filter it with `fred=off`.
 
 mod batch;
 mod config;

@@ -1,8 +1,8 @@
 //! Reading many keys, whose values may be large, in replies of a bounded size.
 //!
-//! How large a reply of MGET will be nobody knows before. While the values of a store are believed
-//! to be small, MGET asks for all; else a script gives those that fit into the budget, and is sent
-//! again for the rest. A reply that is late is asked for again in smaller parts.
+//! Nobody knows the size of an MGET reply beforehand. While the store's values seem small, MGET
+//! asks for all keys; otherwise a script returns the values that fit into the budget, and is sent
+//! again for the rest. A late reply is asked for again in smaller parts.
 
 use std::collections::VecDeque;
 
@@ -13,16 +13,15 @@ use crate::driver::{Answer, BUDGET, CallPool, Driver, Request, UNKNOWN, decimal,
 use crate::scripts::GET_SOME;
 use crate::verbs::{self, KEYS_AT_ONCE, unexpected};
 
-/// How many keys the script is given. Where it fits few values of many keys, to name them all
-/// again each time would cost more than another request.
+/// How many keys the script gets. If only few values fit, naming all keys again each time would
+/// cost more than another request.
 const KEYS_OF_A_SCRIPT: usize = 100;
 
-/// A reply that is believed to be no larger is not late because of its size: it is not asked for
+/// A reply of at most this estimated size is not late because of its size, so it is not asked for
 /// again.
 const SMALL: usize = 64 << 10;
 
-/// After so many parts in a row that brought nothing in time, the call has failed. The last of them
-/// asks for one value.
+/// After this many late parts in a row the call has failed. The last of them asks for one value.
 const MOST_LATE: u32 = 3;
 
 /// The entries of keys, in their order.
@@ -31,9 +30,51 @@ pub(crate) async fn get_many(
     calls: &CallPool,
     keys: &[&str],
 ) -> Result<Vec<Option<Entry>>> {
+    let mut entries = values(driver, calls, keys).await?;
+    // A GET tells by itself.
+    if keys.len() > 1 {
+        look_again(driver, keys, &mut entries).await?;
+    }
+    Ok(entries)
+}
+
+/// MGET has no value for a key of another type. So keys without a value are counted, and where some
+/// of them exist, each is asked for by itself: it is of another type, or was written meanwhile.
+async fn look_again(driver: &Driver, keys: &[&str], entries: &mut [Option<Entry>]) -> Result<()> {
+    let (places, missing): (Vec<usize>, Vec<&str>) =
+        (0..).zip(keys).zip(&*entries).filter(|(_, it)| it.is_none()).map(|(key, _)| key).unzip();
+    let names = verbs::keys(&missing);
+    let named = |part: &Vec<usize>| part.iter().filter_map(|at| names.get(*at)).cloned().collect();
+    let parts = driver.together(&names, KEYS_AT_ONCE);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let counts = driver.run(parts.iter().map(named).map(Request::Exists).collect()).await?;
+    let mut found = Vec::new();
+    for (part, count) in parts.into_iter().zip(counts) {
+        match count? {
+            Answer::Int(0) => {}
+            Answer::Int(_) => found.extend(part),
+            _ => return Err(unexpected()),
+        }
+    }
+    let ask = |at: &usize| names.get(*at).cloned().map(Request::Get);
+    let answers = driver.run(found.iter().filter_map(ask).collect()).await?;
+    for (at, answer) in found.into_iter().zip(answers) {
+        let entry = answer.and_then(verbs::entry);
+        let entry = entry.map_err(|e| missing.get(at).into_iter().fold(e, |e, key| e.key(key)))?;
+        if let Some(place) = places.get(at).and_then(|place| entries.get_mut(*place)) {
+            *place = entry;
+        }
+    }
+    Ok(())
+}
+
+/// The values of keys, in their order; none for a key of another type.
+async fn values(driver: &Driver, calls: &CallPool, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
     let reader = Reader::new(driver, verbs::keys(keys));
     let Some(bytes) = reader.fits_at_once() else { return reader.read().await };
-    // No second copy is kept of the keys: in most calls nobody needs it.
+    // No second copy of the keys: most calls do not need it.
     match verbs::entries(calls.call(verbs::get_many(reader.keys)).await, keys.len()) {
         Ok(entries) => {
             if entries.len() > 1 {
@@ -54,26 +95,26 @@ struct Reader<'a> {
     driver: &'a Driver,
     keys: Vec<Bytes>,
     entries: Vec<Option<Entry>>,
-    /// The places of keys that are still to be asked for, by which may be in one request.
+    /// The places of keys still to be read, grouped by request.
     rest: VecDeque<Vec<usize>>,
     budget: usize,
-    /// How many parts in a row brought nothing in time.
+    /// How many parts in a row were late.
     late: u32,
 }
 
-/// Requests that are under way together.
+/// Requests that are in flight together.
 #[derive(Default)]
 struct Part {
     pieces: Vec<Piece>,
     keys: usize,
-    /// How large the replies are believed to be together.
+    /// The estimated size of all replies together.
     bytes: usize,
 }
 
 /// One request.
 struct Piece {
     places: Vec<usize>,
-    /// How many bytes its values may have, where they are not asked for all.
+    /// How many bytes the values may have, if the request does not ask for all.
     budget: Option<usize>,
 }
 
@@ -83,21 +124,19 @@ impl<'a> Reader<'a> {
         Self { driver, keys, entries: Vec::new(), rest, budget: BUDGET, late: 0 }
     }
 
-    /// How many bytes a single request for all is believed to be answered with, if that is the
-    /// whole call.
+    /// The estimated size of the reply, if a single request for all values is the whole call.
     fn fits_at_once(&self) -> Option<usize> {
         let [places] = self.rest.as_slices().0 else { return None };
         let bytes = self.bytes(places);
         if places.len() == 1 {
             return Some(bytes.unwrap_or(UNKNOWN));
         }
-        // What is late would be asked for again whole, which is of use only if it is small.
+        // A late request would be repeated as a whole, which helps only if it is small.
         let most = if self.driver.repeats_late_reads() { SMALL } else { BUDGET };
         bytes.filter(|bytes| *bytes <= most)
     }
 
-    /// How many bytes requests for these keys and their replies are believed to have, if anything
-    /// is known.
+    /// The estimated size of requests for these keys and of their replies, if known.
     fn bytes(&self, places: &[usize]) -> Option<usize> {
         let keys = places.iter().filter_map(|at| self.keys.get(*at));
         let named: usize = keys.map(Bytes::len).sum();
@@ -116,7 +155,7 @@ impl<'a> Reader<'a> {
         Ok(self.entries)
     }
 
-    /// What fits into the budget, and at least one request.
+    /// The requests that fit into the budget, at least one.
     fn next_part(&mut self) -> Part {
         let budget = if self.late + 1 == MOST_LATE { 0 } else { self.budget };
         let mut part = Part::default();
@@ -163,7 +202,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps what came; what did not is asked for again.
+    /// Keeps the values that came; the others are asked for again.
     fn heed(&mut self, part: Part, answers: Vec<Result<Answer>>) -> Result<()> {
         let (asked, bytes) = (part.keys, part.bytes);
         let (mut late, mut came) = (None, Vec::new());
@@ -186,7 +225,7 @@ impl<'a> Reader<'a> {
         late.map_or(Ok(()), |error| self.shrink(asked, bytes, error))
     }
 
-    /// Keeps entries of the first of these places, and gives their sizes.
+    /// Keeps the entries of the first of these places, and returns their sizes.
     fn keep(&mut self, mut places: Vec<usize>, found: Vec<Option<Entry>>) -> Vec<Option<usize>> {
         let later = places.split_off(found.len().min(places.len()));
         if !later.is_empty() {
@@ -201,7 +240,7 @@ impl<'a> Reader<'a> {
         sizes
     }
 
-    /// Asks for less the next time, if the number of keys, or of bytes, can have been the reason.
+    /// Asks for less the next time, if the number of keys or bytes can be the reason.
     fn shrink(&mut self, keys: usize, bytes: usize, error: Error) -> Result<()> {
         self.late += 1;
         let is_too_large = error.kind() == ErrorKind::Timeout && keys > 1 && bytes > SMALL;
@@ -227,7 +266,8 @@ impl Part {
 }
 
 impl Piece {
-    /// The entries of its first places: of all, unless it asked for those that fit.
+    /// The entries of the request's first places: of all places, unless it asked only for the
+    /// values that fit.
     fn entries(&self, answer: Result<Answer>) -> Result<Vec<Option<Entry>>> {
         if self.budget.is_none() {
             return verbs::entries(answer, self.places.len());
@@ -236,7 +276,7 @@ impl Piece {
         let Ok([Answer::List(values)]) = <[Answer; 1]>::try_from(lists) else {
             return Err(unexpected());
         };
-        // With none of them, the call would go on for ever.
+        // With no entry the call would go on for ever.
         if values.is_empty() || values.len() > self.places.len() {
             return Err(unexpected());
         }

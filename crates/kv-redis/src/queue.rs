@@ -1,11 +1,12 @@
 //! The queue's engine: each verb one script on the keys of one partition.
 //!
-//! The scripts do what the machine of `kv-queue-machine` does, in the same order; the keys, and
-//! what is in them, are described at the top of `queue/head.lua`. The time is the server's, read
-//! once a script; a request carries durations only.
+//! The scripts do what the machine of `kv-queue-machine` does, in the same order. The top of
+//! `queue/head.lua` describes the keys and their contents. Each script reads the server's time
+//! once; requests carry durations only.
 
 mod check;
 mod decode;
+mod describe;
 mod encode;
 mod keys;
 mod remove;
@@ -30,31 +31,30 @@ use kv_core::queue::{
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 
 use crate::config::RedisConfig;
-use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request, decimal};
+use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request};
 use crate::scripts::Script;
-use crate::verbs::{number, unexpected};
 use keys::Keys;
 pub(crate) use scripts::Scripts;
 use waits::Waits;
 
-/// The format in which a queue is stored; a queue in another one is left alone.
-const FORMAT: &str = "2";
+/// The format in which a queue is stored; a queue in another format is refused untouched.
+const FORMAT: &str = "3";
 
 /// All queues of a store.
 ///
-/// A queue is used after this store opened it; an unknown queue or partition is an error of kind
+/// A verb on a queue that this store has not opened, or on an unknown partition, fails with
 /// `Config`.
 ///
 /// # Cancel safety
-/// A dropped verb is executed or not, whole, also later when it waits for the connection to come
-/// back. Its repeat on the same lane gets its answer.
+/// A dropped verb is executed whole or not at all, even later if it waits for the connection to
+/// come back. Its repeat on the same lane gets its answer.
 pub(crate) struct RedisQueues {
     driver: Arc<Driver>,
     calls: CallPool,
     key_prefix: Arc<str>,
     scripts: Scripts,
     opened: RwLock<HashMap<Arc<str>, Arc<[Keys]>>>,
-    /// Whether all servers were found fit.
+    /// Whether all servers passed the check.
     checked: AtomicBool,
     waits: Waits,
 }
@@ -75,7 +75,7 @@ impl RedisQueues {
         Self { driver, calls, key_prefix, scripts, opened, checked, waits }
     }
 
-    /// Ends the waits; later ones are errors of kind `Closed`, as the driver's are.
+    /// Ends the waits; later waits fail with `Closed`, as the driver's calls do.
     pub(crate) fn close(&self) {
         self.waits.close();
     }
@@ -115,10 +115,7 @@ impl QueueEngine for RedisQueues {
             if !self.checked.load(Ordering::Relaxed) && check::check(&self.driver).await? {
                 self.checked.store(true, Ordering::Relaxed);
             }
-            let keys = [keys::of_queue(&self.key_prefix, queue)].into();
-            let args = vec![Bytes::from_static(FORMAT.as_bytes()), decimal(partitions)];
-            let request = Request::Script { script: self.scripts.open, keys, args };
-            check_stored(self.driver.call(request).await?, partitions)
+            self.describe(queue, partitions).await
         };
         described.await.map_err(|error| error.operation("open").key(queue))?;
         let keys = (0..partitions).map(|it| keys::of_partition(&self.key_prefix, queue, it));
@@ -144,7 +141,7 @@ impl QueueEngine for RedisQueues {
         let script = self.scripts.submit;
         let args = encode::submit(request);
         let write = Request::Script { script, keys, args };
-        // A repeat that only learns what the first one did writes nothing itself.
+        // A repeat that only gets the first answer writes nothing itself.
         let marker = Some(keys::marker(&self.key_prefix, &partition.queue, partition.number));
         let durable = Durable { write, marker, durability };
         let (answer, achieved) = self.driver.call_durably(durable).await?;
@@ -189,7 +186,7 @@ impl QueueEngine for RedisQueues {
     }
 }
 
-/// A number that no other process has, as far as chance allows.
+/// A random number, so that hardly another process has it.
 fn random() -> u64 {
     RandomState::new().hash_one("waits")
 }
@@ -197,23 +194,4 @@ fn random() -> u64 {
 fn not_open(partition: &Partition) -> Error {
     let message = format!("partition {} is not open in this store", partition.number);
     Error::new(ErrorKind::Config, message).key(&partition.queue)
-}
-
-/// Compares what is stored of a queue with what is asked for.
-fn check_stored(answer: Answer, partitions: u32) -> Result<()> {
-    let Answer::List(stored) = answer else { return Err(unexpected()) };
-    let [Answer::Data(format), Answer::Data(stored)] = stored.as_slice() else {
-        return Err(unexpected());
-    };
-    if *format != FORMAT {
-        let format = String::from_utf8_lossy(format);
-        let message = format!("the queue is stored in format {format}; expected {FORMAT}");
-        return Err(Error::new(ErrorKind::Config, message));
-    }
-    let stored: u32 = number(stored)?;
-    if stored != partitions {
-        let message = format!("{partitions} partitions; the queue has {stored}");
-        return Err(Error::new(ErrorKind::Config, message));
-    }
-    Ok(())
 }

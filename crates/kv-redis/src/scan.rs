@@ -1,9 +1,9 @@
 //! One page of SCAN.
 //!
 //! A walk over a Cluster goes from server to server, in the order of their addresses. While slots
-//! change hands, a key can move from a server that is still to be looked at to one that was; so a
-//! walk during which anything moved goes over all servers again, [`MOST_PASSES`] times at most.
-//! What it may miss is a key that moved in every one of them.
+//! move, a key can move from a server that the walk has yet to visit to a visited one. So if a slot
+//! moved during a pass, the walk goes over all servers again, at most [`MOST_PASSES`] times. It can
+//! miss only a key that moved in every pass.
 
 mod place;
 
@@ -14,13 +14,13 @@ use crate::config::Address;
 use crate::driver::{Answer, Cluster, Driver, Request};
 use crate::verbs::unexpected;
 
-/// Where both a walk begins and the server says that it ended.
+/// The cursor with which a walk begins, and with which the server ends it.
 const ENDS: &str = "0";
 
-/// How many keys one SCAN looks at, at least and at most.
+/// How many keys one SCAN examines, at least and at most.
 const COUNT: (u32, u32) = (10, 1_000);
 
-/// How often a walk goes over all servers of a Cluster.
+/// How often a walk goes over all servers of a Cluster at most.
 const MOST_PASSES: u8 = 4;
 
 /// A page of one server.
@@ -41,7 +41,7 @@ pub(crate) async fn page_of_cluster(
         Some(cursor) => Place::read(cursor.as_str()).ok_or_else(foreign)?,
         None => first(cluster, 1).ok_or_else(unexpected)?,
     };
-    // One that is gone has left its keys to others: another pass finds them.
+    // A server that is gone has left its keys to others: another pass finds them.
     let Some(server) = servers.iter().find(|server| **server >= place.server) else {
         let next = again(cluster, &place).await?;
         return Ok(ScanPage { keys: Vec::new(), next });
@@ -81,7 +81,7 @@ fn scan(cursor: String, request: &ScanRequest<'_>) -> Request {
     }
 }
 
-/// The server's own note of where a walk stands: a decimal number.
+/// The server's note of a walk's position: a decimal number.
 fn cursor(text: &str) -> Result<String> {
     let number: Option<u64> = text.parse().ok();
     number.map(|number| number.to_string()).ok_or_else(foreign)
@@ -92,8 +92,8 @@ fn foreign() -> Error {
     Error::new(ErrorKind::InvalidKey, message)
 }
 
-/// The keys, and the server's next cursor. The pattern is checked again here; keys that are no
-/// UTF-8 are left out, since nothing could name them.
+/// The keys, and the server's next cursor. The pattern is checked again here. Keys that are not
+/// UTF-8 are left out, since no caller could name them.
 fn read(answer: Answer, pattern: &Pattern) -> Result<(Vec<String>, String)> {
     let Answer::List(parts) = answer else { return Err(unexpected()) };
     let Ok([Answer::Data(next), Answer::List(keys)]) = <[Answer; 2]>::try_from(parts) else {

@@ -1,20 +1,20 @@
 //! The scripts that make several steps one.
 //!
-//! In each of the store that writes, the one write that can fail is the first, so an error means
-//! that nothing changed.
+//! In each writing script of the store the first write is the only one that can fail, so an error
+//! means that nothing changed.
 
 use crate::driver::Access;
 
-/// A script, and the digest under which the server keeps it.
+/// A script, and the digest by which the server knows it.
 ///
-/// A digest that does not fit costs a round trip and nothing else: the server does not know it,
-/// and the script is sent whole.
+/// A wrong digest costs only a round trip: the server does not know it, and the script is sent
+/// whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Script {
     pub(crate) name: &'static str,
     pub(crate) source: &'static str,
     pub(crate) sha1: &'static str,
-    /// Whether it may be sent twice.
+    /// Whether the script may be sent twice.
     pub(crate) access: Access,
 }
 

@@ -8,8 +8,8 @@ use crate::verbs::unexpected;
 
 /// Reads INFO's reply: lines of `name:value`, and one line for each database that has keys.
 ///
-/// What the server does not tell, as a managed one may not, stays `None`. Only `keys` is of the
-/// one database; the rest is of the whole server.
+/// A figure that the server does not report stays `None`; a managed server may hide some. `keys`
+/// counts the store's database; the other figures cover the whole server.
 pub(crate) fn read(answer: Answer, db: u8) -> Result<Stats> {
     let Answer::Data(text) = answer else { return Err(unexpected()) };
     let text = String::from_utf8_lossy(&text);
@@ -29,7 +29,7 @@ pub(crate) fn read(answer: Answer, db: u8) -> Result<Stats> {
     Ok(stats)
 }
 
-/// The figures of several servers together. One that tells none of a kind leaves it untold.
+/// The sums over several servers. A figure that one server does not report stays `None`.
 pub(crate) fn sum(servers: &[Stats]) -> Stats {
     let all = |figure: fn(&Stats) -> Option<u64>| servers.iter().map(figure).sum();
     let mut stats = Stats::default();

@@ -19,65 +19,64 @@ use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
 use crate::{batch, many, scan, stats};
 
-/// A store on one Redis server, on a Cluster, or on the primary that sentinels name; a clone is
+/// A store on one Redis server, on a Cluster, or on the primary that Sentinels name. A clone is
 /// another handle of the same connections.
 ///
-/// It lives on the Tokio runtime on which it was connected, and ends with that. The last handle
-/// ends the connections; it may be dropped anywhere.
+/// The store lives on the Tokio runtime on which it was connected, and ends with that runtime.
+/// Dropping the last handle, on any thread, ends the connections.
 ///
-/// What is Redis's own: a version is the value itself, so a key that went from A to B and back to
-/// A has its first version again; a key that holds another type than a string is `WrongType` to
-/// most verbs, is overwritten by an unconditional `set`, and is left out by
-/// [`get_many`](KeyValueStore::get_many); an error of [`delete_many`](KeyValueStore::delete_many)
-/// or [`set_many`](KeyValueStore::set_many) of more than 1,000 keys or a MiB may come after a part
-/// is done.
+/// Three things are special to Redis. A version is the value itself, so a key that changed from A
+/// to B and back to A has its first version again. On a key of another type than a string most
+/// verbs fail with `WrongType`; an unconditional `set` overwrites it. If
+/// [`delete_many`](KeyValueStore::delete_many) or [`set_many`](KeyValueStore::set_many) of more
+/// than 1,000 keys or 1 MiB fails, a part may be done.
 ///
 /// # Many keys, and large values
-/// Other callers of a connection wait for what is under way on it. So a call of many keys or
-/// commands is sent in parts, one after the other. A part has at most a MiB of keys and values, its
-/// replies about as much, and the whole configured time; a value that is larger goes alone.
+/// Other callers of a connection wait for the requests in flight on it. So the store sends a call
+/// with many keys or commands in parts, one after another. A part has at most 1 MiB of keys and
+/// values, about as many bytes of replies, and the whole configured timeout; a larger value goes
+/// alone.
 ///
-/// - [`get_many`](KeyValueStore::get_many) asks for up to 1,000 keys in one MGET while the values
-///   that the store has seen are so small that this fits. Else, and before it has seen any, a
-///   script gives the values of as many keys as fit, and of one at least. Where values are much
-///   larger than those of before, one reply may be larger than a MiB. A part that is late is asked
-///   for again as half as many bytes; the third in a row that is late, for which one value was
-///   asked, ends the call.
-/// - [`set_many`](KeyValueStore::set_many) is an MSET for each part, and with a lifetime a SET for
-///   each key. After an error, parts may be written and others not, each value whole or not at all.
-/// - [`execute`](KeyValueStore::execute) keeps the order of its commands. Once no reply came for one,
-///   the parts after it are not sent: their errors say `NotApplied`.
+/// - [`get_many`](KeyValueStore::get_many) asks for up to 1,000 keys in one MGET if the values seen
+///   so far are small enough to fit into one part. Otherwise, and before the first reply, a script
+///   returns the values of as many keys as fit, and of at least one. If values are suddenly much
+///   larger, one reply may exceed 1 MiB. The store asks for a late part again with half of the
+///   bytes; the third late part in a row, which asks for one value, ends the call. MGET skips keys
+///   of another type, so a call with missing keys sends one EXISTS more to find them.
+/// - [`set_many`](KeyValueStore::set_many) sends an MSET for each part, or with a lifetime a SET
+///   for each key. After an error some parts may be written and others not; each value is whole or
+///   absent.
+/// - [`execute`](KeyValueStore::execute) keeps the order of its commands. If a command gets no
+///   reply, the parts after it are not sent; their errors say `NotApplied`.
 ///
 /// # Several servers
-/// On a Cluster a request goes to the node that has its key, and is sent on where that node says
-/// so; it was not executed then. Calls of many keys are grouped by slot, a request for each, as many
-/// of them under way at once as a part may have; an error of `set_many` or `delete_many` may come
-/// after a part is done. A
-/// walk goes over all nodes, and again where slots changed hands meanwhile, four times at most.
-/// Keys that are on their way between two nodes are asked for until the call's time is over.
-/// [`stats`](KeyValueStore::stats) are sums, [`ping`](KeyValueStore::ping) asks every node, and
-/// [`now`](KeyValueStore::now) any.
+/// On a Cluster a request goes to the node that has its key. If that node redirects the request, it
+/// has not executed it. The store groups the keys of a call by slot and sends one request for each
+/// slot, as many at a time as a part may hold; if `set_many` or `delete_many` fails, a part may be
+/// done. A walk goes over all nodes, and goes over them again if slots moved meanwhile, at most
+/// four times. While a key is being moved between two nodes, the store asks again until the call's
+/// timeout ends. [`stats`](KeyValueStore::stats) are sums, [`ping`](KeyValueStore::ping) asks every
+/// node, and [`now`](KeyValueStore::now) any node.
 ///
-/// When a connection is lost, and when a server takes no writes since it is a replica now, the
-/// nodes or the sentinels are asked anew, within about half a second and as long as one is away.
-/// A call for a lost server waits for one such look; until a failover is over, it fails then with
-/// an error that passes.
-/// What was acknowledged and not yet copied is lost in a failover, unless it was written with
-/// [`set_durable`](KeyValueStore::set_durable) and reached a replica.
+/// When a connection is lost, or a server refuses writes because it is now a replica, the store
+/// asks the nodes or the Sentinels again within about half a second, and for as long as a server is
+/// away. A call for a lost server waits for one such refresh; until the failover has ended, it then
+/// fails with a transient error. A failover loses acknowledged writes that no replica had yet;
+/// [`set_durable`](KeyValueStore::set_durable) waits until replicas have a write.
 ///
 /// # Queues
-/// Queues need Redis 7.0 or later, or Valkey, and a primary. The first one that is opened looks at
-/// the server: a `maxmemory-policy` that evicts any key (`allkeys-*`) is refused, as is a replica;
-/// `volatile-*`, no append-only file, and writes to disk that failed are told as warnings. Where
-/// INFO is refused, that is a warning too.
+/// Queues need Redis 7.0 or later, or Valkey, and a primary. Opening the first queue checks the
+/// server. It refuses a replica and a `maxmemory-policy` that evicts any key (`allkeys-*`). It logs
+/// a warning for `volatile-*`, for a missing append-only file, for failed writes to disk, and if
+/// the server denies INFO.
 ///
-/// A process that waits for jobs has a connection of its own; on a Cluster one for each partition
-/// that it waits for, since no command can block on several slots. A connection is closed when
-/// nobody has waited on it for some seconds.
+/// A process that waits for jobs uses one more connection; on a Cluster one for each partition,
+/// since no command can block on several slots. The store closes such a connection when nobody has
+/// waited on it for some seconds.
 ///
 /// # Access control
-/// A user of Redis's access control needs the keys of the prefix and these commands, some of them
-/// since scripts call them:
+/// A user of Redis's access control needs the keys of the prefix and these commands; scripts call
+/// some of them:
 ///
 /// ```text
 /// ACL SETUSER worker on >PASSWORD resetchannels -@all ~data_fetcher:* +client|id +del +eval
@@ -93,7 +92,8 @@ use crate::{batch, many, scan, stats};
 ///   +zremrangebyrank +zscore
 /// ```
 ///
-/// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server that sentinels may name:
+/// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server
+/// that sentinels may name:
 ///
 /// ```text
 /// ACL SETUSER worker +asking +cluster|nodes +cluster|slots
@@ -108,8 +108,8 @@ use crate::{batch, many, scan, stats};
 /// ```
 ///
 /// # Cancel safety
-/// A dropped call may still be executed, once and whole, also later when it waits for the
-/// connection to come back.
+/// A dropped call may still be executed, once and whole, even later if it waits for the connection
+/// to come back.
 #[derive(Clone)]
 pub struct RedisStore {
     driver: Arc<Driver>,
@@ -120,19 +120,19 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects, authenticates and has the server answer a first command.
+    /// Connects, authenticates and waits for the server's answer to a first command.
     ///
     /// # Errors
-    /// Within the configured time: `Connection` or `Timeout` where the server cannot be reached,
+    /// Within the configured timeout: `Connection` or `Timeout` if the server cannot be reached,
     /// `Auth` for wrong credentials, `Config` for a database that does not exist.
     ///
     /// # Cancel safety
     /// A dropped future leaves nothing behind.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime with I/O and time.
+    /// Panics outside a Tokio runtime with I/O and time.
     pub async fn connect(config: RedisConfig) -> Result<Self> {
-        // Behind a pointer, so that the caller's own future stays small.
+        // Behind a pointer, so that the caller's future stays small.
         let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
             Box::pin(Driver::connect(config.clone()));
         let driver = Arc::new(connecting.await?);
@@ -141,7 +141,7 @@ impl RedisStore {
         Ok(Self { driver, calls, key_prefix: config.key_prefix.into(), db: config.db, queues })
     }
 
-    /// The reply to a command, which is about this key.
+    /// The reply to a command on this key.
     fn one<'a>(
         &'a self,
         key: &'a str,
@@ -168,7 +168,7 @@ impl RedisStore {
         }
     }
 
-    /// Writes that belong to one call; once a part is done, an error is no longer "not applied".
+    /// Writes of one call; once a part is done, an error says `MaybeApplied`.
     async fn write_all(&self, requests: Vec<Request>) -> Result<Vec<Answer>> {
         let outcomes = self.answers(requests).await?;
         let may_be_done = |outcome: &Result<Answer>| match outcome {

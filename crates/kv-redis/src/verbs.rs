@@ -11,15 +11,16 @@ use kv_core::{
 use crate::driver::{Answer, BUDGET, Only, Request, SetExpiry, decimal, pieces};
 use crate::scripts::{DELETE_IF_VALUE, INCREMENT, PERSIST, SET_IF_VALUE};
 
-/// What Redis takes in one string.
+/// The most bytes that Redis takes in one string.
 const LONGEST_VALUE: usize = 512 << 20;
 
-/// How many keys one MGET, MSET or DEL names at most, so that none blocks the server for long.
+/// How many keys one MGET, MSET or DEL names at most, so that no command blocks the server for
+/// long.
 pub(crate) const KEYS_AT_ONCE: usize = 1_000;
 
-/// What a command needs of the server.
+/// What a command needs from the server.
 pub(crate) enum Plan {
-    /// Nothing: the answer follows from the arguments.
+    /// Nothing: the arguments decide the answer.
     Known(Reply),
     /// One request.
     Ask(Request, Decode),
@@ -28,9 +29,9 @@ pub(crate) enum Plan {
 /// How a reply is read.
 pub(crate) enum Decode {
     Entry,
-    /// Nil where the condition failed; else the value given is stored.
+    /// Nil if the condition failed; otherwise the given value is stored.
     Stored(Bytes),
-    /// 0 where the condition failed; else the value given is stored.
+    /// 0 if the condition failed; otherwise the given value is stored.
     Swapped(Bytes),
     Flag,
     Remaining,
@@ -43,7 +44,7 @@ pub(crate) fn plan(command: Command) -> Result<Plan> {
         Command::Get { key } => Plan::Ask(Request::Get(key.into()), Decode::Entry),
         Command::Set { key, value, write } => plan_set(key.into(), value, write)?,
         Command::Delete { key, condition } => plan_delete(key.into(), condition),
-        Command::Exists { key } => Plan::Ask(Request::Exists(key.into()), Decode::Flag),
+        Command::Exists { key } => Plan::Ask(Request::Exists(vec![key.into()]), Decode::Flag),
         Command::Ttl { key } => Plan::Ask(Request::Pttl(key.into()), Decode::Remaining),
         Command::Touch { key, lifetime } => plan_touch(key.into(), lifetime)?,
         Command::Take { key } => Plan::Ask(Request::GetDel(key.into()), Decode::Entry),
@@ -102,7 +103,7 @@ fn plan_touch(key: Bytes, lifetime: Lifetime) -> Result<Plan> {
         SetExpiry::Never => {
             Request::Script { script: &PERSIST, keys: [key].into(), args: Vec::new() }
         }
-        SetExpiry::Keep => Request::Exists(key),
+        SetExpiry::Keep => Request::Exists(vec![key]),
         SetExpiry::Millis(millis) => Request::Pexpire(key, millis),
     };
     Ok(Plan::Ask(request, Decode::Flag))
@@ -120,7 +121,7 @@ fn plan_increment(key: Bytes, by: i64, lifetime: Lifetime) -> Result<Plan> {
     Ok(Plan::Ask(request, Decode::Number))
 }
 
-/// How SET is to treat the time to live.
+/// How SET treats the time to live.
 pub(crate) fn expiry(lifetime: Lifetime) -> Result<SetExpiry> {
     Ok(match lifetime {
         Lifetime::Never => SetExpiry::Never,
@@ -129,7 +130,7 @@ pub(crate) fn expiry(lifetime: Lifetime) -> Result<SetExpiry> {
     })
 }
 
-/// Refuses what Redis would refuse, before it is sent.
+/// Refuses, before sending, a value or lifetime that Redis would refuse.
 pub(crate) fn check_size(value: &Bytes) -> Result<()> {
     if value.len() <= LONGEST_VALUE {
         return Ok(());
@@ -138,13 +139,13 @@ pub(crate) fn check_size(value: &Bytes) -> Result<()> {
     Err(Error::new(ErrorKind::TooLarge, message))
 }
 
-/// All keys, as parts of one piece of memory.
+/// All keys, as slices of one allocation.
 pub(crate) fn keys(keys: &[&str]) -> Vec<Bytes> {
     let mut rest = Bytes::from(keys.concat());
     keys.iter().map(|key| rest.split_to(key.len())).collect()
 }
 
-/// One MGET, or a GET where one key is asked for.
+/// One MGET, or a GET for a single key.
 pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
     match keys.pop() {
         Some(key) if keys.is_empty() => Request::Get(key),
@@ -152,19 +153,18 @@ pub(crate) fn get_many(mut keys: Vec<Bytes>) -> Request {
     }
 }
 
-/// The values of so many keys; as MGET does, GET too passes over a key of another type.
+/// The values of this many keys. A GET here skips a key of another type, as MGET does.
 pub(crate) fn entries(answer: Result<Answer>, wanted: usize) -> Result<Vec<Option<Entry>>> {
     let entries = match answer {
         Ok(Answer::List(values)) => values.into_iter().map(entry).collect::<Result<Vec<_>>>()?,
         Ok(value) => vec![entry(value)?],
-        Err(error) if error.kind() == ErrorKind::WrongType => vec![None],
         Err(error) => return Err(error),
     };
     if entries.len() == wanted { Ok(entries) } else { Err(unexpected()) }
 }
 
-/// An MSET for values that never expire and may be in one request, of so many bytes as one may
-/// have; else a SET for each.
+/// MSETs for values that never expire, each within the bytes of one request; otherwise a SET for
+/// each value.
 pub(crate) fn set_many(
     entries: Vec<(String, Bytes)>,
     lifetime: Lifetime,
@@ -205,7 +205,7 @@ impl Decode {
     }
 }
 
-/// A value, or none.
+/// A value, or `None`.
 pub(crate) fn entry(answer: Answer) -> Result<Option<Entry>> {
     match answer {
         Answer::Nil => Ok(None),
@@ -236,13 +236,13 @@ pub(crate) fn time(answer: Answer) -> Result<Duration> {
     }
 }
 
-/// A decimal number, as the server writes them.
+/// A decimal number, as the server writes it.
 pub(crate) fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     number.ok_or_else(unexpected)
 }
 
-/// A reply of a shape that the command does not have.
+/// An error: the reply has a shape that the command never returns.
 pub(crate) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the server answered in an unexpected shape")
 }

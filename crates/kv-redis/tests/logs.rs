@@ -2,60 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-use std::io;
-use std::sync::{Mutex, Once, PoisonError};
+#[path = "common/capture.rs"]
+mod capture;
 
 use kv_core::{KeyValueStore, Lifetime, Write};
 use kv_redis::{RedisConfig, RedisStore};
 use kv_testbed::{Proxy, RedisServer};
-use tracing_subscriber::filter::LevelFilter;
 
-/// What came through `tracing`, as text.
-static EVENTS: Mutex<String> = Mutex::new(String::new());
-/// The targets of what came through `log`.
-static RECORDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-struct Capture;
-
-impl io::Write for Capture {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        EVENTS.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl log::Log for Capture {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let mut records = RECORDS.lock().unwrap_or_else(PoisonError::into_inner);
-        records.push(record.target().to_owned());
-    }
-
-    fn flush(&self) {}
-}
-
-fn capture_all_logs() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        log::set_logger(&Capture).unwrap();
-        log::set_max_level(log::LevelFilter::Trace);
-        let all = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-        all.with_writer(|| Capture).init();
-    });
-}
+use crate::capture::{capture_all_logs, logs};
 
 /// What was told of a server, of a level or above.
 fn events(port: u16, levels: &[&str]) -> Vec<String> {
-    let events = EVENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_it = events.lines().filter(|line| line.contains(&format!(":{port}")));
+    let logs = logs();
+    let of_it = logs.events.lines().filter(|line| line.contains(&format!(":{port}")));
     let told = of_it.filter(|line| levels.iter().any(|level| line.contains(level)));
     told.map(str::to_owned).collect()
 }
@@ -114,9 +73,8 @@ async fn the_drivers_own_lines_come_through_log_alone_and_bear_its_name() {
         assert!(told.iter().any(|line| line.contains(expected)), "{expected}: {told:?}");
     }
     assert!(told.iter().all(|line| line.contains(" kv_redis::")), "{told:?}");
-    assert!(!EVENTS.lock().unwrap().contains(" fred"), "an event under the driver's name");
-    let records = RECORDS.lock().unwrap();
-    let others = records.iter().filter(|target| !target.starts_with("fred::"));
-    let of_ours: Vec<_> = others.filter(|target| target.starts_with("kv_")).collect();
-    assert!(of_ours.is_empty() && !records.is_empty(), "{of_ours:?}");
+    let logs = logs();
+    assert!(!logs.events.contains(" fred"), "an event under the driver's name");
+    let of_ours: Vec<_> = logs.records.iter().filter(|(it, _)| it.starts_with("kv_")).collect();
+    assert!(of_ours.is_empty() && !logs.records.is_empty(), "{of_ours:?}");
 }

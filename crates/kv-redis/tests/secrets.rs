@@ -1,59 +1,24 @@
-//! The password appears nowhere. Alone in its binary, since it takes over all logs.
+//! The password, values and hidden keys appear nowhere. Alone in its binary, since it takes over all
+//! logs.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+#[path = "common/capture.rs"]
+mod capture;
+
 use std::error::Error as StdError;
 use std::fmt::Debug;
-use std::io::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kv_core::{Error, KeyValueStore, Lifetime, Write};
+use kv_core::{Error, ErrorKind, KeyValueStore, Lifetime, Store, Write};
 use kv_redis::{RedisConfig, RedisConfigBuilder, RedisStore};
-use kv_testbed::{Port, Proxy, RedisServer};
-use tracing_subscriber::filter::LevelFilter;
+use kv_testbed::{Mode, Port, Proxy, RedisServer};
+
+use crate::capture::{capture_all_logs, logs};
 
 const CANARY: &str = "canary-7f3a";
 const VALUE: &str = "value-canary-91c2";
-
-/// All that was logged, through either way of logging.
-static LOGGED: Mutex<String> = Mutex::new(String::new());
-
-fn logged(text: &str) {
-    LOGGED.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
-}
-
-struct Capture;
-
-impl io::Write for Capture {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        logged(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl log::Log for Capture {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let _ = writeln!(Capture, "{} {} {}", record.level(), record.target(), record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-fn capture_all_logs() {
-    log::set_logger(&Capture).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    let all = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-    all.with_writer(|| Capture).init();
-}
+const KEY: &str = "key-canary-3b8e";
 
 /// An error with all its causes, in both ways to print it.
 fn shown(error: &Error) -> String {
@@ -67,7 +32,7 @@ fn shown(error: &Error) -> String {
 }
 
 fn clean(what: &str, text: &str) {
-    for secret in [CANARY, VALUE] {
+    for secret in [CANARY, VALUE, KEY] {
         assert!(!text.contains(secret), "{what} shows {secret}: {text}");
     }
 }
@@ -86,7 +51,7 @@ fn server(password: &str) -> RedisServer {
 
 async fn refused(builder: RedisConfigBuilder) {
     clean_debug(&builder);
-    let config = builder.timeout(Duration::from_millis(300)).build().unwrap();
+    let config = builder.timeout(Duration::from_secs(3)).build().unwrap();
     clean_debug(&config);
     clean("connect", &shown(&RedisStore::connect(config).await.unwrap_err()));
 }
@@ -109,11 +74,40 @@ async fn worked(server: &RedisServer) {
     store.close().await.unwrap();
 }
 
+/// Uses a key that is a secret, where it holds another type, and where nobody answers.
+async fn hid(server: &RedisServer) {
+    let proxy = Proxy::start(("127.0.0.1", server.port())).await.unwrap();
+    let builder = config(proxy.port()).key_prefix("").timeout(Duration::from_secs(3));
+    let store = RedisStore::connect(builder.build().unwrap()).await.unwrap();
+    let sessions = Store::new(store).namespace("sessions").with_hidden_keys();
+    let list = format!("sessions:{KEY}");
+    let mut connection = server.connection().unwrap();
+    connection.command(&["AUTH", CANARY]).unwrap();
+    connection.command(&["RPUSH", &list, "element"]).unwrap();
+    let mut errors = vec![sessions.get::<String>(KEY).await.unwrap_err()];
+    assert_eq!(errors[0].kind(), ErrorKind::WrongType);
+    proxy.set_mode(Mode::BlackHole);
+    let others = ["other", KEY];
+    let pipeline = sessions.pipeline().set(KEY, VALUE).exists(KEY);
+    let (get, set, many, piped, keys) = tokio::join!(
+        sessions.get::<String>(KEY),
+        sessions.set(KEY, VALUE),
+        sessions.get_many::<String>(others),
+        pipeline.execute(),
+        sessions.keys(KEY),
+    );
+    errors
+        .extend([get.err(), set.err(), many.err(), piped.err(), keys.err()].into_iter().flatten());
+    assert_eq!(errors.len(), 6);
+    errors.iter().for_each(|error| clean("a verb on a hidden key", &shown(error)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn no_error_debug_or_log_shows_the_password_or_a_value() {
+async fn no_error_debug_or_log_shows_the_password_a_value_or_a_hidden_key() {
     capture_all_logs();
     let right = server(CANARY);
     worked(&right).await;
+    hid(&right).await;
     refused(config(right.port()).username("nobody")).await;
     refused(config(right.port()).db(99)).await;
     refused(config(server("another").port())).await;
@@ -121,7 +115,9 @@ async fn no_error_debug_or_log_shows_the_password_or_a_value() {
     for url in [format!("redis://:{CANARY}@h/x"), format!("http://u:{CANARY}@h")] {
         clean("from_url", &shown(&RedisConfig::from_url(&url).unwrap_err()));
     }
-    let logged = LOGGED.lock().unwrap();
+    let logs = logs();
+    let records: String = logs.records.iter().map(|(_, line)| format!("{line}\n")).collect();
+    let logged = [logs.events.as_str(), &records].concat();
     for expected in ["redis connected", "redis disconnected", "redis reconnected", "redis store"] {
         assert!(logged.contains(expected), "no event says {expected:?}");
     }

@@ -19,7 +19,7 @@ use crate::resp::Reply;
 use crate::server::{RedisServer, RedisServerBuilder};
 
 /// What takes longest is a failover of nodes that share two cores with other tests.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A real Redis Cluster on free ports of 127.0.0.1: three primaries and three replicas, unless the
 /// builder says otherwise.

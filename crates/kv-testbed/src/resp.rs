@@ -9,7 +9,7 @@ use std::time::Duration;
 use self::stream::Stream;
 use crate::error::{Error, Result};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Redis's own limit on one bulk string.
 const LONGEST_BULK: usize = 512 << 20;
 const DEEPEST: usize = 32;

@@ -14,7 +14,7 @@ use crate::server::RedisServer;
 /// The name of the primary that the sentinels watch.
 const NAME: &str = "kv-primary";
 /// What takes longest is a failover that the sentinels have to begin again.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A primary and two replicas under three sentinels, unless the builder says otherwise, all on free
 /// ports of 127.0.0.1.

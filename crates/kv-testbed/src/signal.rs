@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::wait::eventually;
 
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Suspends a process and returns once it has stopped.
 pub(crate) fn pause(pid: u32) -> Result<()> {

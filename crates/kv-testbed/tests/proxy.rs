@@ -7,7 +7,7 @@ use std::time::Duration;
 use kv_testbed::{Connection, Cut, Mode, Proxy, RedisServer, Reply, Result, eventually};
 use tokio::time::Instant;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const INCR: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n";
 const GET_LONG: &[u8] = b"*2\r\n$3\r\nGET\r\n$4\r\nlong\r\n";

@@ -2,6 +2,14 @@
 
 use kv_core::{Entry, Remaining, Reply, Result};
 
+/// The same, but for the time left: that there is some.
+pub(crate) fn told_roughly(reply: &Result<Reply>) -> String {
+    match reply {
+        Ok(Reply::Remaining(Some(Remaining::Expires(_)))) => "some time".to_owned(),
+        reply => told(reply),
+    }
+}
+
 /// What a command was answered, and by which kind of reply.
 pub(crate) fn told(reply: &Result<Reply>) -> String {
     match reply {

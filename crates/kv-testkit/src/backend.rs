@@ -20,7 +20,7 @@ pub trait Backend: Send + Sync {
     /// The suite drops the future only when the case takes too long.
     fn fresh(&self) -> impl Future<Output = Result<Self::Store, BoxError>> + Send;
 
-    /// Steps the time by which every store made here counts lifetimes, by whole milliseconds.
+    /// Steps the time by which every store made here counts lifetimes, by microseconds or more.
     /// Between the steps that time stands still.
     ///
     /// It does nothing on a backend that declares no
@@ -31,6 +31,34 @@ pub trait Backend: Send + Sync {
     fn another(&self, store: &Self::Store) -> Option<Self::Store> {
         let _ = store;
         None
+    }
+
+    /// The data of the store that [`fresh`](Self::fresh) made last, in a new store, as a new
+    /// process finds it; `None` where the data ends with the process.
+    ///
+    /// All handles of the earlier store are gone by then: the suite has closed them, or only
+    /// dropped them, as a process that is killed leaves them. A killed process flushes nothing, so
+    /// nothing that was acknowledged may depend on a close. The new store gets a clock whose
+    /// `now()` begins again and whose `wall()` goes on, by which the suite tells who keeps
+    /// deadlines of the one or of the other: [`ManualClock::restarted`](crate::ManualClock::restarted).
+    ///
+    /// # Errors
+    /// Whatever keeps the data from being opened; it fails the case.
+    ///
+    /// # Cancel safety
+    /// The suite drops the future only when the case takes too long.
+    fn reopen(&self) -> impl Future<Output = Result<Option<Self::Store>, BoxError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Sets the date back by which the stores made here go, now and after a
+    /// [`reopen`](Self::reopen), while the time since their start goes on; `false` where that
+    /// cannot be done. See [`ManualClock::set_back`](crate::ManualClock::set_back).
+    ///
+    /// It is called only where the backend reopens.
+    fn set_back(&self, by: Duration) -> bool {
+        let _ = by;
+        false
     }
 
     /// How long after its end a key may still be there: no time, by the contract.

@@ -2,17 +2,18 @@
 
 mod generate;
 mod life;
+mod moment;
 mod operation;
 mod sequence;
 mod shrink;
 mod side;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::Capabilities;
 use tokio::task::JoinSet;
 
+use self::moment::{Moment, Pause};
 use self::sequence::Sequence;
 use self::shrink::{Item, Shrinker};
 use self::side::Side;
@@ -25,7 +26,8 @@ const USED: [Capabilities; 3] =
 /// The longest step between two operations, in milliseconds.
 ///
 /// Steps are even and lifetimes odd, so that no operation falls on the one millisecond, the very
-/// end of a lifetime, in which backends may differ by their [grace](Backend::grace).
+/// end of a lifetime, in which backends may differ by their [grace](Backend::grace). Parts of a
+/// millisecond do not change that, as long as the whole milliseconds of the time are even.
 const LONGEST_STEP: u64 = 20;
 
 /// How much is compared.
@@ -75,9 +77,11 @@ pub struct Report {
 
 /// Drives a store of each backend with the same random operations, and wants equal answers.
 ///
-/// Every verb takes part, also in batches, with conditions on versions that were read before, with
-/// short, huge, tiny and zero lifetimes, on few keys. Time is stepped on both between any two
-/// operations. Values and kinds of errors have to be equal; versions count by what they do. Every
+/// Every verb takes part, also in batches, some of more than 1,000 keys, with conditions on versions
+/// that were read before, with short, huge, tiny and zero lifetimes and values of up to 70 kB, on few
+/// keys, through two handles by turns where there is [another](Backend::another). Time is stepped on
+/// both between any two operations, in every second batch of sequences by parts of a millisecond;
+/// what is left of a lifetime is compared in the others. Values and kinds of errors have to be equal; versions count by what they do. Every
 /// value is written once, and no version is used after a touch: where A-B-A or a touch changes a
 /// version, stores may differ.
 ///
@@ -100,14 +104,15 @@ pub async fn compare<A: Backend, B: Backend>(
         return Err(Failure::new(format!("the backends declare {left:?} and {right:?}")));
     }
     let mut report = Report::default();
-    let mut first = 0;
+    let (mut first, mut batch) = (0, 0);
     while first < comparison.sequences {
         let together = comparison.together.max(1).min(comparison.sequences - first);
         let numbers = first..first + together;
-        let ran = Batch { left: &left, right: &right, comparison }.run(numbers).await?;
+        let exact = batch % 2 == 0;
+        let ran = Batch { left: &left, right: &right, comparison, exact }.run(numbers).await?;
         report.operations += ran.operations;
         report.touching_expired += ran.touching_expired;
-        first += together;
+        (first, batch) = (first + together, batch + 1);
     }
     Ok(report)
 }
@@ -117,6 +122,8 @@ struct Batch<'t> {
     left: &'t Trial<'t>,
     right: &'t Trial<'t>,
     comparison: Comparison,
+    /// Whether the time goes by whole milliseconds.
+    exact: bool,
 }
 
 impl Batch<'_> {
@@ -124,16 +131,19 @@ impl Batch<'_> {
         let Comparison { seed, steps, .. } = self.comparison;
         let mut time = fastrand::Rng::with_seed(seed ^ (numbers.start as u64).rotate_right(17));
         let mut sequences: Vec<Sequence> = numbers.map(|number| self.sequence(number)).collect();
-        let (mut now, mut pauses) = (0, Vec::new());
+        let (mut now, mut pauses) = (Moment::default(), Vec::new());
         for _ in 0..steps {
-            sequences = step(sequences, now).await?;
+            sequences = step(sequences, now.whole()).await?;
             if let Some(differing) = sequences.iter().find(|sequence| sequence.differs()) {
                 return Err(self.explain(differing, &pauses).await);
             }
-            let pause = 2 * time.u64(0..=LONGEST_STEP / 2);
-            self.advance(pause);
-            (now, pauses) = (now + pause, [pauses, vec![pause]].concat());
+            let whole = 2 * time.u64(0..=LONGEST_STEP / 2);
+            let pause = Pause { whole, part: if self.exact { 0 } else { time.u64(0..1_000) } };
+            self.advance(now.go_on(pause));
+            pauses.push(pause);
         }
+        // The next batch begins at a whole millisecond.
+        self.advance(now.go_on(Pause::TO_WHOLE));
         let mut report = Report::default();
         for sequence in &sequences {
             report.operations += sequence.operations();
@@ -145,23 +155,23 @@ impl Batch<'_> {
 
     fn sequence(&self, number: usize) -> Sequence {
         let prefix = format!("q{number}:");
-        let side = |trial: &Trial<'_>| Side::new(Arc::clone(trial.store()), &prefix);
+        let exact = self.exact;
+        let side = |trial: &Trial<'_>| Side::new(trial, &prefix, exact);
         Sequence::new(self.comparison.seed, number, side(self.left), side(self.right))
     }
 
-    fn advance(&self, ms: u64) {
-        let by = Duration::from_millis(ms);
+    fn advance(&self, by: Duration) {
         self.left.advance(by);
         self.right.advance(by);
     }
 
-    async fn explain(&self, sequence: &Sequence, pauses: &[u64]) -> Failure {
+    async fn explain(&self, sequence: &Sequence, pauses: &[Pause]) -> Failure {
         let mut script = Vec::new();
         for (number, operation) in sequence.script().iter().enumerate() {
             script.push(Item::Do(operation.clone()));
-            script.extend(pauses.get(number).map(|ms| Item::Pause(*ms)));
+            script.extend(pauses.get(number).map(|pause| Item::Pause(*pause)));
         }
-        let told = Shrinker::new(self.left, self.right).explain(script).await;
+        let told = Shrinker::new(self.left, self.right, self.exact).explain(script).await;
         let (seed, number) = (self.comparison.seed, sequence.number());
         Failure::new(format!("seed {seed}, sequence {number}: {}\n{told}", sequence.difference()))
     }

@@ -3,18 +3,37 @@
 use std::fmt;
 use std::panic::Location;
 
-/// What a case found, and the line of the suite that found it.
+use crate::show::cut;
+
+/// How many bytes of a message are told.
+const MESSAGE_BYTES: usize = 2_000;
+
+/// What a case found, the line of the suite that found it, and what it had asked of the store.
+///
+/// Keys and values are shown, shortened: they are the suite's own.
 #[derive(Clone)]
 pub struct Failure {
     message: String,
     at: &'static Location<'static>,
+    calls: Option<String>,
 }
 
 impl Failure {
     /// A failure found on the caller's line.
     #[track_caller]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), at: Location::caller() }
+        let message = cut(message.into(), MESSAGE_BYTES);
+        Self { message, at: Location::caller(), calls: None }
+    }
+
+    /// The same, found on another line.
+    pub(crate) fn found_at(self, at: &'static Location<'static>) -> Self {
+        Self { at, ..self }
+    }
+
+    /// The same, with what was asked of the store before.
+    pub(crate) fn after(self, calls: Option<String>) -> Self {
+        Self { calls, ..self }
     }
 
     /// The same, with what was being tried put before it.
@@ -40,7 +59,8 @@ impl From<tokio::task::JoinError> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}:{})", self.message, self.at.file(), self.at.line())
+        write!(f, "{} ({}:{})", self.message, self.at.file(), self.at.line())?;
+        self.calls.iter().try_for_each(|calls| write!(f, "\n{calls}"))
     }
 }
 
@@ -62,14 +82,18 @@ macro_rules! ensure {
     };
 }
 
-/// Fails the case unless both are equal; the message says what was looked at.
+/// Fails the case unless both are equal; the message says what was looked at. Values, versions and
+/// errors are shown by [`Show`](crate::show::Show), so that different ones look different.
 macro_rules! ensure_eq {
     ($got:expr, $expected:expr, $($message:tt)+) => {
         match (&$got, &$expected) {
             (got, expected) => {
                 if *got != *expected {
+                    use $crate::show::by::*;
+                    let (got, expected) = (&$crate::show::Shown(got), &$crate::show::Shown(expected));
+                    let (got, expected) = (got.text(), expected.text());
                     let what = format!($($message)+);
-                    let text = format!("{what}: got {got:?}, expected {expected:?}");
+                    let text = format!("{what}: got {got}, expected {expected}");
                     return Err($crate::Failure::new(text));
                 }
             }

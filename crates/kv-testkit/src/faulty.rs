@@ -156,6 +156,10 @@ impl KeyValueStore for Faulty {
         self.call(Method::Set, self.inner.set(key, value, write)).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        self.call(Method::Set, self.inner.set_cached(key, value, write)).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         self.call(Method::Delete, self.inner.delete(key, condition)).await
     }

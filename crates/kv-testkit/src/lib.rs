@@ -63,10 +63,14 @@ mod compare;
 mod failure;
 mod faulty;
 mod method;
+mod moves;
 mod recorder;
 mod refusals;
+mod show;
 mod suite;
+mod told;
 mod trial;
+mod watch;
 
 pub use backend::Backend;
 pub use clock::ManualClock;
@@ -75,5 +79,13 @@ pub use failure::Failure;
 pub use faulty::{Fault, Faulty};
 pub use method::Method;
 pub use recorder::{Recorder, Treatment, forwards};
-pub use suite::{Case, cases, run_case, runtime};
+pub use suite::{Case, cases};
 pub use trial::Trial;
+#[doc(hidden)]
+pub use watch::run_test;
+pub use watch::{PATIENCE, run_apart, run_case, runtime};
+
+/// The guide's code is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/BACKENDS.md")]
+struct Guide;

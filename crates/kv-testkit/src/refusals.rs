@@ -1,9 +1,12 @@
 //! What a store has to refuse when it does not declare it.
 
+use std::sync::Arc;
+
 use kv_core::{
     Capabilities, Command, Condition, Error, ErrorKind, Lifetime, Result, SetOptions, Version,
     Write,
 };
+use tokio::task::JoinSet;
 
 use crate::failure::{ensure, ensure_eq};
 use crate::trial::{bytes, millis, ms_of, refused};
@@ -75,6 +78,9 @@ async fn lifetimes(t: &Trial<'_>) -> Result<(), Failure> {
         unsupported("Store::increment", typed.increment(key, 1, ms_of(50)).await)?;
     }
     unsupported("touch", store.touch("k", lifetime).await)?;
+    unsupported("increment", store.increment("new", 1, lifetime).await)?;
+    let increment = Command::Increment { key: "new".into(), by: 1, lifetime };
+    unsupported_in_a_batch(t, vec![increment]).await?;
     unsupported_in_a_batch(t, vec![Command::Touch { key: "k".into(), lifetime }]).await?;
     unchanged(t).await
 }
@@ -108,9 +114,9 @@ async fn conditions(t: &Trial<'_>) -> Result<(), Failure> {
 /// A store may have a take of its own without conditions.
 async fn take_is_refused_or_right(t: &Trial<'_>) -> Result<(), Failure> {
     match t.store().take("k").await {
-        Err(error) => ensure_eq!(error.kind(), ErrorKind::Unsupported, "take"),
+        Err(error) => ensure_eq!(error.kind(), ErrorKind::Unsupported, "take \"k\""),
         Ok(taken) => {
-            ensure_eq!(taken.map(|entry| entry.value), Some(bytes("1")), "take");
+            ensure_eq!(taken.map(|entry| entry.value), Some(bytes("1")), "take \"k\"");
             return t.holds("k", None).await;
         }
     }
@@ -125,13 +131,35 @@ async fn counters(t: &Trial<'_>) -> Result<(), Failure> {
     unsupported("Store::pipeline", typed.pipeline().increment("n", 1, never).execute().await)?;
     if t.declares(Capabilities::CONDITIONS) {
         // Then the provided increment is built from them, and right.
-        return Ok(());
+        return increment_is_refused_or_right(t).await;
     }
     t.put("k", "1").await?;
     unsupported("increment", t.store().increment("k", 1, Lifetime::Never).await)?;
     let increment = Command::Increment { key: "k".into(), by: 1, lifetime: Lifetime::Never };
     unsupported_in_a_batch(t, vec![increment]).await?;
     unchanged(t).await
+}
+
+/// A store without counters may count all the same, if nothing is lost.
+async fn increment_is_refused_or_right(t: &Trial<'_>) -> Result<(), Failure> {
+    if let Err(error) = t.store().increment("n", 1, Lifetime::Never).await {
+        ensure_eq!(error.kind(), ErrorKind::Unsupported, "increment");
+        return Ok(());
+    }
+    let mut tasks = JoinSet::new();
+    for task in 0..4 {
+        let store = Arc::clone(t.handle(task));
+        tasks.spawn(async move {
+            for _ in 0..25 {
+                store.increment("n", 1, Lifetime::Never).await?;
+            }
+            Ok::<_, Error>(())
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task??;
+    }
+    t.holds("n", Some("101")).await
 }
 
 async fn unchanged(t: &Trial<'_>) -> Result<(), Failure> {

@@ -2,15 +2,14 @@
 
 use std::io::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Capabilities;
-use tokio::runtime::{Builder, Runtime};
-
+use crate::told::Log;
+use crate::trial::End;
+use crate::watch::{Guard, PATIENCE};
 use crate::{Backend, Failure, Trial, refusals};
-
-/// How long a case may take before it counts as hanging; none needs a hundredth of it.
-const PATIENCE: Duration = Duration::from_secs(120);
+use kv_core::Capabilities;
 
 /// Calls a macro with the name of every case. The only list there is: the table of [`cases`] and
 /// the tests of [`conformance!`](crate::conformance) are both made of it.
@@ -152,6 +151,156 @@ macro_rules! for_each_case {
             drops [COUNTERS] {
                 a_dropped_increment_counts_once_at_most
             }
+            parts [TTL] {
+                no_key_ends_early_by_a_part_of_a_millisecond
+            }
+            reopen [] {
+                what_every_verb_wrote_outlives_a_reopen
+                each_verbs_write_outlives_a_kill_right_after_it
+                the_stores_clock_goes_on_over_a_reopen
+                a_queue_outlives_a_reopen
+            }
+            reopen [TTL] {
+                a_lifetime_goes_on_over_a_reopen
+                what_expires_while_the_store_is_closed_is_gone
+                a_date_that_is_set_back_revives_nothing
+            }
+            reopen [CONDITIONS] {
+                a_version_names_its_state_over_a_reopen
+                no_version_is_given_again_after_a_reopen
+            }
+            reopen [TTL COUNTERS] {
+                a_counter_counts_on_over_a_reopen
+            }
+            turns [] {
+                a_set_takes_turns_with_other_calls
+                a_delete_takes_turns_with_other_calls
+                writes_of_many_keys_take_turns_with_other_calls
+            }
+            turns [CONDITIONS] {
+                a_take_takes_turns_with_other_calls
+            }
+            turns [COUNTERS] {
+                an_increment_takes_turns_with_other_calls
+            }
+            turns [TTL CONDITIONS] {
+                a_touch_takes_turns_with_other_calls
+            }
+            turns [TTL] {
+                a_kept_lifetime_takes_turns_with_other_calls
+            }
+            handles [] {
+                every_handle_sees_what_another_did
+                a_dropped_handle_leaves_the_others_open
+            }
+            handles [TTL] {
+                a_value_at_hand_ends_with_its_lifetime
+            }
+            gone [CONDITIONS] {
+                no_version_outlives_its_key_whichever_way_it_goes
+                a_numbered_version_does_not_come_back_with_its_value
+            }
+            gone [TTL] {
+                keep_keeps_nothing_of_a_key_that_went
+                an_old_deadline_ends_nothing_that_came_later
+            }
+            gone [COUNTERS] {
+                a_counter_that_went_starts_anew_whichever_way_it_goes
+            }
+            failed [TTL] {
+                a_read_changes_nothing
+            }
+            failed [CONDITIONS] {
+                a_condition_that_fails_changes_nothing
+                a_condition_looks_at_its_own_key
+            }
+            versions [] {
+                no_two_writes_of_a_key_have_one_version
+                every_way_to_read_gives_the_same_version
+            }
+            versions [CONDITIONS] {
+                a_version_by_every_way_to_read_is_a_condition
+                every_way_to_write_ends_the_version_before
+            }
+            dropped [] {
+                a_dropped_write_leaves_the_old_state_or_the_new
+                a_dropped_write_of_many_leaves_each_key_whole
+                a_dropped_write_leaves_the_key_free_for_others
+            }
+            lifetimes [TTL] {
+                every_verb_that_gives_a_lifetime_gives_it
+                every_verb_that_makes_a_key_gives_it_its_lifetime
+                every_verb_that_clears_a_lifetime_clears_it
+                every_verb_that_keeps_a_lifetime_keeps_its_end
+                every_verb_clamps_a_huge_lifetime_and_refuses_none
+                an_expired_key_is_invisible_to_every_command
+            }
+            lifetimes [TTL CONDITIONS COUNTERS] {
+                a_counter_keeps_what_a_touch_gave_it
+            }
+            lifetimes [TTL COUNTERS] {
+                a_refused_increment_leaves_lifetime_and_version
+            }
+            walks [] {
+                a_scan_goes_on_where_its_last_keys_were_deleted
+                a_scan_goes_on_behind_pages_without_a_match
+                a_scan_ends_although_its_keys_are_written_again
+                walks_at_once_do_not_disturb_each_other
+                a_scan_by_one_shows_keys_of_every_shape
+                a_scan_takes_limits_of_any_width
+                a_page_that_is_asked_for_again_loses_no_key
+            }
+            walks [TTL] {
+                a_scan_goes_on_where_its_last_keys_expired
+                a_scan_goes_on_behind_pages_of_expired_keys
+            }
+            shapes [] {
+                a_value_of_any_shape_is_kept_by_every_verb
+                a_key_of_any_shape_is_kept_apart_by_every_verb
+            }
+            shapes [CONDITIONS] {
+                a_condition_tells_like_values_apart
+            }
+            sizes [] {
+                a_value_beyond_a_mebibyte_is_kept_by_every_verb
+                a_value_of_sixteen_mebibytes_is_kept
+                a_thousand_keys_are_set_read_and_deleted_at_once
+                tens_of_thousands_of_keys_are_set_read_and_deleted_at_once
+                a_batch_takes_any_number_of_commands
+            }
+            sizes [CONDITIONS] {
+                a_condition_on_a_large_value_holds
+            }
+            closed [] {
+                a_closed_store_refuses_every_verb_by_every_route
+                a_closed_store_tells_no_time
+                a_walk_under_way_ends_with_its_store
+                a_closed_store_runs_no_queue
+                a_write_after_close_is_not_done
+                a_close_beside_running_calls_is_told_as_one
+            }
+            secrets [] {
+                no_error_of_a_verb_shows_a_value
+                no_error_of_the_store_shows_a_value
+            }
+            secrets [TTL CONDITIONS COUNTERS] {
+                a_refused_call_says_that_nothing_was_applied
+            }
+            figures [] {
+                figures_follow_every_write
+                figures_tell_hits_from_misses
+                the_stores_clock_tells_the_date
+                durability_is_declared_or_refused
+                concurrent_deletes_of_many_count_each_key_once
+            }
+            figures [CONDITIONS COUNTERS] {
+                a_batch_reads_what_it_wrote
+            }
+            figures [COUNTERS] {
+                an_error_of_what_is_stored_leaves_the_rest_of_a_batch
+                a_counter_is_created_with_any_number
+                concurrent_increments_by_every_route_all_count
+            }
             declared [] {
                 what_is_not_declared_is_refused
             }
@@ -193,21 +342,29 @@ macro_rules! conformance {
 #[macro_export]
 macro_rules! one_test_per_case {
     ([$backend:expr] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
-        $crate::one_test_per_case!(@flat [$backend] $($($name)*)*);
-    };
-    // The backend's expression cannot be repeated at the depth of the names: one at a time.
-    (@flat [$backend:expr]) => {};
-    (@flat [$backend:expr] $name:ident $($rest:ident)*) => {
-        #[test]
-        fn $name() -> Result<(), $crate::Failure> {
-            $crate::run_case(stringify!($name), &$backend)
+        // A function, since an expression cannot be repeated at the depth of the names.
+        fn backend_under_test() -> impl $crate::Backend {
+            $backend
         }
-        $crate::one_test_per_case!(@flat [$backend] $($rest)*);
+        $($(
+            #[test]
+            fn $name() -> Result<(), $crate::Failure> {
+                $crate::run_test(stringify!($name), backend_under_test)
+            }
+        )*)*
     };
 }
 
-/// What a case is run as.
-type Run = for<'t> fn(&'t Trial<'t>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+type Running<'t> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 't>>;
+
+/// How a case is run.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    /// On one store from its beginning to its end.
+    Once(for<'t> fn(&'t Trial<'t>) -> Running<'t>),
+    /// On data that is opened anew in between.
+    Reopened(for<'t> fn(Trial<'t>) -> Running<'t>),
+}
 
 /// One rule of the contract, as a check that can be run on any backend.
 #[derive(Clone, Copy, Debug)]
@@ -231,20 +388,53 @@ impl Case {
     /// Tries the rule on a fresh store. Where the store does not declare what the rule needs, its
     /// refusals are tried instead, and standard error says so.
     ///
+    /// A store that holds its thread and never yields cannot be stopped from here. After 150 s
+    /// standard error names the case, and the process ends with the code 101, as that of a failed
+    /// test; [`run_apart`](crate::run_apart) goes on instead.
+    ///
     /// # Errors
     /// What the case found wrong.
     ///
     /// # Cancel safety
     /// The store may be left in any state; it is used for nothing else.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<(), Failure> {
-        let trial = Trial::new(backend).await?;
+        let log = Arc::default();
+        let _guard = Guard::new(self.name, PATIENCE + PATIENCE / 4, &log);
+        let outcome = self.run_noted(backend, &log).await;
+        outcome.map_err(|failure| failure.during(self.name).after(log.tell()))
+    }
+
+    /// The same, for whoever watches it.
+    pub(crate) async fn run_noted<B: Backend>(
+        &self,
+        backend: &B,
+        log: &Arc<Log>,
+    ) -> Result<(), Failure> {
+        let trial = Trial::noted(backend, log).await?;
         let missing = refusals::missing(&trial, self.needs);
         if missing.is_empty() {
-            return (self.run)(&trial).await;
+            return match self.run {
+                Run::Once(run) => run(&trial).await,
+                Run::Reopened(run) => self.reopened(trial, run).await,
+            };
         }
         let what = missing.join(" and ");
         announce(self.name, &format!("{what} not declared; tried the refusal"));
         refusals::check(&trial, &missing).await
+    }
+
+    async fn reopened<'t>(
+        &self,
+        trial: Trial<'t>,
+        run: fn(Trial<'t>) -> Running<'t>,
+    ) -> Result<(), Failure> {
+        match trial.reopen(End::Closed, Duration::ZERO).await? {
+            Some(trial) => run(trial).await,
+            None => {
+                announce(self.name, "the backend does not reopen");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -259,11 +449,18 @@ macro_rules! table {
     ([] $($group:ident [$($need:ident)*] { $($name:ident)* })*) => {
         vec![$(table!(@group $group [$($need)*] $($name)*)),*].concat()
     };
+    (@group reopen $needs:tt $($name:ident)*) => {
+        vec![$(Case {
+            name: stringify!($name),
+            needs: table!(@needs $needs),
+            run: Run::Reopened(|trial| Box::pin(crate::cases::reopen::$name(trial))),
+        }),*]
+    };
     (@group $group:ident $needs:tt $($name:ident)*) => {
         vec![$(Case {
             name: stringify!($name),
             needs: table!(@needs $needs),
-            run: |trial| Box::pin(crate::cases::$group::$name(trial)),
+            run: Run::Once(|trial| Box::pin(crate::cases::$group::$name(trial))),
         }),*]
     };
     (@needs [$($need:ident)*]) => { Capabilities::NONE $(| Capabilities::$need)* };
@@ -279,22 +476,11 @@ pub fn cases() -> Vec<Case> {
     for_each_case!([table])
 }
 
-/// A runtime as the suite uses it: several threads, so that races can happen, and timers.
+/// The case of this name.
 ///
 /// # Errors
-/// When the system has no threads left.
-pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(4).enable_all().build()
-}
-
-/// Runs the case of this name: what each test of [`conformance!`](crate::conformance) does.
-///
-/// # Errors
-/// What the case found wrong, or that it took longer than 120 s.
-pub fn run_case<B: Backend>(name: &str, backend: &B) -> Result<(), Failure> {
+/// When there is none.
+pub(crate) fn find(name: &str) -> Result<Case, Failure> {
     let known = cases().into_iter().find(|case| case.name == name);
-    let case = known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))?;
-    let runtime = runtime().map_err(|error| Failure::new(format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, case.run(backend)).await });
-    ended.map_err(|_| Failure::new(format!("{name}: no end after {PATIENCE:?}")))?
+    known.ok_or_else(|| Failure::new(format!("there is no case {name:?}")))
 }

@@ -1,27 +1,25 @@
 //! One store under test, and the small steps that the cases are made of.
 
+mod steps;
+
 use std::fmt;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kv_core::{
-    Bytes, Capabilities, Cursor, Error, ErrorKind, KeyValueStore, Lifetime, Outcome, Pattern,
-    Remaining, ScanRequest, Store, Version, Write,
-};
+use kv_core::{BoxError, Bytes, Capabilities, Error, ErrorKind, KeyValueStore, Lifetime, Store};
 
-use crate::failure::ensure;
+use crate::told::{Log, Told};
 use crate::{Backend, Failure};
 
-/// The most pages of a walk before it counts as endless.
-const MAX_PAGES: usize = 100_000;
-
-/// One fresh store of a backend, as a case sees it.
+/// A store of a backend, as a case sees it.
 pub struct Trial<'b> {
     store: Arc<dyn KeyValueStore>,
     another: Option<Arc<dyn KeyValueStore>>,
-    closes: bool,
-    grace: Duration,
-    advance: Box<dyn Fn(Duration) + Send + Sync + 'b>,
+    /// One more, for the case that drops it.
+    spare: Mutex<Option<Arc<dyn KeyValueStore>>>,
+    maker: &'b dyn Maker,
+    log: Arc<Log>,
 }
 
 impl<'b> Trial<'b> {
@@ -33,16 +31,53 @@ impl<'b> Trial<'b> {
     /// # Cancel safety
     /// That of [`Backend::fresh`].
     pub async fn new<B: Backend>(backend: &'b B) -> Result<Self, Failure> {
-        let made = backend.fresh().await;
-        let store = made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
-        let another = backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
-        Ok(Self {
-            store: Arc::new(store),
-            another,
-            closes: backend.closes(),
-            grace: backend.grace(),
-            advance: Box::new(move |by| backend.advance(by)),
-        })
+        Self::noted(backend, &Arc::default()).await
+    }
+
+    /// A trial on a fresh store whose calls are noted there.
+    pub(crate) async fn noted<B: Backend>(backend: &'b B, log: &Arc<Log>) -> Result<Self, Failure> {
+        let made = backend.make().await;
+        let made = made.map_err(|error| Failure::new(format!("no fresh store: {error}")))?;
+        Ok(Self::on(made, backend, Arc::clone(log)))
+    }
+
+    fn on(made: Made, maker: &'b dyn Maker, log: Arc<Log>) -> Self {
+        let Made { store, another, spare } = made;
+        let another = another.map(|store| Told::around(store, &log, "another handle: "));
+        let spare = spare.map(|store| Told::around(store, &log, "a spare handle: "));
+        let store = Told::around(store, &log, "");
+        Self { store, another, spare: Mutex::new(spare), maker, log }
+    }
+
+    /// A trial on the same data, opened anew after the store has ended and some time has passed;
+    /// `None` if the data ended with the store.
+    ///
+    /// # Errors
+    /// When the store cannot be closed, or its data not be opened.
+    ///
+    /// # Cancel safety
+    /// The store may have ended.
+    pub(crate) async fn reopen(
+        self,
+        end: End,
+        meanwhile: Duration,
+    ) -> Result<Option<Self>, Failure> {
+        let Self { store, another, spare, maker, log } = self;
+        if end == End::Closed {
+            store.close().await?;
+        }
+        drop((store, another, spare));
+        maker.advance(meanwhile);
+        log.note(format!("({end:?}, and opened anew {meanwhile:?} later)"));
+        let made = maker.make_again().await;
+        let made = made.map_err(|error| Failure::new(format!("reopen, {end:?}: {error}")))?;
+        Ok(made.map(|made| Self::on(made, maker, log)))
+    }
+
+    /// Sets the store's date back; whether that can be done.
+    pub(crate) fn set_back(&self, by: Duration) -> bool {
+        self.log.note(format!("(the date is set back by {by:?})"));
+        self.maker.set_back(by)
     }
 
     /// The store.
@@ -55,9 +90,14 @@ impl<'b> Trial<'b> {
         self.another.as_ref()
     }
 
+    /// A handle that nobody else has, once.
+    pub(crate) fn take_spare(&self) -> Option<Arc<dyn KeyValueStore>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Whether the store closes by itself.
     pub fn closes(&self) -> bool {
-        self.closes
+        self.maker.closes()
     }
 
     /// A typed store on it.
@@ -78,103 +118,74 @@ impl<'b> Trial<'b> {
     /// Steps the time to the end of what has this many milliseconds left, and past the backend's
     /// grace.
     pub(crate) fn outlive(&self, ms: u64) {
-        self.advance(ms_of(ms) + self.grace);
+        self.advance(ms_of(ms) + self.maker.grace());
     }
 
     /// Steps the store's time.
     pub fn advance(&self, by: Duration) {
-        (self.advance)(by);
+        self.log.note(format!("(time goes on by {by:?})"));
+        self.maker.advance(by);
+    }
+}
+
+/// How a store ends before its data is opened anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By its close, as at the end of a program.
+    Closed,
+    /// Without, as when a process is killed.
+    Dropped,
+}
+
+/// A store and perhaps other handles of it.
+struct Made {
+    store: Arc<dyn KeyValueStore>,
+    another: Option<Arc<dyn KeyValueStore>>,
+    spare: Option<Arc<dyn KeyValueStore>>,
+}
+
+type Making<'m, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'm>>;
+
+/// A backend, whatever its stores are.
+trait Maker: Send + Sync {
+    fn make(&self) -> Making<'_, Made>;
+    fn make_again(&self) -> Making<'_, Option<Made>>;
+    fn advance(&self, by: Duration);
+    fn set_back(&self, by: Duration) -> bool;
+    fn closes(&self) -> bool;
+    fn grace(&self) -> Duration;
+}
+
+impl<B: Backend> Maker for B {
+    fn make(&self) -> Making<'_, Made> {
+        Box::pin(async { Ok(made(self, self.fresh().await?)) })
     }
 
-    /// Stores a value that never expires.
-    pub(crate) async fn put(&self, key: &str, value: &str) -> Result<Version, Failure> {
-        self.write(key, value, Write::ALWAYS).await
+    fn make_again(&self) -> Making<'_, Option<Made>> {
+        Box::pin(async { Ok(self.reopen().await?.map(|store| made(self, store))) })
     }
 
-    /// Stores a value for some milliseconds.
-    pub(crate) async fn put_for(
-        &self,
-        key: &str,
-        value: &str,
-        ms: u64,
-    ) -> Result<Version, Failure> {
-        self.write(key, value, Write::ALWAYS.lifetime(millis(ms))).await
+    fn advance(&self, by: Duration) {
+        Backend::advance(self, by);
     }
 
-    /// Stores a value as told; the condition must hold.
-    pub(crate) async fn write(
-        &self,
-        key: &str,
-        value: &str,
-        write: Write,
-    ) -> Result<Version, Failure> {
-        match self.try_write(key, value, write).await? {
-            Outcome::Written(version) => Ok(version),
-            Outcome::ConditionFailed => {
-                Err(Failure::new(format!("set {key:?}: the condition holds, but was not met")))
-            }
-        }
+    fn set_back(&self, by: Duration) -> bool {
+        Backend::set_back(self, by)
     }
 
-    pub(crate) async fn try_write(
-        &self,
-        key: &str,
-        value: &str,
-        write: Write,
-    ) -> kv_core::Result<Outcome> {
-        self.store.set(key, bytes(value), write).await
+    fn closes(&self) -> bool {
+        Backend::closes(self)
     }
 
-    /// The value under a key.
-    pub(crate) async fn value(&self, key: &str) -> Result<Option<Bytes>, Failure> {
-        Ok(self.store.get(key).await?.map(|entry| entry.value))
+    fn grace(&self) -> Duration {
+        Backend::grace(self)
     }
+}
 
-    /// The version under a key that exists.
-    pub(crate) async fn version(&self, key: &str) -> Result<Version, Failure> {
-        let entry = self.store.get(key).await?;
-        let missing = || Failure::new(format!("get {key:?}: the key was set, but is missing"));
-        Ok(entry.ok_or_else(missing)?.version)
-    }
-
-    /// Fails unless the key holds the value; `None` for a missing key.
-    pub(crate) async fn holds(&self, key: &str, value: Option<&str>) -> Result<(), Failure> {
-        let (found, expected) = (self.value(key).await?, value.map(bytes));
-        ensure!(found == expected, "get {key:?}: got {found:?}, expected {expected:?}");
-        Ok(())
-    }
-
-    /// Fails unless the key has so many milliseconds left; `None` for one that never expires.
-    pub(crate) async fn expires_in(&self, key: &str, ms: Option<u64>) -> Result<(), Failure> {
-        let expected = ms.map_or(Remaining::Forever, |ms| Remaining::Expires(ms_of(ms)));
-        let found = self.store.ttl(key).await?;
-        ensure!(found == Some(expected), "ttl {key:?}: got {found:?}, expected {expected:?}");
-        Ok(())
-    }
-
-    /// Every key that a walk shows, repeats included.
-    pub(crate) async fn walk(&self, pattern: &str, limit: usize) -> Result<Vec<String>, Failure> {
-        let pattern = Pattern::new(pattern)?;
-        let (mut keys, mut cursor) = (Vec::new(), None::<Cursor>);
-        for _ in 0..MAX_PAGES {
-            let request = ScanRequest { pattern: &pattern, cursor: cursor.as_ref(), limit };
-            let page = self.store.scan(request).await?;
-            keys.extend(page.keys);
-            cursor = page.next;
-            if cursor.is_none() {
-                return Ok(keys);
-            }
-        }
-        Err(Failure::new(format!("scan: no end after {MAX_PAGES} pages")))
-    }
-
-    /// The keys that a walk shows, sorted, each once.
-    pub(crate) async fn scanned(&self, pattern: &str) -> Result<Vec<String>, Failure> {
-        let mut keys = self.walk(pattern, 100).await?;
-        keys.sort();
-        keys.dedup();
-        Ok(keys)
-    }
+fn made<B: Backend>(backend: &B, store: B::Store) -> Made {
+    let another = || backend.another(&store).map(|store| Arc::new(store) as Arc<_>);
+    let (another, spare) = (another(), another());
+    Made { store: Arc::new(store), another, spare }
 }
 
 impl fmt::Debug for Trial<'_> {

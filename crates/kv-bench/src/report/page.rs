@@ -42,9 +42,9 @@ const TEST: &str = "
 
 | Bound | Test | Command |
 | --- | --- | --- |
-| 100 operations in one batch, through a proxy with a delay of 5 ms each way, take less than 30 ms; \
-the median of 11 runs counts | `a_hundred_operations_take_one_round_trip` | \
-`cargo test -p kv-redis --test speed -- --nocapture` prints the times |
+| 100 operations in one batch take one round trip: the server executes the last before a reply to \
+any has come | `a_hundred_operations_take_one_round_trip` | \
+`cargo test -p kv-redis --test it round_trip` |
 ";
 
 /// The whole page.

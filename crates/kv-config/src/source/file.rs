@@ -8,6 +8,7 @@ use std::sync::Arc;
 use config::{FileFormat, Source, ValueKind};
 
 use super::{Given, Origin};
+use crate::check::MARK;
 use crate::problem::Problems;
 use crate::value::Raw;
 
@@ -32,20 +33,32 @@ pub(crate) fn read(path: &Path, problems: &mut Problems) -> Vec<Given> {
     }
 }
 
-/// The text of a regular file of at most 1 MiB.
+/// The text of a regular file of at most 1 MiB, without the byte order mark that some editors put
+/// before it.
 ///
 /// # Errors
-/// Those of the file system, also for a pipe or a device, which might never end.
+/// Those of the file system, also for a pipe or a device, which might never end; `InvalidData` for
+/// what is no UTF-8.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut text = String::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB"));
     }
-    Ok(text)
+    decoded(bytes).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))
+}
+
+/// UTF-8, or what it is in its place.
+fn decoded(bytes: Vec<u8>) -> Result<String, &'static str> {
+    // Without a mark, every other byte of Latin letters in UTF-16 is 0.
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) || bytes.contains(&0) {
+        return Err("UTF-16 or binary, not UTF-8");
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
 }
 
 /// What kept a file from being read. The kind says it, except where the error is our own.

@@ -8,7 +8,7 @@ use crate::service::{Both, both};
 #[path = "../../examples/from_python.rs"]
 mod from_python;
 
-use from_python::{Outcome, check, convert};
+use from_python::{Outcome, check, check_all, convert};
 
 const PICKLE: &[(&str, &str)] = &[("SERIALIZER", "pickle")];
 
@@ -23,7 +23,7 @@ async fn pickles() -> Both {
         ("numbers", "{1: 'one'}"),
         ("object", "UUID(int=1)"),
     ] {
-        both.python.ask(&format!("await store.set('{key}', {value}, ttl=60)"));
+        both.python.ask(&format!("await store.put('{key}', {value}, ttl=60)"));
     }
     both
 }
@@ -56,9 +56,9 @@ async fn a_check_of_json_names_nan_half_surrogates_and_long_keys() {
     for (key, value) in
         [("'nan'", "nan"), ("'half'", r"'\ud800'"), ("'k' * 1100", "1"), ("'a'", "1")]
     {
-        both.python.ask(&format!("await store.set({key}, {value})"));
+        both.python.ask(&format!("await store.put({key}, {value})"));
     }
-    both.python.ask("await store.client.rpush(store._get_full_key('list'), 1)");
+    both.python.ask("await client.rpush(full('list'), 1)");
     let outcome = check(&both.rust).await.unwrap();
     assert_eq!(outcome.keys, 5);
     assert_eq!(refused(&outcome), ["half", &*"k".repeat(1_100), "list", "nan"]);
@@ -67,12 +67,12 @@ async fn a_check_of_json_names_nan_half_surrogates_and_long_keys() {
 #[tokio::test]
 async fn a_conversion_writes_what_json_can_say_and_leaves_the_rest() {
     let mut both = pickles().await;
-    both.python.ask("await store.client.set(store._get_full_key('json'), '[1]')");
+    both.python.ask("await client.set(full('json'), '[1]')");
     for written in [1, 0] {
         let outcome = convert(&both.rust).await.unwrap();
         assert_eq!((outcome.keys, outcome.written), (7, written));
         assert_eq!(refused(&outcome), ["bytes", "large", "nan", "numbers", "object"]);
-        let page = both.python.ask("await store.client.get(store._get_full_key('page'))");
+        let page = both.python.ask("await client.get(full('page'))");
         let json = r#"{"at":"2024-01-02T00:00:00","tags":["a",null,1.5],"url":"ä"}"#;
         assert_eq!(page, format!("'{json}'"));
         assert!(matches!(both.rust.ttl("page").await.unwrap(), Some(Remaining::Expires(_))));
@@ -81,4 +81,28 @@ async fn a_conversion_writes_what_json_can_say_and_leaves_the_rest() {
             "[18446744073709551616, b'html']"
         );
     }
+}
+
+#[tokio::test]
+async fn a_check_names_pythons_queues_and_what_its_variables_mean_to_python() {
+    let mut both = both(&[]).await;
+    both.python.ask(
+        "await original.KVStoreQueue(store, 'fetch', original.JSONSerializer()).enqueue([1, 2])",
+    );
+    let (text, is_clean) = check_all(&both.rust, &|_| None).await.unwrap();
+    let expected = "fetch: 2 jobs in Python's queue of this name, for `import`\n\
+                    keys=4 written=0 refused=0\n";
+    assert_eq!((&*text, is_clean), (expected, true));
+    let variable = |name: &str| match name {
+        "OC_CONFIG_ID" => Some("news".to_owned()),
+        "OC_KV_STORE_DEFAULT_TTL" => Some("3600".to_owned()),
+        _ => None,
+    };
+    let (text, is_clean) = check_all(&both.rust, &variable).await.unwrap();
+    assert!(text.contains("Python's keys begin with `news`, these with `data_fetcher:`; set"));
+    assert!(text.contains("expires after 3600 s") && !is_clean, "{text}");
+    both.python.ask("__import__('os').environ.update(OC_CONFIG_ID='news')");
+    assert_eq!(both.python.ask("original.create_kv_store()._whole('k')"), "'news:k'");
+    both.python.ask("__import__('os').environ.update(OC_KV_STORE_REDIS_KEY_PREFIX='app')");
+    assert_eq!(both.python.ask("original.create_kv_store()._whole('k')"), "'app:k'");
 }

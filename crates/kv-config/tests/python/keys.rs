@@ -38,7 +38,7 @@ async fn filled(variables: &[(&str, &str)]) -> Both {
     let mut both = both(variables).await;
     for (number, key) in KEYS.iter().enumerate() {
         if number % 2 == 0 {
-            both.python.ask(&format!("await store.set({key:?}, {number})"));
+            both.python.ask(&format!("await store.put({key:?}, {number})"));
         } else {
             both.rust.set(key, &number).await.unwrap();
         }
@@ -53,7 +53,8 @@ async fn both_find_the_same_keys_by_the_same_patterns() {
     let mut both = filled(&[]).await;
     for pattern in PATTERNS {
         let rust = both.rust.keys(pattern).await.unwrap();
-        let python = both.python.ask(&format!("sorted(await store.keys({pattern:?}))"));
+        let python =
+            both.python.ask(&format!("sorted(await store.get_keys_by_pattern({pattern:?}))"));
         let quoted: Vec<String> = rust.iter().map(|key| format!("'{key}'")).collect();
         assert_eq!(format!("[{}]", quoted.join(", ")), python, "{pattern}");
     }
@@ -80,7 +81,7 @@ async fn what_one_deletes_is_gone_for_the_other() {
 async fn a_prefix_without_its_colon_is_the_same_on_both_sides() {
     for prefix in ["app", "app:", "app:stage"] {
         let mut both = filled(&[("REDIS_KEY_PREFIX", prefix)]).await;
-        assert_eq!(both.python.ask("store.key_prefix"), format!("'{}'", both.rust.prefix()));
+        assert_eq!(both.python.ask("full('')"), format!("'{}'", both.rust.prefix()));
         let stored = format!("{}:user:1", prefix.trim_end_matches(':'));
         assert_eq!(both.server.cli(&["GET", &stored]).unwrap().text().unwrap(), "0");
     }
@@ -89,7 +90,7 @@ async fn a_prefix_without_its_colon_is_the_same_on_both_sides() {
 #[tokio::test]
 async fn the_default_prefix_is_the_originals() {
     let mut both = filled(&[]).await;
-    assert_eq!(both.python.ask("store.key_prefix"), "'data_fetcher:'");
+    assert_eq!(both.python.ask("full('')"), "'data_fetcher:'");
     assert_eq!(both.rust.prefix(), "data_fetcher:");
 }
 
@@ -98,7 +99,7 @@ async fn database_and_password_lead_both_to_the_same_place() {
     let server = RedisServer::builder().config("requirepass", "secret").start().unwrap();
     let variables = [("REDIS_DB", "3"), ("REDIS_PASSWORD", "secret")];
     let mut both = on(server, &variables).await;
-    both.python.ask("await store.set('k', 'from python')");
+    both.python.ask("await store.put('k', 'from python')");
     assert_eq!(both.rust.get("k").await.unwrap(), Some("from python".to_owned()));
     let mut connection = both.server.connection().unwrap();
     connection.command(&["SELECT", "3"]).unwrap();
@@ -116,7 +117,7 @@ async fn keys_that_rust_does_not_take_are_left_to_python() {
         (&*long, ErrorKind::TooLarge),
         ("", ErrorKind::InvalidKey),
     ] {
-        both.python.ask(&format!("await store.set({key:?}, 1)"));
+        both.python.ask(&format!("await store.put({key:?}, 1)"));
         assert_eq!(both.rust.get::<u8>(key).await.unwrap_err().kind(), kind, "{key}");
         assert_eq!(both.python.ask(&format!("await store.get({key:?})")), "1");
     }

@@ -10,5 +10,6 @@ mod json;
 mod keys;
 mod lifetimes;
 mod pickles;
+mod queues;
 mod service;
 mod together;

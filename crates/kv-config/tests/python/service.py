@@ -1,12 +1,14 @@
 """A Python service that shares a server with one in Rust, and does what it is told.
 
 Each line of the standard input is an expression as a JSON text; the answer is a line with `=` and its
-`repr`, or `!` and the error. `store` is the original's store on the variables of this process.
+`repr`, or `!` and the error. `store` is the original's store on the variables of this process, and
+`client` a client beside it, to look at what is stored.
 """
 
 import ast
 import asyncio
 import collections
+import dataclasses
 import datetime
 import decimal
 import json
@@ -14,7 +16,14 @@ import sys
 import uuid
 
 import original
+import redis.asyncio
 import work
+
+
+@dataclasses.dataclass
+class Page:
+    url: str
+
 
 NAMES = {
     "collections": collections,
@@ -25,8 +34,10 @@ NAMES = {
     "timezone": datetime.timezone,
     "Decimal": decimal.Decimal,
     "UUID": uuid.UUID,
+    "Page": Page,
     "inf": float("inf"),
     "nan": float("nan"),
+    "original": original,
     "work": work,
 }
 
@@ -41,11 +52,13 @@ async def answer(text, names):
 
 
 async def main():
-    store = original.create_store()
-    names = dict(NAMES, store=store)
+    store = original.create_kv_store()
+    client = redis.asyncio.Redis(decode_responses=True, **store._address)
+    names = dict(NAMES, store=store, client=client, full=store._whole)
     for line in sys.stdin:
         print(await answer(json.loads(line), names), flush=True)
-    await store.client.aclose()
+    await store.close()
+    await client.aclose()
 
 
 asyncio.run(main())

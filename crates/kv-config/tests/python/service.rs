@@ -87,7 +87,7 @@ pub(crate) fn all_variables(server: &RedisServer, more: &[(&str, &str)]) -> Vec<
 impl Both {
     /// Writes a value in Python, reads it in Rust.
     pub(crate) async fn python_writes<T: DeserializeOwned>(&mut self, value: &str) -> T {
-        self.python.ask(&format!("await store.set('from python', {value})"));
+        self.python.ask(&format!("await store.put('from python', {value})"));
         let read = self.rust.get("from python").await;
         read.unwrap_or_else(|error| panic!("{value}: {error:?}")).unwrap()
     }
@@ -97,11 +97,11 @@ impl Both {
         &mut self,
         value: &str,
     ) -> String {
-        self.python.ask(&format!("await store.set('refused', {value})"));
-        let before = self.python.ask("await store.client.get(store._get_full_key('refused'))");
+        self.python.ask(&format!("await store.put('refused', {value})"));
+        let before = self.python.ask("await client.get(full('refused'))");
         let error = self.rust.get::<T>("refused").await.unwrap_err();
         assert_eq!(error.kind(), kv_core::ErrorKind::Serialization, "{value}");
-        let after = self.python.ask("await store.client.get(store._get_full_key('refused'))");
+        let after = self.python.ask("await client.get(full('refused'))");
         assert_eq!(before, after, "{value}");
         let cause = std::error::Error::source(&error);
         format!("{error}: {}", cause.map(ToString::to_string).unwrap_or_default())

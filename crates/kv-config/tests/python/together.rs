@@ -33,7 +33,7 @@ async fn no_addition_is_lost_where_both_write_only_over_what_they_saw() {
     for serializer in ["json", "pickle"] {
         let mut both = both(&[("SERIALIZER", serializer)]).await;
         let work = add(both.rust.clone());
-        at_once(&mut both, &format!("await work.add(store, 'sum', {TIMES})"), work).await;
+        at_once(&mut both, &format!("await work.add(store, client, 'sum', {TIMES})"), work).await;
         assert_eq!(both.rust.get("sum").await.unwrap(), Some(2 * TIMES), "{serializer}");
         assert_eq!(both.python.ask("await store.get('sum')"), (2 * TIMES).to_string());
     }
@@ -55,7 +55,7 @@ async fn each_claim_has_exactly_one_winner() {
     // From the other end, so that the two meet.
     let keys = format!("[f'claim:{{number}}' for number in reversed(range({TIMES}))]");
     let (python, rust) =
-        at_once(&mut both, &format!("await work.claim(store, {keys})"), work).await;
+        at_once(&mut both, &format!("await work.claim(store, client, {keys})"), work).await;
     println!("{python} to Python, {rust} to Rust");
     assert_eq!(python.parse::<u32>().unwrap() + rust, TIMES);
     let mut rusts = 0;
@@ -75,7 +75,7 @@ async fn both_count_in_one_counter() {
             store.increment("hits", 1, Expiry::Never).await.unwrap();
         }
     };
-    at_once(&mut both, &format!("await work.count(store, 'hits', {TIMES})"), work).await;
+    at_once(&mut both, &format!("await work.count(store, client, 'hits', {TIMES})"), work).await;
     assert_eq!(both.rust.counter("hits").await.unwrap(), Some(i64::from(2 * TIMES)));
 }
 

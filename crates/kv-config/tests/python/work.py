@@ -1,23 +1,23 @@
 """What a Python service does while one in Rust does the same, on the same keys."""
 
+import original
 import redis
 
 
-async def add(store, key, times):
+async def add(store, client, key, times):
     """Adds one so often to a number, each time only to the number that it saw."""
-    full = store._get_full_key(key)
     for _ in range(times):
-        async with store.client.pipeline() as pipe:
-            while not await attempt(store, pipe, full):
+        async with client.pipeline() as pipe:
+            while not await attempt(store, pipe, store._whole(key)):
                 pass
 
 
 async def attempt(store, pipe, full):
     await pipe.watch(full)
     text = await pipe.get(full)
-    number = store._value(text) if text else 0
+    number = original.loads(text, store._serializer) if text else 0
     pipe.multi()
-    pipe.set(full, store._text(number + 1))
+    pipe.set(full, original.dumps(number + 1, store._serializer))
     try:
         await pipe.execute()
         return True
@@ -25,19 +25,19 @@ async def attempt(store, pipe, full):
         return False
 
 
-async def claim(store, keys):
+async def claim(store, client, keys):
     """Takes each key that nobody has; how many it got."""
     won = 0
     for key in keys:
-        text = store._text("python")
-        won += bool(await store.client.set(store._get_full_key(key), text, nx=True, ex=60))
+        text = original.dumps("python", store._serializer)
+        won += bool(await client.set(store._whole(key), text, nx=True, ex=60))
     return won
 
 
-async def count(store, key, times):
+async def count(store, client, key, times):
     """Counts in a counter of Rust's, which is a plain number to the server."""
     for _ in range(times):
-        await store.client.incr(f"{store.key_prefix}!kv:counter:{key}")
+        await client.incr(store._whole(f"!kv:counter:{key}"))
 
 
 async def scribble(store, keys, times):
@@ -45,7 +45,7 @@ async def scribble(store, keys, times):
     torn = 0
     for number in range(times):
         for key in keys:
-            await store.set(key, {"by": "python", "items": [number] * (number % 50)}, ttl=60)
+            await store.put(key, {"by": "python", "items": [number] * (number % 50)}, ttl=60)
             value = await store.get(key)
             torn += len(set(value["items"])) > 1
     return torn

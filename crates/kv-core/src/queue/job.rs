@@ -1,4 +1,4 @@
-//! Who and what the queue's verbs talk about.
+//! The things that the queue's verbs name: partitions, jobs, handles, lanes, policies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,13 @@ use crate::{Error, ErrorKind};
 pub struct Partition {
     /// The queue's name as stored: unique among all queues of the store.
     pub queue: Arc<str>,
-    /// Which partition, from 0.
+    /// The partition's number, from 0.
     pub number: u32,
 }
 
-/// Names a job within its partition, from its submission to its end, retries and redrives
-/// included.
+/// Names a job within its partition, from its submission to its end, through retries and redrives.
 ///
-/// In its order, a more urgent and then an earlier job comes first.
+/// In the order of keys a more urgent job comes first, and of two equally urgent jobs the earlier.
 ///
 /// ```
 /// use kv_core::queue::JobKey;
@@ -50,12 +49,12 @@ impl JobKey {
         self.priority
     }
 
-    /// The how manyth job of its partition it was.
+    /// The sequence number of the job in its partition.
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// Priority and sequence as one number below 2^53: the order in which jobs are claimed.
+    /// Priority and sequence as one number below 2^53: a claim takes the lowest first.
     pub const fn rank(&self) -> u64 {
         ((self.priority as u64) << 49) | self.sequence
     }
@@ -89,62 +88,65 @@ impl FromStr for JobKey {
 /// The right to settle one delivery of one job.
 ///
 /// The token is a fencing token: it rises with every claim of a partition, so a write to another
-/// system can carry it and refuse an older one.
+/// system can carry the token and refuse an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle {
     /// The job.
     pub key: JobKey,
-    /// The claim; below 2^53.
+    /// The number of the claim; below 2^53.
     pub token: u64,
 }
 
-/// A sender's place in the conversation, by which a repeated request is recognised.
+/// A sender's session and the sequence number of a request. An engine recognises a repeated request
+/// by them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
-    /// A random name, new for every incarnation of a sender; at most 64 bytes.
+    /// The session: a random name, new for each start of a sender; at most 64 bytes.
     pub name: Arc<str>,
-    /// Rises with every new request on the lane; the same for a repeat.
+    /// The sequence number: rises with every new request of the session; the same in a repeat.
     pub request: u64,
 }
 
-/// For how long a unique key keeps others out.
+/// How long a unique key keeps duplicates out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UniqueScope {
     /// While the job waits, runs or is a dead letter.
     Live,
-    /// This long from the submission, whatever becomes of the job.
+    /// This long from the submission, whatever happens to the job.
     Window(Duration),
     /// Until the queue is purged: once in the life of the run.
     Run,
 }
 
-/// Admits one job only under a key, within a partition.
+/// Admits only one job under a key, within a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unique {
     /// The key; at most 1,024 bytes.
     pub key: String,
-    /// For how long.
+    /// How long the key keeps duplicates out.
     pub scope: UniqueScope,
 }
 
-/// What a queue's requests bring along of its settings.
+/// The settings of a queue that its requests carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// A job whose failures reach this number is dead; at least 1. Failures count anew when a
-    /// checkpoint's progress advances.
+    /// A job with this many failures is dead: 5 by default, at least 1. The count starts anew when
+    /// a checkpoint's progress advances.
     pub max_failures: u32,
-    /// A job whose leases ended unsettled this often is dead; at least 1.
+    /// A job whose leases ended unsettled this many times is dead: 3 by default, at least 1.
     pub max_crashes: u32,
-    /// A job is dead when it would be delivered again after this many deliveries; at least 1.
+    /// After this many deliveries a job becomes dead instead of being delivered again: 1,000,000 by
+    /// default, at least 1.
     ///
-    /// Every delivery counts that ended in a failure, in a crash or in a snooze. One that was
-    /// released does not count, and one that runs counts when it ends. The default, a million, is
-    /// more than ten days of a snooze a second: a day has 86,400 of them.
+    /// A delivery counts if it ended in a failure, a crash or a snooze. A released delivery does
+    /// not count. A running delivery counts when it ends. A snooze every second makes 86,400
+    /// deliveries a day, so the default lasts more than ten days.
     pub max_deliveries: u32,
-    /// How many dead letters a partition keeps; the oldest go first, and are counted.
+    /// How many dead letters a partition keeps: 10,000 by default. Beyond that the oldest are
+    /// dropped, and counted as evicted.
     pub keep_dead: u32,
-    /// How long a dead letter is kept; `None` sets no limit. Older ones are dropped, oldest first,
-    /// wherever `keep_dead` is enforced, and are counted as evicted.
+    /// How long a dead letter is kept; `None`, the default, sets no limit. Older letters are
+    /// dropped, oldest first, whenever `keep_dead` is enforced, and counted as evicted.
     pub keep_dead_for: Option<Duration>,
 }
 

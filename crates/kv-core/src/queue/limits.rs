@@ -9,11 +9,11 @@ pub const MAX_UNIQUE_BYTES: usize = 1_024;
 /// The longest name of a lane in bytes.
 pub const MAX_LANE_BYTES: usize = 64;
 
-/// The longest reason that is kept in bytes; a longer one is cut at a character.
+/// The longest reason that is kept, in bytes; a longer reason is cut at a character.
 pub const MAX_REASON_BYTES: usize = 1_024;
 
 /// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
-/// request number, so that engines may hold each in a double.
+/// sequence number of a request, so that a double can hold each.
 pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The most partitions of a queue.
@@ -22,7 +22,7 @@ pub const MAX_PARTITIONS: u32 = 1_024;
 /// Checks a number of partitions.
 ///
 /// # Errors
-/// `Config` for none and for more than [`MAX_PARTITIONS`].
+/// `Config` for zero, and for more than [`MAX_PARTITIONS`].
 pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
     if (1..=MAX_PARTITIONS).contains(&partitions) {
         return Ok(());
@@ -34,7 +34,7 @@ pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
 /// Checks the limits of a submit.
 ///
 /// # Errors
-/// `TooLarge`, with what is beyond which limit.
+/// `TooLarge`; the message names the item and the limit.
 pub fn check_submit(request: &Submit) -> Result<()> {
     request.lane.as_ref().map_or(Ok(()), lane)?;
     check_batch("jobs", request.jobs.len())?;
@@ -44,7 +44,7 @@ pub fn check_submit(request: &Submit) -> Result<()> {
 /// Checks the limits of an exchange.
 ///
 /// # Errors
-/// `TooLarge`, with what is beyond which limit.
+/// `TooLarge`; the message names the item and the limit.
 pub fn check_exchange(request: &Exchange) -> Result<()> {
     lane(&request.lane)?;
     check_batch("acks", request.acks.len())?;
@@ -52,10 +52,10 @@ pub fn check_exchange(request: &Exchange) -> Result<()> {
     check_batch("claims", request.claim.map_or(0, |claim| claim.limit))
 }
 
-/// Checks the limit of a tend.
+/// Checks the limit of a maintenance.
 ///
 /// # Errors
-/// `TooLarge`, with what is beyond which limit.
+/// `TooLarge`; the message names the item and the limit.
 pub fn check_tend(request: &Tend) -> Result<()> {
     check_batch("items to tend", request.limit)
 }
@@ -63,7 +63,7 @@ pub fn check_tend(request: &Tend) -> Result<()> {
 /// Checks the limits of an operator's action.
 ///
 /// # Errors
-/// `TooLarge`, with what is beyond which limit.
+/// `TooLarge`; the message names the item and the limit.
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume => Ok(()),
@@ -76,10 +76,10 @@ pub fn check_control(request: &Control) -> Result<()> {
     }
 }
 
-/// Checks the limit of a look.
+/// Checks the limit of an inspection.
 ///
 /// # Errors
-/// `TooLarge`, with what is beyond which limit.
+/// `TooLarge`; the message names the item and the limit.
 pub fn check_inspect(request: &Inspect) -> Result<()> {
     match request {
         Inspect::Counts => Ok(()),
@@ -88,7 +88,7 @@ pub fn check_inspect(request: &Inspect) -> Result<()> {
     }
 }
 
-/// Checks a number of items, or a limit to it.
+/// Checks a number of items, or a limit on items.
 fn check_batch(what: &str, items: usize) -> Result<()> {
     if items <= MAX_BATCH {
         return Ok(());
@@ -96,7 +96,7 @@ fn check_batch(what: &str, items: usize) -> Result<()> {
     Err(too_large(format!("{items} {what} in one request; expected at most {MAX_BATCH}")))
 }
 
-/// A reason, cut at a character to the [`MAX_REASON_BYTES`] that are kept.
+/// A reason, cut at a character to at most [`MAX_REASON_BYTES`].
 pub fn cut_reason(reason: &str) -> &str {
     let mut end = reason.len().min(MAX_REASON_BYTES);
     while !reason.is_char_boundary(end) {

@@ -7,18 +7,18 @@ use bytes::Bytes;
 
 use super::{Handle, JobKey, Lane, Policy, Unique};
 
-/// A job to be added.
+/// A job to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
-    /// What the job is about.
+    /// The job's payload.
     pub body: Bytes,
-    /// From 0, the most urgent, to [`MAX_PRIORITY`](super::MAX_PRIORITY).
+    /// From 0, the most urgent, to [`MAX_PRIORITY`](super::MAX_PRIORITY), the least.
     pub priority: u8,
-    /// How long to wait before it can be claimed.
+    /// How long the job waits before it can be claimed.
     pub delay: Duration,
     /// Keeps duplicates out.
     pub unique: Option<Unique>,
-    /// If it was not claimed for the first time within this, it becomes a dead letter.
+    /// If no claim has taken the job within this time, the job becomes a dead letter.
     pub time_to_live: Option<Duration>,
 }
 
@@ -31,12 +31,12 @@ pub struct Submit {
     pub jobs: Vec<NewJob>,
 }
 
-/// What became of one new job.
+/// The answer to one new job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submitted {
-    /// It was added.
+    /// The job was added, under this key.
     Added(JobKey),
-    /// This job holds its unique key; nothing was added.
+    /// The job with this key holds the unique key; no job was added.
     Duplicate(JobKey),
 }
 
@@ -45,50 +45,51 @@ pub enum Submitted {
 pub struct Exchange {
     /// Makes the request repeatable.
     pub lane: Lane,
-    /// Deliveries that are done.
+    /// The deliveries whose jobs are done.
     pub acks: Vec<Handle>,
-    /// Everything else about deliveries, in order.
+    /// All other operations on deliveries, in order.
     pub operations: Vec<(Handle, Operation)>,
-    /// New deliveries.
+    /// Asks for new deliveries.
     pub claim: Option<Claim>,
     /// The queue's settings.
     pub policy: Policy,
 }
 
-/// What to do about one delivery.
+/// What to do with one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// It failed: try again after a time, or bury it if its budget is spent.
+    /// The job failed: it is tried again after a time, or becomes a dead letter if its budget is
+    /// spent.
     Retry {
         /// The delay from now.
         after: Duration,
         /// What went wrong, kept with the job; cut at 1,024 bytes.
         reason: String,
     },
-    /// It failed for good: to the dead letters.
+    /// The job failed for good: it becomes a dead letter.
     Fail {
         /// What went wrong, kept with the job; cut at 1,024 bytes.
         reason: String,
     },
-    /// Not now: hand it back, no budget charged but that of deliveries.
+    /// Not now: the job comes back after a time. Only the budget of deliveries is charged.
     Snooze {
-        /// The delay from now; zero makes it claimable at once.
+        /// The delay from now; zero makes the job claimable at once.
         after: Duration,
     },
-    /// Hand back what never began. No budget is charged and the number of the delivery does not
-    /// rise; the job is claimable at once, at the place that it had before the claim, and its time
+    /// The job never began: undo its claim. No budget is charged, and the delivery number does not
+    /// rise. The job is claimable at once, at the place that it had before the claim, and its time
     /// to live gets back the time since the claim.
     Release,
-    /// Still at work: the lease ends this long from now.
+    /// Extends the lease: it ends this long from now.
     Extend {
         /// The new lease.
         lease: Duration,
     },
-    /// Keep this for whoever continues the job.
+    /// Saves a state for the job's next delivery.
     Checkpoint {
         /// The state; replaces the last one.
         state: Bytes,
-        /// How far the job is. A number higher than any before renews the failure budget.
+        /// The job's progress. A number higher than any before renews the failure budget.
         progress: u64,
     },
 }
@@ -98,23 +99,23 @@ pub enum Operation {
 pub struct Claim {
     /// At most this many, and at most [`MAX_BATCH`](super::MAX_BATCH).
     pub limit: usize,
-    /// The claim stops before the job whose body and checkpoint would bring the sum of all above
-    /// this number of bytes. At least one job is claimed, however large it is.
+    /// The claim ends before a job whose body and checkpoint would raise the sum over this number
+    /// of bytes. It takes at least one job, however large.
     pub bytes: usize,
-    /// They come back if they are not settled or extended within this.
+    /// How long the leases last. A job that is not settled or extended within this time comes back.
     pub lease: Duration,
 }
 
-/// What became of one item of an exchange.
+/// The answer to one item of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is done as asked.
+    /// The item was executed.
     Applied,
-    /// The job went to the dead letters: as asked, or as its budget is spent.
+    /// The job became a dead letter: as asked, or because its budget is spent.
     Buried,
-    /// The handle holds no lease any more; nothing changed.
+    /// The handle no longer holds a lease; nothing changed.
     Stale,
-    /// The job was cancelled; it is gone, and the worker can stop.
+    /// The job was cancelled and is gone; its handler can stop.
     Cancelled,
 }
 
@@ -127,26 +128,26 @@ pub struct Exchanged {
     pub operations: Vec<Verdict>,
     /// The new deliveries, most urgent first.
     pub claimed: Vec<Claimed>,
-    /// Where the claim came back short: how long until a job is due or a lease ends, zero if one
-    /// already is; `None` if nothing is scheduled.
+    /// If the claim brought fewer jobs than its limit: how long until a job is due or a lease ends,
+    /// zero if one already is; `None` if nothing is scheduled.
     pub next_due: Option<Duration>,
-    /// Whether the claim came back with fewer jobs than its limit although claimable jobs are
-    /// left, since its bytes were reached or enough jobs were looked at; `next_due` is zero then.
+    /// Whether the claim brought fewer jobs than its limit although claimable jobs are left,
+    /// because it reached its bytes or has examined enough jobs; `next_due` is then zero.
     pub more: bool,
 }
 
 /// One delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// The right to settle it.
+    /// The right to settle the delivery.
     pub handle: Handle,
-    /// What the job is about.
+    /// The job's payload.
     pub body: Bytes,
-    /// From 1; failures and crashes count, snoozes do not.
+    /// The number of the attempt, from 1; failures and crashes count, snoozes do not.
     pub attempt: u32,
-    /// From 1; every delivery counts but those that were released.
+    /// The number of the delivery, from 1; released deliveries do not count.
     pub delivery: u32,
-    /// What an earlier delivery left behind.
+    /// The checkpoint of an earlier delivery.
     pub checkpoint: Option<SavedProgress>,
 }
 
@@ -159,7 +160,7 @@ pub struct SavedProgress {
     pub progress: u64,
 }
 
-/// Moves what time has changed.
+/// Maintenance: promotes due jobs and recovers ended leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tend {
     /// At most this many of each kind, and at most [`MAX_BATCH`](super::MAX_BATCH).
@@ -168,18 +169,18 @@ pub struct Tend {
     pub policy: Policy,
 }
 
-/// What a tend moved.
+/// What a maintenance changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tended {
-    /// Delayed jobs that can be claimed now.
+    /// Timed jobs that became ready.
     pub promoted: usize,
-    /// Jobs taken back from ended leases, those that were buried included.
+    /// Jobs recovered from ended leases, those that became dead letters included.
     pub recovered: usize,
-    /// Jobs that went to the dead letters.
+    /// Jobs that became dead letters.
     pub buried: usize,
-    /// Unique windows and lanes that were forgotten.
+    /// Unique windows and lanes past their time that were forgotten.
     pub forgotten: usize,
-    /// Whether more is due than the limit.
+    /// Whether the limit left due jobs or ended leases.
     pub more: bool,
     /// How long until the next job is due or lease ends; `None` if nothing is scheduled.
     pub next_due: Option<Duration>,
@@ -192,26 +193,27 @@ pub enum Control {
     Pause,
     /// Ends a pause.
     Resume,
-    /// Removes jobs that wait, and dead letters; those that run are told by their next verdict,
-    /// and their unique keys that end with them are free at once.
+    /// Removes waiting jobs and dead letters. The next operation on a running job gets
+    /// [`Verdict::Cancelled`]; an ack counts the job as done. Unique keys that last as long as
+    /// their job are free at once.
     Cancel {
-        /// Which.
+        /// The job.
         keys: Vec<JobKey>,
     },
-    /// Removes dead letters, which are counted as evicted; passes over other jobs.
+    /// Removes dead letters and counts them as evicted; ignores other jobs.
     Discard {
-        /// Which; at most [`MAX_BATCH`](super::MAX_BATCH).
+        /// The jobs; at most [`MAX_BATCH`](super::MAX_BATCH).
         keys: Vec<JobKey>,
     },
-    /// Makes dead letters claimable again, with fresh budgets: all of `keys`, or with none the
-    /// oldest.
+    /// Makes dead letters ready again, with fresh budgets: all of `keys`, or the oldest if `keys`
+    /// is empty.
     Redrive {
-        /// Which; empty for the oldest.
+        /// The jobs; empty for the oldest.
         keys: Vec<JobKey>,
         /// At most this many.
         limit: usize,
     },
-    /// Removes everything: jobs of every state, unique keys, lanes. Counters stay.
+    /// Removes all jobs, dead letters, unique keys and lanes. Counters stay.
     Purge {
         /// At most this many jobs a call.
         limit: usize,
@@ -221,24 +223,24 @@ pub enum Control {
 /// What an operator's action did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Controlled {
-    /// Jobs that were changed.
+    /// The number of jobs that were changed.
     pub affected: usize,
-    /// Whether the limit left some.
+    /// Whether the limit left jobs to change.
     pub more: bool,
 }
 
-/// A look at a partition.
+/// Reads a partition.
 ///
-/// A page ends at its limit or before the item that would bring the bodies above its bytes, and
-/// has at least one item if there is one. A short page is not the end: callers ask for what is
-/// behind the last item until a page comes back empty.
+/// A page ends at its limit, or before an item whose body would raise the sum over its bytes. It
+/// has at least one item if any is left. A short page does not mean the end: callers ask for the
+/// page after the last item until a page is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspect {
     /// Answers [`Inspected::Counts`].
     Counts,
-    /// The jobs that would be claimed next. Answers [`Inspected::Jobs`].
+    /// The jobs that a claim would take next. Answers [`Inspected::Jobs`].
     Peek {
-        /// Start behind this ready job; from the start if it is not ready any more.
+        /// Start after this ready job; at the beginning if the job is no longer ready.
         after: Option<JobKey>,
         /// At most this many.
         limit: usize,
@@ -247,7 +249,7 @@ pub enum Inspect {
     },
     /// The dead letters, oldest first. Answers [`Inspected::Dead`].
     Dead {
-        /// Start behind this one; from the start if it is no dead letter any more.
+        /// Start after this dead letter; at the beginning if it is gone.
         after: Option<JobKey>,
         /// At most this many.
         limit: usize,
@@ -256,35 +258,37 @@ pub enum Inspect {
     },
 }
 
-/// The answer to a look.
+/// The answer to an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspected {
-    /// How many jobs are where.
+    /// The number of jobs in each state.
     Counts(Counts),
-    /// Jobs that wait.
+    /// Ready jobs.
     Jobs(Vec<Peeked>),
-    /// Jobs that died.
+    /// Dead letters.
     Dead(Vec<DeadLetter>),
 }
 
-/// How many jobs of a partition, or of a whole queue, are where.
+/// The number of jobs in each state, of a partition or of a whole queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Claimable now.
+    /// Jobs that can be claimed now.
     pub ready: u64,
-    /// Delayed, snoozed or waiting for a retry, the due ones that no tend moved yet included.
+    /// Jobs that are delayed, snoozed or wait for a retry. Due jobs count here until a maintenance
+    /// promotes them.
     pub timed: u64,
-    /// Delivered and not settled.
+    /// Jobs that are delivered and not settled.
     pub leased: u64,
     /// Dead letters.
     pub dead: u64,
-    /// Ever added; never falls.
+    /// Jobs ever added; never falls.
     pub entered: u64,
-    /// Ever acked.
+    /// Jobs ever acked.
     pub done: u64,
-    /// Ever cancelled.
+    /// Jobs ever cancelled.
     pub cancelled: u64,
-    /// Dead letters dropped: beyond the cap, too old, or removed by an operator.
+    /// Dead letters dropped because there were too many, because they were too old, or by an
+    /// operator.
     pub evicted: u64,
     /// Whether claims are paused.
     pub paused: bool,
@@ -298,7 +302,7 @@ impl Counts {
 }
 
 impl AddAssign for Counts {
-    /// Sums up partitions; paused is what one of them is.
+    /// Sums up partitions; the sum is paused if any partition is.
     fn add_assign(&mut self, other: Self) {
         self.ready += other.ready;
         self.timed += other.timed;
@@ -312,30 +316,30 @@ impl AddAssign for Counts {
     }
 }
 
-/// A job that waits.
+/// A ready job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peeked {
-    /// Which.
+    /// The job.
     pub key: JobKey,
-    /// What it is about.
+    /// The job's payload.
     pub body: Bytes,
 }
 
-/// A job that died, with what is known of it.
+/// A job that failed for good, with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Which.
+    /// The job.
     pub key: JobKey,
-    /// What it was about; empty if the store has lost it.
+    /// The job's payload; empty if the store has lost it.
     pub body: Bytes,
-    /// Why it died: the last failure, or the budget that was spent.
+    /// Why the job died: the last failure, or the spent budget.
     pub reason: String,
-    /// Its failures since its progress last advanced.
+    /// The job's failures since its progress last advanced.
     pub failures: u32,
-    /// Its leases that ended unsettled.
+    /// The job's leases that ended unsettled.
     pub crashes: u32,
-    /// Its deliveries.
+    /// The job's deliveries.
     pub deliveries: u32,
-    /// When it died, by the store's clock: time since 1970-01-01T00:00:00Z.
+    /// When the job died, by the store's clock: time since 1970-01-01T00:00:00Z.
     pub died: Duration,
 }

@@ -7,27 +7,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::{MAX_DEPTH, finite, shape};
+use super::{MAX_DEPTH, faithful, shape};
 use crate::BoxError;
 
 /// In place of what a type says of its refusal, which may quote the value.
 pub(super) const REFUSED: &str = "a part of the value cannot be written in this format";
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
-    let mut bytes = Vec::with_capacity(128);
-    let (null, deepest) = (Cell::new(false), Cell::new(0));
-    let formatter = Watchful { null: &null, deepest: &deepest, depth: 0 };
-    let written =
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter));
-    written.map_err(|_| REFUSED)?;
-    if deepest.get() > MAX_DEPTH {
-        return Err(super::too_deep());
-    }
-    // `None` and NaN both come out as null, so only a value with a null in it is looked at twice.
-    if null.get() {
-        finite::check(value)?;
-    }
-    Ok(bytes)
+    faithful::encode(value, true, |value| {
+        let mut bytes = Vec::with_capacity(128);
+        let deepest = Cell::new(0);
+        let formatter = Watchful { deepest: &deepest, depth: 0 };
+        let mut json = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+        value.serialize(&mut json).map_err(|_| REFUSED)?;
+        if deepest.get() > MAX_DEPTH { Err(super::too_deep()) } else { Ok(bytes) }
+    })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
@@ -47,7 +41,7 @@ fn name_what_python_wrote(bytes: &[u8], error: serde_json::Error) -> BoxError {
             let (line, column) = (error.line(), error.column());
             let place = format!(" at line {line} column {column}");
             let text = error.to_string();
-            let words = shape::words(text.strip_suffix(&place).unwrap_or(&text));
+            let words = shape::without_values(text.strip_suffix(&place).unwrap_or(&text));
             let words = words.unwrap_or_else(|| "the JSON is of another shape,".to_owned());
             format!("{words}{place}").into()
         }
@@ -55,9 +49,8 @@ fn name_what_python_wrote(bytes: &[u8], error: serde_json::Error) -> BoxError {
     }
 }
 
-/// Writes compact JSON, and notes what the text alone does not tell.
+/// Writes compact JSON, and notes how deep it goes.
 struct Watchful<'a> {
-    null: &'a Cell<bool>,
     deepest: &'a Cell<usize>,
     depth: usize,
 }
@@ -70,11 +63,6 @@ impl Watchful<'_> {
 }
 
 impl Formatter for Watchful<'_> {
-    fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.null.set(true);
-        CompactFormatter.write_null(writer)
-    }
-
     fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         self.enter();
         CompactFormatter.begin_array(writer)

@@ -7,21 +7,23 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{MAX_DEPTH, shape};
+use super::{MAX_DEPTH, faithful, shape};
 use crate::BoxError;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
-    let mut bytes = Vec::with_capacity(128);
-    rmp_serde::encode::write_named(&mut bytes, value).map_err(|_| super::json::REFUSED)?;
-    check(&bytes)?;
-    Ok(bytes)
+    faithful::encode(value, false, |value| {
+        let mut bytes = Vec::with_capacity(128);
+        rmp_serde::encode::write_named(&mut bytes, value).map_err(|_| super::json::REFUSED)?;
+        check(&bytes)?;
+        Ok(bytes)
+    })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
     check(bytes)?;
     // The decoder's own message may quote the value, which is nobody's to see.
     rmp_serde::from_slice(bytes).map_err(|error| {
-        let words = shape::words(&error.to_string());
+        let words = shape::without_values(&error.to_string());
         words.unwrap_or_else(|| "the MessagePack is of another shape".to_owned()).into()
     })
 }

@@ -1,4 +1,4 @@
-//! Any number of verbs in one go, with an answer for each.
+//! Any number of verbs in one call, with an answer for each.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use super::{SetOptions, Store};
 use crate::{Command, Error, ErrorKind, Expiry, Reply, Result, Serializer};
 
 impl Store {
-    /// Any number of verbs in one go; each gives a ticket for its answer.
+    /// Any number of verbs in one call; each verb returns a ticket for its answer.
     ///
-    /// They run in order; together they are no transaction.
+    /// The verbs run in order, but not as a transaction.
     pub fn batch(&self) -> Batch {
         Batch { store: self.clone(), commands: Vec::new(), refused: None, id: Arc::new(()) }
     }
@@ -20,8 +20,7 @@ impl Store {
 
 /// Verbs to be sent together, from [`Store::batch`].
 ///
-/// What is wrong with a verb (its key, value or lifetime) is told by [`execute`](Self::execute),
-/// and then nothing is sent.
+/// If a key, value or lifetime is wrong, [`execute`](Self::execute) reports it and sends nothing.
 #[must_use = "a batch does nothing until it is executed"]
 pub struct Batch {
     store: Store,
@@ -52,7 +51,7 @@ impl Batch {
         self.push(command, Store::WROTE)
     }
 
-    /// Stores a value as the options say: whether it was stored.
+    /// Stores a value as the options say; answers whether it was stored.
     pub fn set_with<T: Serialize + ?Sized>(
         &mut self,
         key: &str,
@@ -63,7 +62,7 @@ impl Batch {
         self.push(command, Store::SET_IF)
     }
 
-    /// Deletes a key: whether this removed it.
+    /// Deletes a key; answers whether this verb removed it.
     pub fn delete(&mut self, key: &str) -> Ticket<Flag> {
         let (command, step) = self.store.queue_delete(key);
         self.push(command, step)
@@ -75,13 +74,13 @@ impl Batch {
         self.push(command, step)
     }
 
-    /// Gives a key another lifetime: whether it exists.
+    /// Gives a key another lifetime; answers whether the key exists.
     pub fn touch(&mut self, key: &str, expiry: impl Into<Expiry>) -> Ticket<Flag> {
         let (command, step) = self.store.queue_touch(key, expiry.into());
         self.push(command, step)
     }
 
-    /// Adds to a counter: the sum.
+    /// Adds to a counter; answers the sum.
     pub fn increment(&mut self, key: &str, by: i64, expiry: impl Into<Expiry>) -> Ticket<Number> {
         let (command, step) = self.store.queue_increment(key, by, expiry.into());
         self.push(command, step)
@@ -92,16 +91,16 @@ impl Batch {
         self.commands.len()
     }
 
-    /// Whether none is queued.
+    /// Whether no verb is queued.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }
 
-    /// Sends all, in order.
+    /// Sends all verbs, in order.
     ///
     /// # Errors
-    /// What was wrong with a verb (nothing was sent then), or what kept the batch as a whole from
-    /// its answers. Errors of single verbs are in their answers.
+    /// The error of a wrong key, value or lifetime, and then nothing was sent; or the error of the
+    /// whole batch. Errors of single verbs are in their answers.
     ///
     /// # Cancel safety
     /// A dropped future may leave any number of the verbs executed.
@@ -137,7 +136,7 @@ impl BatchReplies {
     /// One verb's answer.
     ///
     /// # Errors
-    /// The verb's own; `Serialization` for bytes that do not decode; `Backend` for a ticket of
+    /// The verb's own error; `Serialization` if the bytes do not decode; `Backend` for a ticket of
     /// another batch.
     pub fn take<S: Step>(&mut self, ticket: Ticket<S>) -> Result<S::Output> {
         let Ticket { index, batch, step } = ticket;

@@ -1,19 +1,19 @@
-//! Counters: integers that many add to, apart from typed values.
+//! Counters: shared integers, apart from typed values.
 
 use super::Store;
 use crate::provided::parse_counter;
 use crate::{Capabilities, Condition, Expiry, Remaining, Result};
 
-/// Counters live under names of their own: `get`, `exists` and `delete` do not see them, and no
-/// format can misread one.
+/// Counters have separate names: `get`, `exists` and `delete` do not see a counter, and no format
+/// can misread it.
 impl Store {
-    /// Adds to a counter, from zero where there is none; the sum.
+    /// Adds to a counter, and returns the sum. A missing counter counts as zero.
     ///
-    /// The expiry applies when the counter is created and never again, so that a window ends when
-    /// it should: see the rate limit among the examples.
+    /// The expiry applies only when the call creates the counter, so that a time window ends on
+    /// time: see the example of a rate limit.
     ///
     /// # Errors
-    /// `WrongType` for an overflow; the counter stays. `InvalidTtl` for zero.
+    /// `WrongType` if the sum overflows; the counter then stays. `InvalidTtl` for a zero lifetime.
     pub async fn increment(
         &self,
         key: &str,
@@ -27,10 +27,10 @@ impl Store {
         sum.map_err(|error| error.operation("increment").key(&stored))
     }
 
-    /// A counter's number, or `None` where there is no counter.
+    /// A counter's number, or `None` if the counter does not exist.
     ///
     /// # Errors
-    /// `WrongType` where another program wrote something else under the counter's name.
+    /// `WrongType` if another program wrote something else under the counter's name.
     pub async fn counter(&self, key: &str) -> Result<Option<i64>> {
         let stored = self.counter_key("counter", key)?;
         let about = |error: crate::Error| error.operation("counter").key(&stored);
@@ -38,7 +38,7 @@ impl Store {
         entry.map(|entry| parse_counter(&entry.value)).transpose().map_err(about)
     }
 
-    /// How long a counter has left, or `None` where there is no counter.
+    /// How long a counter has left, or `None` if the counter does not exist.
     ///
     /// # Errors
     /// Those of every verb.
@@ -48,7 +48,7 @@ impl Store {
         ttl.map_err(|error| error.operation("counter_ttl").key(&stored))
     }
 
-    /// Deletes a counter; whether this call removed it.
+    /// Deletes a counter. Returns whether this call removed it.
     ///
     /// # Errors
     /// Those of every verb.

@@ -3,14 +3,18 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::step::{Read, Step};
 use super::{SetOptions, Store};
-use crate::{Expiry, Result};
+use crate::{Command, Expiry, Result};
 
 impl Store {
     /// The values of many keys, in the order of the keys. No snapshot: each is read on its own.
     ///
     /// # Errors
-    /// `Serialization` if one of them is no `T`; the error names its key.
+    /// `Serialization` if one of them is no `T`, unless those are a
+    /// [miss](super::Undecodable::Miss), and `WrongType` for a key that another program gave
+    /// another type; the error names the key. [`get_each`](Self::get_each) gives the others all
+    /// the same.
     pub async fn get_many<T: DeserializeOwned>(
         &self,
         keys: impl IntoIterator<Item: AsRef<str>> + Send,
@@ -20,9 +24,42 @@ impl Store {
         let entries = self.backend()?.get_many(&keys).await;
         let entries = entries.map_err(|error| error.operation("get_many"))?;
         let values = entries.into_iter().zip(&stored).map(|(entry, key)| {
-            entry.map(|entry| self.decode("get_many", key, &entry.value)).transpose()
+            entry.map_or(Ok(None), |entry| self.decode("get_many", key, &entry.value))
         });
         values.collect()
+    }
+
+    /// As [`get_many`](Self::get_many), with a result for each key: one that cannot be read, or is
+    /// no `T`, spoils no other.
+    ///
+    /// ```
+    /// # async fn of(store: &kv_core::Store) -> kv_core::Result<()> {
+    /// for (key, value) in ["a", "b"].into_iter().zip(store.get_each::<u32>(["a", "b"]).await?) {
+    ///     match value {
+    ///         Ok(value) => println!("{key}: {value:?}"),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the keys, or kept the call as a whole from its answers. Those of single
+    /// keys are in their results, and name the key.
+    pub async fn get_each<T: DeserializeOwned>(
+        &self,
+        keys: impl IntoIterator<Item: AsRef<str>> + Send,
+    ) -> Result<Vec<Result<Option<T>>>> {
+        let stored = self.keys_of("get_each", keys)?;
+        let commands = stored.iter().map(|key| Command::Get { key: key.clone() });
+        let replies = self.run(commands.collect()).await?;
+        let values = replies.into_iter().zip(&stored).map(|(reply, key)| {
+            let step = Read::<T>::of(self);
+            let value = reply.and_then(|reply| step.read(reply, &self.serializer));
+            value.map_err(|error| error.operation("get_each").key(key))
+        });
+        Ok(values.collect())
     }
 
     /// Stores many values with one expiry. Each is written whole; all together are no

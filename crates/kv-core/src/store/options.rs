@@ -1,6 +1,6 @@
 //! How a typed write differs from a plain one.
 
-use crate::{Condition, Expiry};
+use crate::{Condition, Expiry, Result};
 
 /// Options of [`Store::set_with`](crate::Store::set_with).
 ///
@@ -28,7 +28,7 @@ impl SetOptions {
         Self { expiry: expiry.into(), ..self }
     }
 
-    /// What must be true of the key.
+    /// What must be true of the key for the write.
     #[must_use]
     pub fn condition(self, condition: Condition) -> Self {
         Self { condition, ..self }
@@ -38,5 +38,36 @@ impl SetOptions {
 impl Default for SetOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What a [`Store`](crate::Store) makes of a stored value that is no `T`, such as one that an
+/// earlier version of the program wrote.
+///
+/// ```
+/// # use kv_core::{Store, Undecodable};
+/// # fn of(store: &Store) {
+/// let cache = store.namespace("pages").with_undecodable(Undecodable::Miss);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undecodable {
+    /// An error of kind `Serialization` that names the key; the bytes stay as they are.
+    #[default]
+    Error,
+    /// As if there was no value: `get` and `take` answer `None`, `update` begins anew, and
+    /// `get_or_set_with` loads. The bytes stay until they are replaced, by their version: a value
+    /// that somebody else wrote meanwhile is never overwritten.
+    Miss,
+}
+
+impl Undecodable {
+    pub(super) fn apply<T>(self, decoded: Result<T>) -> Result<Option<T>> {
+        match (decoded, self) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(_), Self::Miss) => Ok(None),
+            (Err(error), Self::Error) => Err(error),
+        }
     }
 }

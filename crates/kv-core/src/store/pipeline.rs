@@ -9,10 +9,10 @@ use super::{SetOptions, Store};
 use crate::{Command, Expiry, Reply, Result, Serializer};
 
 impl Store {
-    /// Up to twelve verbs in one round trip; their answers come as a tuple.
+    /// Up to twelve verbs in one round trip, with a tuple of their answers.
     ///
-    /// They run in order; together they are no transaction. [`batch`](Self::batch) takes any
-    /// number.
+    /// The verbs run in order, but not as a transaction. [`batch`](Self::batch) takes any number of
+    /// verbs.
     pub fn pipeline(&self) -> Pipeline<()> {
         Pipeline { store: self.clone(), commands: Vec::new(), refused: None, steps: () }
     }
@@ -20,8 +20,7 @@ impl Store {
 
 /// Verbs to be sent together, from [`Store::pipeline`].
 ///
-/// What is wrong with a verb (its key, value or lifetime) is told by
-/// [`execute`](Self::execute), and then nothing is sent.
+/// If a key, value or lifetime is wrong, [`execute`](Self::execute) reports it and sends nothing.
 #[must_use = "a pipeline does nothing until it is executed"]
 pub struct Pipeline<S> {
     store: Store,
@@ -63,7 +62,7 @@ impl<S> Pipeline<S> {
         self.then(command, Store::SET_IF)
     }
 
-    /// Deletes a key: whether this removed it.
+    /// Deletes a key; answers whether this verb removed it.
     pub fn delete(self, key: &str) -> Pipeline<S::Longer>
     where
         S: Append<Flag>,
@@ -81,7 +80,7 @@ impl<S> Pipeline<S> {
         self.then(command, step)
     }
 
-    /// Gives a key another lifetime: whether it exists.
+    /// Gives a key another lifetime; answers whether the key exists.
     pub fn touch(self, key: &str, expiry: impl Into<Expiry>) -> Pipeline<S::Longer>
     where
         S: Append<Flag>,
@@ -90,7 +89,7 @@ impl<S> Pipeline<S> {
         self.then(command, step)
     }
 
-    /// Adds to a counter: the sum.
+    /// Adds to a counter; answers the sum.
     pub fn increment(self, key: &str, by: i64, expiry: impl Into<Expiry>) -> Pipeline<S::Longer>
     where
         S: Append<Number>,
@@ -115,11 +114,11 @@ impl<S> Pipeline<S> {
 }
 
 impl<S: Steps> Pipeline<S> {
-    /// Sends all, in order, and reads the answers.
+    /// Sends all verbs, in order, and reads the answers.
     ///
     /// # Errors
-    /// What was wrong with a verb (nothing was sent then), else the first error among the
-    /// answers; the other verbs are executed all the same.
+    /// The error of a wrong key, value or lifetime, and then nothing was sent; otherwise the first
+    /// error among the answers, and then the other verbs are still executed.
     ///
     /// # Cancel safety
     /// A dropped future may leave any number of the verbs executed.
@@ -149,7 +148,7 @@ impl<S> fmt::Debug for Pipeline<S> {
 
 /// A tuple that can take one more step.
 pub trait Append<N> {
-    /// The tuple with the step behind it.
+    /// The tuple with the step appended.
     type Longer;
 
     /// Adds the step.
@@ -161,10 +160,10 @@ pub trait Steps {
     /// The tuple of their answers.
     type Output;
 
-    /// Reads an answer for each.
+    /// Reads an answer for each step.
     ///
     /// # Errors
-    /// The first one among the answers.
+    /// The first error among the answers.
     fn read(
         self,
         replies: &mut dyn Iterator<Item = Result<Reply>>,

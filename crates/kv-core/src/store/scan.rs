@@ -9,17 +9,19 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use super::Store;
+use super::progress::Progress;
 use crate::{Cursor, Pattern, Result, ScanPage, ScanRequest, is_reserved};
 
-/// About how many keys the backend looks at for one page.
+/// About how many keys the backend examines for one page.
 const PAGE: usize = 500;
 
 impl Store {
-    /// The keys of this store that match a glob, prefix and namespace taken off, sorted, each
-    /// once. Holds them all in memory: [`scan`](Self::scan) does not.
+    /// The keys of this store that match a glob, without prefix and namespace, sorted, each once.
+    /// `keys` holds all of them in memory; [`scan`](Self::scan) does not.
     ///
     /// # Errors
-    /// `TooLarge` for a pattern that is too long.
+    /// `TooLarge` for a pattern that is too long, `Backend` for a walk that does not end: a cursor
+    /// came twice. Those of the connection.
     pub async fn keys(&self, pattern: &str) -> Result<Vec<String>> {
         let mut scan = self.scan(pattern);
         let mut keys = BTreeSet::new();
@@ -31,31 +33,33 @@ impl Store {
 
     /// A walk over the keys of this store that match a glob, in bounded memory.
     ///
-    /// It visits every key that is there throughout at least once, and may repeat one. The glob
-    /// is [Redis's](Pattern) and cannot reach out of the namespace.
+    /// The walk shows every key that exists throughout the walk at least once, and may show a key
+    /// twice. The glob is [Redis's](Pattern) and matches only keys of the namespace. A walk in
+    /// which the backend gives a cursor twice would not end, and is an error of kind `Backend`.
     pub fn scan(&self, pattern: &str) -> Scan {
         let start = self
             .key("scan", "*")
-            .and_then(|_| Pattern::within(self.prefix(), pattern))
+            .and_then(|_| self.own_pattern(pattern))
             .map_err(|error| error.operation("scan"));
         match start {
             Ok(pattern) => {
                 let state = State::Ask(Box::new((self.clone(), pattern)), None);
-                Scan { place: self.prefix().len(), page: VecDeque::new(), state }
+                Scan::new(self.prefix().len(), state)
             }
-            Err(error) => Scan { place: 0, page: VecDeque::new(), state: State::Failed(error) },
+            Err(error) => Scan::new(0, State::Failed(error)),
         }
     }
 }
 
 /// A walk over keys: a [`Stream`] with a `next` of its own, from [`Store::scan`].
 ///
-/// It ends after the first error. Dropping it at any time leaves nothing behind.
+/// The walk ends after the first error. Dropping it at any time leaves nothing behind.
 #[must_use = "a scan does nothing until it is polled"]
 pub struct Scan {
-    /// How many bytes of prefix and namespace to take off.
+    /// How many bytes of prefix and namespace to remove.
     place: usize,
     page: VecDeque<String>,
+    progress: Progress,
     state: State,
 }
 
@@ -69,10 +73,14 @@ enum State {
 }
 
 impl Scan {
+    fn new(place: usize, state: State) -> Self {
+        Self { place, page: VecDeque::new(), progress: Progress::default(), state }
+    }
+
     /// The next key, or `None` at the end.
     ///
     /// # Cancel safety
-    /// Nothing is lost: the next call goes on where this one was.
+    /// No key is lost: the next call continues where the dropped call was.
     pub async fn next(&mut self) -> Option<Result<String>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -81,13 +89,17 @@ impl Scan {
         let (store, pattern) = &*walk;
         match page {
             Ok(page) => {
+                let is_empty = page.keys.is_empty();
                 let own = page.keys.into_iter().filter(|key| {
                     let own = key.strip_prefix(store.prefix()).is_some_and(|own| !own.is_empty());
                     own && !is_reserved(key) && pattern.matches(key)
                 });
                 self.page.extend(own);
                 self.state = match page.next {
-                    Some(cursor) => State::Ask(walk, Some(cursor)),
+                    Some(cursor) => match self.progress.check(&cursor, is_empty) {
+                        Ok(()) => State::Ask(walk, Some(cursor)),
+                        Err(error) => State::Failed(error.operation("scan")),
+                    },
                     None => State::Ended,
                 };
             }

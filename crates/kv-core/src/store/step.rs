@@ -1,22 +1,22 @@
-//! What one queued verb of a pipeline or batch answers, and how its answer is read.
+//! The answer of one queued verb of a pipeline or batch, and how to read it.
 
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{SetOptions, Store};
+use super::{SetOptions, Store, Undecodable};
 use crate::{Command, Condition, Error, ErrorKind, Expiry, Lifetime, Reply, Result, Serializer};
 
-/// How the answer of one queued verb is read.
+/// Reads the answer of one queued verb.
 pub trait Step {
-    /// What the verb answers.
+    /// The verb's answer.
     type Output;
 
     /// Reads the backend's answer.
     ///
     /// # Errors
-    /// `Serialization` for bytes that do not decode.
+    /// `Serialization` if the bytes do not decode.
     fn read(self, reply: Reply, serializer: &Serializer) -> Result<Self::Output>;
 }
 
@@ -34,7 +34,13 @@ pub struct Number(());
 
 /// A read of a value; answers `Option<T>`.
 #[derive(Debug)]
-pub struct Read<T>(PhantomData<fn() -> T>);
+pub struct Read<T>(Undecodable, PhantomData<fn() -> T>);
+
+impl<T> Read<T> {
+    pub(super) fn of(store: &Store) -> Self {
+        Self(store.undecodable, PhantomData)
+    }
+}
 
 impl Step for Wrote {
     type Output = ();
@@ -72,7 +78,8 @@ impl<T: DeserializeOwned> Step for Read<T> {
 
     fn read(self, reply: Reply, serializer: &Serializer) -> Result<Option<T>> {
         match reply {
-            Reply::Entry(entry) => entry.map(|entry| serializer.decode(&entry.value)).transpose(),
+            Reply::Entry(None) => Ok(None),
+            Reply::Entry(Some(entry)) => self.0.apply(serializer.decode(&entry.value)),
             _ => Err(unexpected()),
         }
     }
@@ -82,10 +89,10 @@ fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the backend answered a batch with replies of another kind")
 }
 
-/// The verbs that can be queued, checked and encoded when they are called.
+/// The verbs that can be queued. Each is checked and encoded when it is called.
 impl Store {
     pub(super) fn queue_get<T>(&self, key: &str) -> (Result<Command>, Read<T>) {
-        (self.key("get", key).map(|key| Command::Get { key }), Read(PhantomData))
+        (self.key("get", key).map(|key| Command::Get { key }), Read::of(self))
     }
 
     pub(super) fn queue_set<T: Serialize + ?Sized>(

@@ -1,22 +1,32 @@
-//! Typed read-modify-write verbs: each is one change or none.
+//! Typed read-modify-write verbs: each makes one change or none.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{SetOptions, Store};
 use crate::provided::{ATTEMPTS, conflict};
-use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Write};
+use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Result, Version, Write};
+
+/// The condition under which a key is still in the state that was read.
+fn unchanged(version: Option<Version>) -> Condition {
+    version.map_or(Condition::Absent, Condition::Version)
+}
 
 impl Store {
-    /// Replaces a value by what a function makes of it, and returns what is stored then.
+    /// Replaces a value by a function's result, and returns the stored value.
     ///
-    /// The function gets `None` where there is no value, and deletes by returning `None`. It runs
-    /// once for each attempt, of which there are at most 128, so it should only compute. An
-    /// existing key keeps its time to live; a new one gets the default.
+    /// The function gets `None` if there is no value; if it returns `None`, the key is deleted. It
+    /// runs once for each of at most 128 attempts, so it should only compute. An existing key keeps
+    /// its time to live; a new key gets the default. If a value does not decode and that is a
+    /// [miss](super::Undecodable::Miss), the function gets `None`; its result replaces the value as
+    /// if the key was new, and the value stays if the result is `None`.
     ///
     /// # Errors
-    /// `Conflict` if others changed the key during each attempt; `Serialization` as `get` and
-    /// `set`; nothing is changed then.
+    /// `Conflict` if others changed the key during each attempt; `Serialization` as for `get` and
+    /// `set`. After such an error nothing has changed.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have stored the new value, whole.
     pub async fn update<T: Serialize + DeserializeOwned + Send>(
         &self,
         key: &str,
@@ -24,38 +34,37 @@ impl Store {
     ) -> Result<Option<T>> {
         self.require(Capabilities::CONDITIONS, "conditions", "update")?;
         for _ in 0..ATTEMPTS {
-            let (old, version) = self.get_versioned::<T>(key).await?.unzip();
+            let (old, version) = self.find::<T>(key).await?;
+            let lifetime = if old.is_some() { Expiry::Keep } else { Expiry::Default };
             let new = change(old);
-            if self.replace(key, &new, version).await? {
+            if self.replace(key, &new, version, lifetime).await? {
                 return Ok(new);
             }
         }
-        Err(conflict().operation("update").key(key))
+        Err(self.told(conflict()).operation("update").key(key))
     }
 
-    /// One attempt of an update; `false` if the key is no longer in the state that was read.
+    /// One attempt of an update; `false` if the key has changed since it was read.
     fn replace<'a, T: Serialize>(
         &'a self,
         key: &str,
         new: &Option<T>,
-        version: Option<crate::Version>,
+        version: Option<Version>,
+        expiry: Expiry,
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
-        let created = self.lifetime(Expiry::Default);
+        let lifetime = self.lifetime(expiry);
+        let was_there = expiry == Expiry::Keep;
         async move {
             let (key, backend) = (stored?, self.backend()?);
             let changed = match (value?, version) {
-                (None, None) => Ok(true),
-                (None, Some(version)) => backend.delete(&key, Condition::Version(version)).await,
+                (None, Some(version)) if was_there => {
+                    backend.delete(&key, Condition::Version(version)).await
+                }
+                (None, _) => Ok(true),
                 (Some(value), version) => {
-                    let write = match version {
-                        None => Write { lifetime: created?, condition: Condition::Absent },
-                        Some(version) => Write {
-                            lifetime: Lifetime::Keep,
-                            condition: Condition::Version(version),
-                        },
-                    };
+                    let write = Write { lifetime: lifetime?, condition: unchanged(version) };
                     backend.set(&key, value, write).await.map(|outcome| outcome.is_written())
                 }
             };
@@ -65,11 +74,12 @@ impl Store {
 
     /// Reads a value and deletes it; exactly one of many concurrent callers gets it.
     ///
-    /// It is decoded before it is deleted, so that one that does not decode stays.
+    /// The value is decoded before it is deleted, so a value that does not decode stays, even if
+    /// that is a [miss](super::Undecodable::Miss).
     ///
     /// # Errors
-    /// `Serialization` for bytes that are no `T`, `Conflict` if others changed the key during
-    /// each of 128 attempts.
+    /// `Serialization` if the bytes do not decode as a `T`, `Conflict` if others changed the key
+    /// during each of 128 attempts.
     ///
     /// # Cancel safety
     /// A dropped future may have deleted the value: it is lost.
@@ -85,18 +95,23 @@ impl Store {
                 return Ok(Some(value));
             }
         }
-        Err(conflict().operation("take").key(key))
+        Err(self.told(conflict()).operation("take").key(key))
     }
 
-    /// The value under a key, or else what the loader gives, stored for the next caller.
+    /// The value under a key, or else the loader's value, stored for the next caller.
     ///
-    /// Where others load at the same time, the first value that is stored counts, and all get it;
-    /// on a backend without conditions, each gets its own, and the last is stored. Each caller may
-    /// run its own loader.
+    /// Each caller may run its own loader. If several callers load at the same time, all get the
+    /// value that was stored first. On a backend without conditions each caller gets its own value,
+    /// and the last value is stored. If a stored value does not decode and that is a
+    /// [miss](super::Undecodable::Miss), the loader's value replaces it, unless it has changed
+    /// meanwhile.
     ///
     /// # Errors
-    /// `Loader` with the loader's error as source, and nothing is stored; others as `get` and
-    /// `set`.
+    /// `Loader`, with the loader's error as source, and then nothing is stored; other errors as for
+    /// `get` and `set`.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have stored the loader's value, whole.
     pub async fn get_or_set_with<T, X, F, Fut, E>(&self, key: &str, expiry: X, load: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send,
@@ -105,25 +120,27 @@ impl Store {
         Fut: Future<Output = Result<T, E>> + Send,
         E: Into<BoxError>,
     {
-        let mut options = SetOptions::new().ttl(expiry);
-        if let Some(value) = self.get(key).await? {
+        let options = SetOptions::new().ttl(expiry);
+        let (found, version) = self.find(key).await?;
+        if let Some(value) = found {
             return Ok(value);
         }
-        // What would be refused is refused before the work is done.
-        let writable = self.write(options.clone());
-        writable.map_err(|error| error.operation("get_or_set_with").key(key))?;
+        let about = |error: Error| self.quoted(error, key).operation("get_or_set_with").key(key);
+        // Refuse a wrong key or lifetime before the loader works.
+        let mut write = self.write(options).map_err(about)?;
         let loaded = load().await.map_err(|cause| {
-            let error = Error::new(ErrorKind::Loader, "the loader failed");
-            error.because(cause).operation("get_or_set_with").key(key)
+            about(Error::new(ErrorKind::Loader, "the loader failed").because(cause))
         })?;
         if self.shared.capabilities.contains(Capabilities::CONDITIONS) {
-            options = options.condition(Condition::Absent);
+            write.condition = unchanged(version);
         }
-        let stored = self.set_with(key, &loaded, options);
-        if stored.await? {
+        let stored = self.key("get_or_set_with", key)?;
+        let value = self.serializer.encode(&loaded).map_err(about)?;
+        let outcome = self.backend()?.set_cached(&stored, value, write).await;
+        if outcome.map_err(about)?.is_written() {
             return Ok(loaded);
         }
-        // Somebody else's value came first; if it is gone again already, ours is as good.
+        // Another caller's value came first; if it is already gone, our value is as good.
         Ok(self.get(key).await?.unwrap_or(loaded))
     }
 }

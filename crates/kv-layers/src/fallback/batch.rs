@@ -1,4 +1,4 @@
-//! Batches: what may run on either store, and what a batch that failed as a whole says.
+//! Batches: which commands may run on either store, and when a batch fails as a whole.
 
 use kv_core::{
     Capabilities, Command, Effect, Error, ErrorKind, Lifetime, Reply, Result, Write,
@@ -30,8 +30,8 @@ pub(super) fn check_lifetime(lifetime: Lifetime, offered: Capabilities) -> Resul
     if refused { Err(Error::unsupported("time to live")) } else { Ok(()) }
 }
 
-/// The commands that may run, and a place for each in the answer: the refusal of those that may
-/// not.
+/// The commands that may run, and a place in the answer for each command; a refused command has its
+/// refusal there.
 pub(super) fn split(
     commands: Vec<Command>,
     offered: Capabilities,
@@ -50,7 +50,7 @@ pub(super) fn join(replies: Vec<Result<Reply>>, places: Vec<Result<()>>) -> Vec<
     places.into_iter().map(answer).collect()
 }
 
-/// A batch of which each command found the store away has failed as a whole.
+/// If each command found the store away, the batch has failed as a whole.
 pub(super) fn whole(replies: Vec<Result<Reply>>) -> Result<Vec<Result<Reply>>> {
     let away = |reply: &Result<Reply>| reply.as_ref().is_err_and(is_away);
     if replies.is_empty() || !replies.iter().all(away) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::chance::Chance;
 
-/// Who serves a call.
+/// Which store serves a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Primary,
@@ -19,7 +19,7 @@ pub(super) enum Way {
 pub(super) struct Breaker {
     /// This many failures in a row mean that the primary is away.
     threshold: u32,
-    /// How long the primary is left alone after a failure, at most.
+    /// The longest time before the primary is tried again after a failure.
     pause: Duration,
     chance: Chance,
     state: State,
@@ -47,7 +47,7 @@ impl Breaker {
         matches!(self.state, State::Open { .. })
     }
 
-    /// Who serves a call now. Of several callers one alone is sent on the trial.
+    /// Which store serves a call now. Only one of several callers makes the trial.
     pub(super) fn way(&mut self, now: Duration) -> Way {
         match &mut self.state {
             State::Closed { .. } => Way::Primary,
@@ -78,14 +78,14 @@ impl Breaker {
         true
     }
 
-    /// The primary is back; for how long it was away, unless another caller found out first.
+    /// The primary is back. Returns how long it was away, unless another caller found out first.
     pub(super) fn trial_succeeded(&mut self, now: Duration) -> Option<Duration> {
         let State::Open { since, .. } = self.state else { return None };
         self.state = State::Closed { failures: 0 };
         Some(now.saturating_sub(since))
     }
 
-    /// The primary is still away, or nobody waited for its answer.
+    /// The primary is still away, or the caller of the trial was dropped.
     pub(super) fn trial_failed(&mut self, now: Duration) {
         let next = self.next_trial(now);
         if let State::Open { trial, .. } = &mut self.state {
@@ -93,7 +93,8 @@ impl Breaker {
         }
     }
 
-    /// Between half the pause and all of it, so that many processes do not come at once.
+    /// The next trial is after half of the pause to all of it, so that many processes do not try at
+    /// once.
     fn next_trial(&self, now: Duration) -> Duration {
         let half = self.pause / 2;
         now.saturating_add(half).saturating_add(self.chance.part_of(self.pause - half))

@@ -1,4 +1,4 @@
-//! One of the two stores, and walks that know on which of them they began.
+//! One of the two stores, and walks that stay on their store.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const PRIMARY: &str = "p:";
 #[derive(Clone)]
 pub(super) struct Side {
     pub(super) store: Arc<dyn KeyValueStore>,
-    /// Tells its cursors from those of the other store and of earlier outages.
+    /// Distinguishes this store's cursors from those of the other store and of earlier outages.
     mark: Arc<str>,
 }
 
@@ -20,7 +20,7 @@ impl Side {
         Self { store, mark: PRIMARY.into() }
     }
 
-    /// The spare store of this outage; each has another number.
+    /// The spare store of this outage; each outage has another number.
     pub(super) fn spare(store: Arc<dyn KeyValueStore>, outage: u64) -> Self {
         Self { store, mark: format!("s{outage}:").into() }
     }
@@ -38,7 +38,7 @@ impl Side {
         })
     }
 
-    /// A page, with a cursor that leads back to this store.
+    /// A page, with a cursor that is marked for this store.
     pub(super) fn page(&self, page: ScanPage) -> ScanPage {
         let marked = |next: Cursor| Cursor::new([&*self.mark, next.as_str()].concat());
         ScanPage { next: page.next.map(marked), ..page }

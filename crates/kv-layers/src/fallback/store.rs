@@ -1,4 +1,4 @@
-//! The contract on two stores, as much of it as they can keep.
+//! The part of the contract that two stores can keep.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use super::batch::{self, check_lifetime, check_write};
 use super::side::Side;
 use super::switch::{Switch, is_away};
 
-/// A primary with a spare store for the time that it is away; made by [`Fallback::on`], which tells
-/// what a program sees.
+/// A primary with a spare store for outages, made by [`Fallback::on`]. [`Fallback`] says what a
+/// program sees.
 ///
 /// Each call takes a lock for a moment before and after, and arguments that are lists are cloned.
 ///
 /// # Cancel safety
-/// As with either store. Dropping the call of the caller that tries the primary leaves the trial to
-/// another, after another pause.
+/// As with either store. If the caller that tries the primary drops its call, another caller makes
+/// the trial after another pause.
 pub struct FallbackStore {
     switch: Switch,
     offered: Capabilities,
@@ -42,13 +42,13 @@ impl FallbackStore {
         Ok(Self { switch: Switch::new(primary, spare, settings), offered })
     }
 
-    /// Whether the spare store serves now.
+    /// Whether the spare store serves calls now.
     pub fn is_on_fallback(&self) -> bool {
         self.switch.is_open()
     }
 
-    /// Runs a plain call on the store that serves now; or on the primary, and then on the spare
-    /// store, if the primary did not execute it and is away.
+    /// Runs a plain call on the serving store. If the primary is away and did not execute the call,
+    /// runs it on the spare store.
     async fn plain<A, T, R>(&self, args: A, run: impl Fn(Side, A) -> R + Send + Sync) -> Result<T>
     where
         A: Clone + Send + Sync,
@@ -97,6 +97,14 @@ impl KeyValueStore for FallbackStore {
         self.plain((value, write), run).await
     }
 
+    async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        check_write(&write, self.offered)?;
+        let run = |side: Side, (value, write)| async move {
+            side.store.set_cached(key, value, write).await
+        };
+        self.plain((value, write), run).await
+    }
+
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
         refuse_conditions(&condition)?;
         let run = |side: Side, condition| async move { side.store.delete(key, condition).await };
@@ -124,7 +132,7 @@ impl KeyValueStore for FallbackStore {
         self.switch.primary.store.key_prefix()
     }
 
-    /// None: which store answers is known only when the call begins.
+    /// None: only the call itself decides which store answers.
     fn get_now(&self, _: &str) -> Option<Result<Option<Entry>>> {
         None
     }
@@ -163,7 +171,7 @@ impl KeyValueStore for FallbackStore {
         Err(Error::unsupported("counters"))
     }
 
-    /// Refused: that exactly one caller gets the entry cannot be promised across two stores.
+    /// Refused: two stores cannot promise that exactly one caller gets the entry.
     async fn take(&self, _: &str) -> Result<Option<Entry>> {
         Err(Error::unsupported("take"))
     }
@@ -177,7 +185,7 @@ impl KeyValueStore for FallbackStore {
     async fn execute(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         let (allowed, places) = batch::split(commands, self.offered);
         if allowed.is_empty() {
-            // Neither store is asked, so nothing is learnt of the primary.
+            // This asks neither store, so it says nothing about the primary.
             self.switch.check_open()?;
             return Ok(batch::join(Vec::new(), places));
         }

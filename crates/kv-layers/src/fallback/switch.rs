@@ -30,7 +30,7 @@ impl State {
     }
 }
 
-/// Whether the error means that the store may be away, and not that it answered.
+/// Whether the error means that the store may be away; any other error is an answer.
 pub(super) fn is_away(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
 }
@@ -55,8 +55,8 @@ impl Switch {
         self.state().breaker.is_open()
     }
 
-    /// The spare store, if it serves now; before that, one caller finds out whether it still has
-    /// to.
+    /// The spare store, if it serves now. First, one caller may find out whether the primary is
+    /// back.
     pub(super) async fn spare(&self) -> Result<Option<Side>> {
         match self.way()? {
             Way::Primary => return Ok(None),
@@ -96,7 +96,7 @@ impl Switch {
         state.serving_spare()
     }
 
-    /// From now on every call is refused; the spare store, to be closed.
+    /// Refuses every later call. Returns the spare store, to be closed.
     pub(super) fn close(&self) -> Side {
         let mut state = self.state();
         state.closed = true;
@@ -104,7 +104,7 @@ impl Switch {
     }
 
     fn back(&self) {
-        // Made before the lock is taken: it is the program's own code that runs.
+        // Made before taking the lock, because this runs the program's code.
         let fresh = (self.settings.spare)();
         let now = self.settings.clock.now();
         let mut state = self.state();
@@ -113,19 +113,19 @@ impl Switch {
         let fresh = Side::spare(fresh, state.outages);
         let served = std::mem::replace(&mut state.spare, fresh);
         drop(state);
-        // Not under the lock: what it holds is freed now.
+        // Not under the lock, because this frees the spare store's values.
         drop(served);
         info!(?away, "the primary is back");
     }
 }
 
-/// The one caller that finds out. Dropped before it has, it leaves that to another.
+/// The one caller that makes the trial. If it is dropped, another caller makes the trial.
 struct Trial<'s>(&'s Switch);
 
 impl Trial<'_> {
     async fn run(self) {
         let answer = self.0.primary.store.ping().await;
-        // A layer that is full says nothing of the store behind it.
+        // A refusal by a full layer says nothing about the store behind it.
         let is_back = |error: &Error| !is_away(error) && error.kind() != ErrorKind::Backpressure;
         if answer.as_ref().err().is_none_or(is_back) {
             self.0.back();

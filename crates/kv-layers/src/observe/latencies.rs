@@ -6,7 +6,7 @@ use std::time::Duration;
 /// From below a microsecond up to half an hour and more.
 const BUCKETS: usize = 32;
 
-/// Counts that are being added to.
+/// Counts in use.
 #[derive(Debug, Default)]
 pub(super) struct Buckets([AtomicU64; BUCKETS]);
 
@@ -31,8 +31,8 @@ fn index(took: Duration) -> usize {
 
 /// How long calls took.
 ///
-/// Durations are counted in buckets, each twice as wide as the one before it: what is told of them
-/// is right up to a factor of two.
+/// Durations are counted in buckets, each twice as wide as the last, so figures are right up to a
+/// factor of two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies([u64; BUCKETS]);
 
@@ -42,12 +42,12 @@ impl Latencies {
         self.0.iter().sum()
     }
 
-    /// A time within which this part of the calls was over, such as 0.99 of them; `None` where
-    /// nothing was measured. At most twice the exact one, but for calls of less than a microsecond.
+    /// A time within which this part of the calls ended, such as 0.99; `None` without measurements.
+    /// The time is at most twice the exact one, except for calls of less than a microsecond.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         let mut over = 0;
         let bounds = self.buckets();
-        // A call more than the part, at the least the first and at the most the last.
+        // One call more than the part; at least the first call, at most the last.
         let wanted = (self.count() as f64 * part.clamp(0.0, 1.0)).ceil().max(1.0);
         bounds.filter(|(_, count)| *count > 0).find_map(|(bound, count)| {
             over += count;
@@ -55,7 +55,7 @@ impl Latencies {
         })
     }
 
-    /// Each bucket's upper bound, which is not in it, and how many calls are.
+    /// Each bucket's exclusive upper bound, and the number of its calls.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let last = self.0.len() - 1;
         self.0.iter().enumerate().map(move |(index, count)| {

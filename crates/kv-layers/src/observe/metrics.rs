@@ -11,9 +11,9 @@ use super::latencies::{Buckets, Latencies};
 use super::{Ended, Meter};
 use crate::Operation;
 
-/// Counts calls in memory, to be read at any time. Clones count together.
+/// Counts calls in memory; a program can read the counts at any time. Clones share their counts.
 ///
-/// About 300 bytes for each operation; counting one call takes no lock, but where it failed.
+/// It takes about 300 bytes for each operation. Counting takes no lock, except for a failed call.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// In the order of [`Operation::ALL`].
@@ -28,8 +28,8 @@ struct Cell {
     latencies: Buckets,
 }
 
-/// What was counted of one operation. The counts are read one after the other, so a call that ends
-/// meanwhile may be in some of them.
+/// The counts of one operation. They are read one after another, so a call that ends meanwhile may
+/// be in some of them only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
@@ -39,7 +39,7 @@ pub struct Figures {
     pub dropped: u64,
     /// Calls that were errors, by their kind.
     pub errors: HashMap<ErrorKind, u64>,
-    /// How long the calls took that ended, well or not.
+    /// How long the ended calls took, whether they succeeded or failed.
     pub latencies: Latencies,
 }
 
@@ -56,7 +56,7 @@ impl Metrics {
         Self { cells: Operation::ALL.iter().map(|_| Cell::default()).collect() }
     }
 
-    /// What was counted of an operation so far.
+    /// The counts of an operation so far.
     pub fn snapshot(&self, operation: Operation) -> Figures {
         let Some(cell) = self.cells.get(operation as usize) else { return Figures::default() };
         Figures {

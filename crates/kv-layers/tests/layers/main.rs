@@ -5,6 +5,7 @@
 mod conformance;
 mod fallback;
 mod forwarding;
+mod hidden;
 mod limit;
 mod log;
 mod observe;

@@ -82,8 +82,8 @@ impl Subject for Memory {
 
     async fn check(&self, partition: &Partition) -> Result<(), String> {
         let queue = self.queues.queue(partition).map_err(|error| error.to_string())?;
-        let tables = queue.lock(partition.number).ok_or("no such partition")?;
-        Dump::from(&*tables).check()
+        let checked = queue.step(partition.number, |tables| Dump::from(&*tables).check());
+        checked.ok_or("no such partition")?
     }
 }
 

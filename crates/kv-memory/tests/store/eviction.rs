@@ -1,7 +1,7 @@
 //! Which keys a full store gives up.
 
 use crate::support::{block_on, living, manual, ms, put, stats, value};
-use kv_core::{KeyValueStore, Write};
+use kv_core::{Condition, KeyValueStore, Lifetime, Write};
 use kv_memory::MemoryStore;
 
 /// Fills a store, keeps reading a hot tenth while ten times as many keys pass by once, and tells
@@ -115,7 +115,7 @@ fn expired_keys_are_dropped_before_a_live_one_is_evicted() {
 fn a_counter_evicts_as_a_value_does() {
     let store = MemoryStore::builder().max_entries(5).build();
     for n in 0..20 {
-        let lifetime = kv_core::Lifetime::Never;
+        let lifetime = Lifetime::Never;
         assert_eq!(block_on(store.increment(&n.to_string(), 1, lifetime)).unwrap(), 1);
     }
     assert_eq!((stats(&store).keys, stats(&store).evicted), (Some(5), Some(15)));
@@ -170,4 +170,76 @@ fn writers_that_evict_together_leave_the_store_full() {
     let store = MemoryStore::builder().max_entries(1).build();
     write_together(&store, |keys| assert!(keys >= Some(1), "every record was evicted"));
     assert_eq!(stats(&store).keys, Some(1));
+}
+
+/// How many of a thousand plain writes later are left of these keys.
+fn left_after_a_thousand_writes(store: &MemoryStore, keys: &[&str]) -> usize {
+    for n in 0..1_000 {
+        put(store, &format!("cache:{n}"), "v", Write::ALWAYS);
+    }
+    keys.iter().filter(|key| value(store, key).is_some()).count()
+}
+
+#[test]
+fn what_was_counted_or_written_under_a_condition_outlives_a_cache() {
+    for capacity in [6, 500, 20_000] {
+        let store = MemoryStore::builder().max_entries(capacity).seed(1).build();
+        for n in 0..capacity {
+            put(&store, &format!("old:{n}"), "v", Write::ALWAYS);
+        }
+        let count = || block_on(store.increment("count", 1, Lifetime::Never)).unwrap();
+        assert_eq!((count(), count()), (1, 2));
+        put(&store, "lock", "v", Write::ALWAYS.condition(Condition::Absent));
+        put(&store, "lock", "v", Write::ALWAYS.condition(Condition::Present));
+        put(&store, "session", "v", Write::ALWAYS);
+        let version = block_on(store.get("session")).unwrap().unwrap().version;
+        put(&store, "session", "w", Write::ALWAYS.condition(Condition::Version(version)));
+        assert_eq!(left_after_a_thousand_writes(&store, &["count", "lock", "session"]), 3);
+        assert_eq!(count(), 3);
+        assert_eq!(stats(&store).keys, Some(capacity as u64));
+    }
+}
+
+#[test]
+fn the_last_write_decides_and_a_lifetime_changes_nothing() {
+    let store = MemoryStore::builder().max_entries(5).build();
+    let absent = || Write::ALWAYS.condition(Condition::Absent);
+    for key in ["plain again", "touched", "cached"] {
+        put(&store, key, "v", absent());
+    }
+    put(&store, "plain again", "v", Write::ALWAYS);
+    assert!(block_on(store.touch("touched", Lifetime::In(ms(1_000)))).unwrap());
+    block_on(store.set_cached("cached", "v".into(), absent())).unwrap();
+    assert!(block_on(store.delete("cached", Condition::Always)).unwrap());
+    block_on(store.set_cached("cached", "v".into(), absent())).unwrap();
+    assert_eq!(left_after_a_thousand_writes(&store, &["plain again", "cached"]), 0);
+    assert!(value(&store, "touched").is_some());
+}
+
+#[test]
+fn where_no_plain_entry_is_left_the_least_recently_used_of_the_others_goes() {
+    let store = MemoryStore::builder().max_entries(3).build();
+    for key in ["a", "b", "c", "d"] {
+        put(&store, key, "v", Write::ALWAYS.condition(Condition::Absent));
+    }
+    let left = ["a", "b", "c", "d"].map(|key| value(&store, key).is_some());
+    assert_eq!(left, [false, true, true, true]);
+    put(&store, "plain", "v", Write::ALWAYS);
+    assert!(value(&store, "plain").is_some(), "a write does not evict its own key");
+    put(&store, "e", "v", Write::ALWAYS.condition(Condition::Absent));
+    let left = ["b", "c", "d", "e"].iter().filter(|key| value(&store, key).is_some()).count();
+    assert!(value(&store, "plain").is_none() && left == 3, "{left}");
+}
+
+#[test]
+fn entries_that_have_expired_go_before_any_other() {
+    let (builder, clock) = manual();
+    let store = builder.max_entries(2).build();
+    let dying = living(10).condition(Condition::Absent);
+    put(&store, "dying", "v", dying);
+    put(&store, "plain", "v", Write::ALWAYS);
+    clock.advance(ms(10));
+    put(&store, "new", "v", Write::ALWAYS);
+    assert!(value(&store, "plain").is_some());
+    assert_eq!((stats(&store).evicted, stats(&store).expired), (Some(0), Some(1)));
 }

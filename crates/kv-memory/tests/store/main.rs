@@ -13,4 +13,6 @@ mod scanning;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod undecodable;
+#[cfg(test)]
 mod verbs;

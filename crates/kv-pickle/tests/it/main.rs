@@ -11,6 +11,7 @@ mod oracle;
 mod random;
 mod store;
 mod typed;
+mod words;
 
 use kv_core::Serializer;
 use kv_pickle::Pickle;
@@ -21,6 +22,11 @@ const READ: &str = include_str!("../golden/read.tsv");
 
 fn pickle() -> Serializer {
     Serializer::custom(Pickle)
+}
+
+/// The bytes as the format itself writes them, of a value that no store would take.
+pub(crate) fn written(value: &dyn kv_core::erased_serde::Serialize) -> Vec<u8> {
+    kv_core::Format::encode(&Pickle, value).unwrap()
 }
 
 /// The value that raw bytes or hexadecimal text say.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use fastrand::Rng;
 
 use crate::any::{Any, any};
-use crate::{cases, describe, pickle, random, seed, short_goldens};
+use crate::{cases, describe, random, seed, short_goldens, written};
 
 /// Runs `oracle.py` over the input to its end; what it prints.
 fn python(arguments: &[&str], input: String) -> String {
@@ -49,7 +49,7 @@ fn random_values_that_are_written_are_those_values_in_python_and_come_back_from_
     let (seed, cases) = (seed(), cases(10_000));
     let rng = &mut Rng::with_seed(seed);
     let values: Vec<Any> = (0..cases).map(|_| any(rng, 4)).collect();
-    let encode = |value| String::from_utf8(pickle().encode(value).unwrap().into()).unwrap() + "\n";
+    let encode = |value: &Any| String::from_utf8(written(value)).unwrap() + "\n";
     let printed = python(&["read", &seed.to_string()], values.iter().map(encode).collect());
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), values.len());

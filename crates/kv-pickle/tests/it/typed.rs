@@ -20,7 +20,6 @@ struct Everything {
     keyed: BTreeMap<(u8, char), BTreeSet<i64>>,
     unit: (),
     bytes: Vec<u8>,
-    large: (i128, u128),
     address: IpAddr,
     #[serde(flatten)]
     rest: HashMap<String, u64>,
@@ -68,7 +67,6 @@ fn everything() -> Everything {
         keyed: BTreeMap::from([((1, 'x'), BTreeSet::from([i64::MIN, i64::MAX]))]),
         unit: (),
         bytes: vec![0, 255],
-        large: (i128::MIN, u128::MAX),
         address: IpAddr::from([127, 0, 0, 1]),
         rest: HashMap::from([("more".into(), 1)]),
     }
@@ -81,6 +79,7 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(val
 #[test]
 fn every_kind_of_value_comes_back_as_it_was() {
     comes_back(&everything());
+    comes_back(&(i128::MIN, u128::MAX));
     comes_back(&(Tagged::A { a: 1 }, Tagged::B));
     let text = Untagged::Text("a".into());
     comes_back(&Untagged::List(vec![Untagged::Number(-1), text, Untagged::List(vec![])]));

@@ -1,4 +1,4 @@
-//! How many bytes may come along in one answer.
+//! How many bytes one answer may carry.
 
 /// A sum of bytes with a limit: the first item always fits.
 #[derive(Debug)]
@@ -12,7 +12,8 @@ impl Budget {
         Self { limit, sum: None }
     }
 
-    /// Counts an item of this size, unless the sum would be above the limit; whether it fits.
+    /// Counts an item of this size, unless the sum would exceed the limit. Returns whether the item
+    /// fits.
     pub(super) const fn take(&mut self, bytes: usize) -> bool {
         let sum = match self.sum {
             None => bytes,

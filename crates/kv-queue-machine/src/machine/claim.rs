@@ -14,17 +14,18 @@ use crate::{member, time};
 pub(super) struct Claims {
     pub(super) token: u64,
     pub(super) claimed: Vec<Claimed>,
-    /// Where it came back short: when to try again.
+    /// If it brought fewer jobs than its limit: when to try again.
     pub(super) due: Option<u64>,
-    /// Whether it came back short although jobs are ready.
+    /// Whether it brought fewer jobs than its limit although jobs are ready.
     pub(super) more: bool,
 }
 
-/// What a job is like that is to be delivered.
+/// Whether a job can be delivered.
 pub(super) enum Found {
-    /// All of it is there.
+    /// Every part of the job is there.
     Whole(Delivery),
-    /// Something cannot be read or is gone: to be set aside for this reason, with this record.
+    /// A part is unreadable or gone: the job becomes a dead letter for this reason, with this
+    /// record.
     Broken(JobRecord, &'static str),
 }
 
@@ -32,12 +33,12 @@ pub(super) enum Found {
 pub(super) struct Delivery {
     handle: Handle,
     record: JobRecord,
-    /// Of the body and the checkpoint's state.
+    /// The bytes of the body and of the checkpoint's state.
     pub(super) bytes: usize,
 }
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Refuses a claim where no token is left.
+    /// Refuses a claim if no token is left.
     pub(super) fn check_tokens(&self, claim: &Claim) -> Result<()> {
         if claim.limit == 0 || self.tables.counter(Counter::Token)? < MAX_STAMP {
             return Ok(());
@@ -45,17 +46,17 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Err(Error::new(ErrorKind::Backend, format!("the partition's tokens end at {MAX_STAMP}")))
     }
 
-    /// Delivers the first ready jobs under one new token: the larger of the last one plus one,
-    /// and the time.
+    /// Delivers the first ready jobs under one new token: the last token plus one, or the time if
+    /// that is larger.
     ///
-    /// It goes on until it has its limit, or the next job would bring bodies and checkpoints above
-    /// its bytes, or [`MAX_BATCH`] ready jobs were looked at. One whose time to live ended before
-    /// its first delivery, that was delivered too often, or of which something cannot be read or
-    /// is gone, is buried instead of delivered; one that was cancelled ends; a member that is no
-    /// job is dropped. A claim neither promotes nor recovers: [`tend`](Machine::tend) does. One
-    /// that came back short tells when to try again: at once if there are more ready jobs, else
-    /// when a job is due or a lease ends, its own included. Nothing is claimed while the partition
-    /// is paused, and nothing is due.
+    /// A claim ends at its limit, before a job whose body and checkpoint would exceed its bytes, or
+    /// after [`MAX_BATCH`] ready jobs were examined. A job becomes a dead letter instead of being
+    /// delivered if its time to live ended before its first delivery, if it was delivered too
+    /// often, or if a part of it is unreadable or gone. A cancelled job ends. A member that does
+    /// not name a job is dropped. A claim neither promotes nor recovers jobs;
+    /// [`tend`](Machine::tend) does. A claim that brings fewer jobs than its limit says when to try
+    /// again: at once if more jobs are ready, otherwise when a job is due or a lease ends, its own
+    /// leases included. During a pause a claim takes no job, and reports no due time.
     pub(super) fn claim(&mut self, claim: &Claim, policy: &Policy) -> Result<Claims> {
         let mut claims = Claims::default();
         if self.is_paused()? {
@@ -90,7 +91,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(claims)
     }
 
-    /// What to deliver of a ready member. One that cannot be delivered is taken out of the way.
+    /// The delivery of a ready member. A member that cannot be delivered is removed from the ready
+    /// set.
     fn next(&mut self, member: &Member, token: u64, policy: &Policy) -> Result<Option<Delivery>> {
         let Ok(key) = member::parse_ready(&member.name) else {
             self.tables.remove(Set::Ready, &member.name)?;
@@ -119,7 +121,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         }
     }
 
-    /// Gives out a ready job.
+    /// Delivers a ready job.
     fn deliver(
         &mut self,
         member: &Member,
@@ -140,7 +142,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         (record.ended() >= limit).then_some(reason::DELIVERED)
     }
 
-    /// Whether all of a job is there: its record, body and checkpoint.
+    /// Whether every part of a job is there: its record, body and checkpoint.
     pub(super) fn find(&self, handle: Handle, record: Option<JobRecord>) -> Result<Found> {
         let Some(mut record) = record else {
             return Ok(Found::Broken(JobRecord::default(), reason::RECORD));
@@ -159,7 +161,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Found::Whole(Delivery { handle, record, bytes }))
     }
 
-    /// What a worker is told of its delivery.
+    /// The delivery as the answer to the worker.
     pub(super) fn told(&self, delivery: &Delivery) -> Result<Option<Claimed>> {
         let Delivery { handle, record, .. } = delivery;
         let Some(body) = self.body(handle.key)? else { return Ok(None) };

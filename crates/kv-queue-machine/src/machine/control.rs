@@ -8,25 +8,25 @@ use crate::member;
 use crate::tables::{Counter, Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Does an operator's action. None is on a lane: each can be repeated as it is.
+    /// Executes an operator's action. An action has no lane, so it cannot be told from its repeat.
     ///
-    /// - `Pause` and `Resume` affect nothing if the partition is in that state.
-    /// - `Cancel` ends a ready or timed job, and removes a dead letter, which counts as evicted. A
-    ///   running job is marked, and its unique key is free at once if it ends with the job: its
-    ///   worker's next operation is answered `Cancelled` and ends it, an ack ends it as done, and
-    ///   a tend that finds its lease ended ends it. Unknown keys and marked jobs are passed over.
-    ///   What counts as cancelled is the end, not the mark.
-    /// - `Discard` removes dead letters, which count as evicted, and passes over other keys.
-    /// - `Redrive` makes dead letters claimable, behind all that entered or came back by now: those
-    ///   of `keys`, or the oldest. Failures, crashes, deliveries and the time to live are reset,
-    ///   the checkpoint and the unique key stay. `more` says that the limit left dead letters
-    ///   among `keys`, or any.
+    /// - `Pause` and `Resume` change nothing if the partition is already in that state.
+    /// - `Cancel` ends a ready or timed job, and removes a dead letter, which counts as evicted.
+    ///   `Cancel` marks a running job, and frees at once a unique key that lasts as long as the
+    ///   job. The worker's next operation on a marked job gets `Cancelled` and ends the job; an ack
+    ///   ends it as done; a tend after the end of its lease ends it. `Cancel` ignores unknown keys
+    ///   and marked jobs. A job counts as cancelled when it ends, not when it is marked.
+    /// - `Discard` removes dead letters, which count as evicted, and ignores other keys.
+    /// - `Redrive` makes dead letters claimable, those of `keys` or the oldest, behind all jobs
+    ///   that have entered or come back so far. It resets failures, crashes, deliveries and the
+    ///   time to live; the checkpoint and the unique key stay. `more` says that the limit left dead
+    ///   letters among `keys`, or any.
     /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
     ///   or cancelled. When no job is left, it removes all unique keys, windows and lanes.
     ///   Counters and a pause stay, so that no key or token comes twice.
     ///
-    /// A record that cannot be read is taken for a fresh one, and a member that is no job is
-    /// dropped where it is met.
+    /// An action treats an unreadable record as a fresh one, and drops a member that does not name
+    /// a job.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) keys or a limit above
@@ -128,7 +128,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(controlled)
     }
 
-    /// Makes a dead letter, taken from its set already, claimable.
+    /// Makes a dead letter, already removed from its set, claimable.
     fn revive(&mut self, key: JobKey) -> Result<()> {
         let record = self.record(key)?.unwrap_or_default();
         self.come_back(key, record.renewed())

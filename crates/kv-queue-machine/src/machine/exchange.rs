@@ -16,23 +16,24 @@ use crate::tables::{Set, Tables};
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Settles, extends and checkpoints, then claims.
     ///
-    /// The acks come first, then the operations, each in order, then the claim; a later item sees
-    /// what an earlier one did, so a handle that is settled twice is stale the second time.
+    /// The acks come first, then the operations, each in order, then the claim. A later item sees
+    /// what an earlier item did, so a handle that is settled twice is stale the second time.
     ///
-    /// A handle is good while its lease is in the tables under its token. Its end does not matter
-    /// for that: a delivery past it can be settled until [`tend`](Machine::tend) recovers it.
+    /// A handle is valid while the tables hold its lease under its token. The lease's end does not
+    /// matter: a delivery past its lease can be settled until [`tend`](Machine::tend) recovers the
+    /// job.
     ///
-    /// A repeat is answered with the same verdicts, and with the same claims as far as their
-    /// leases are still held; bodies and checkpoints are read again. The repeat's own claim bounds
-    /// what comes: in the recorded order, up to its limit and its bytes, nothing without a claim.
-    /// Each other claim of the record that is still held is released, and one of which something
-    /// cannot be read or is gone is buried. Where the repeat released nothing, `next_due` is the
-    /// same point in time, and `more` is the same. Where it released a job, it says so if it came
-    /// back short of its own limit, nothing is due else, and what it answered is what later repeats
-    /// are answered from.
+    /// A repeat gets the same verdicts, and the same claims as far as their leases are still held;
+    /// bodies and checkpoints are read again. The repeat's own claim bounds which claims it gets:
+    /// in the recorded order, up to its limit and its bytes; without a claim it gets none. Each
+    /// other recorded claim that is still held is released; a claim whose record, body or
+    /// checkpoint is unreadable or gone becomes a dead letter. If the repeat released nothing,
+    /// `next_due` is the same point in time, and `more` is the same. If the repeat released a job,
+    /// `more` is true and `next_due` zero if it brought fewer jobs than its own limit; otherwise
+    /// `next_due` is `None`. Later repeats are then answered from this answer.
     ///
-    /// In a partition without jobs and lanes it finds nothing to do, and its lane is not recorded: so
-    /// a worker that is idle leaves nothing behind.
+    /// An exchange with a partition without jobs and lanes records nothing, not even its lane, so
+    /// an idle worker leaves nothing behind.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
@@ -129,7 +130,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
-    /// What to deliver again of a job that is held. One of which something is missing is buried.
+    /// What to deliver again of a held job. A job with a missing part becomes a dead letter.
     fn held(&mut self, handle: Handle, policy: &Policy) -> Result<Option<Delivery>> {
         let record = self.record(handle.key)?;
         match self.find(handle, record)? {

@@ -14,16 +14,16 @@ use crate::member;
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Looks, and changes nothing.
+    /// Reads, and changes nothing.
     ///
-    /// `Peek` shows the first ready jobs, also while paused, and leaves out those without a body.
-    /// It starts from the first one when the job to start behind is not ready any more. `Dead`
-    /// starts from the oldest when the letter to start behind is no dead letter any more: where it
-    /// was evicted, every older one is gone too. A letter whose body is gone has an empty one, and
-    /// one whose record cannot be read has nothing but its body and time.
+    /// `Peek` shows the first ready jobs, even during a pause, and leaves out jobs without a body.
+    /// It starts from the first job if the job given as start is no longer ready. `Dead` starts
+    /// from the oldest letter if the letter given as start is gone: if it was evicted, every older
+    /// letter is gone too. A letter whose body is gone has an empty body. A letter with an
+    /// unreadable record has only its body and time.
     ///
-    /// A page ends at its limit, before the item that would bring the bodies above its bytes, or
-    /// where [`MAX_BATCH`] members were looked at; it has at least one item if it met any.
+    /// A page ends at its limit, before an item whose body would exceed its bytes, or after
+    /// [`MAX_BATCH`] members were examined. It has at least one item if there was any.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
@@ -81,7 +81,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(letters)
     }
 
-    /// Shows jobs of a set, up to the limit and the bytes of a page; those that `show` shows count.
+    /// Shows jobs of a set, up to the limit and the bytes of a page. Only jobs that `show` returns
+    /// count.
     fn look(
         &self,
         set: Set,
@@ -128,7 +129,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 }
 
-/// What part of a set is looked at.
+/// Which part of a set to read.
 #[derive(Clone, Copy)]
 struct Page {
     after: Option<JobKey>,

@@ -6,12 +6,13 @@ use kv_core::Result;
 use kv_core::queue::{JobKey, Policy, cut_reason};
 
 use super::Machine;
-use crate::record::{JobRecord, Place, decode, encode};
+use crate::member::Place;
+use crate::record::{JobRecord, decode, encode};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::{member, time};
 
-/// How many dead letters beyond the cap one burial drops: the job's own place, and one more for a
-/// cap that was lowered.
+/// How many dead letters beyond the cap one new dead letter drops: one for its own place, and one
+/// more in case the cap was lowered.
 const EVICTIONS: usize = 2;
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
@@ -31,7 +32,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.put(Map::Job, &key.to_string(), encode(record)?)
     }
 
-    /// Makes a new job wait for its time: claimable at once without a delay.
+    /// Makes a new job timed, or ready if it has no delay.
     pub(super) fn enter(&mut self, key: JobKey, delay: Duration) -> Result<()> {
         if delay.is_zero() {
             return self.make_ready(key, None);
@@ -39,7 +40,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.insert(Set::Timed, time::after(self.now, delay), &key.to_string())
     }
 
-    /// Makes a job that was delivered wait for its time: back at once without a delay.
+    /// Makes a delivered job timed, or ready if it has no delay.
     pub(super) fn put_back(
         &mut self,
         key: JobKey,
@@ -53,7 +54,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.insert(Set::Timed, time::after(self.now, delay), &key.to_string())
     }
 
-    /// Makes a job claimable again, behind all that entered or came back until now.
+    /// Makes a job ready again, behind all jobs that have entered or come back so far.
     pub(super) fn come_back(&mut self, key: JobKey, mut record: JobRecord) -> Result<()> {
         let sequence = self.tables.counter(Counter::Sequence)?;
         record.place = Some(Place { sequence, since: self.now });
@@ -72,7 +73,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(member::ready(key, place.as_ref()))
     }
 
-    /// Ends a job, taken from its set already, that was cancelled.
+    /// Ends a cancelled job that is already removed from its set.
     pub(super) fn end_cancelled(&mut self, key: JobKey) -> Result<()> {
         self.forget(key)?;
         self.count(Counter::Cancelled)
@@ -83,7 +84,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         record.ended() == 0 && record.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// Buries a job that no worker failed: its budget is spent, or something of it is missing.
+    /// Makes a job a dead letter although no worker failed it: its budget is spent, or a part of it
+    /// is missing.
     pub(super) fn bury_spent(
         &mut self,
         key: JobKey,
@@ -98,14 +100,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.bury(key, &record, policy)
     }
 
-    /// Moves a job, taken from its set already, to the dead letters.
+    /// Makes a job, already removed from its set, a dead letter.
     pub(super) fn bury(&mut self, key: JobKey, record: &JobRecord, policy: &Policy) -> Result<()> {
         self.save(key, record)?;
         self.tables.insert(Set::Dead, self.now, &key.to_string())?;
         self.evict(policy, EVICTIONS)
     }
 
-    /// Drops the oldest dead letters beyond the cap, and those that are too old, up to a limit.
+    /// Drops the oldest dead letters beyond the cap, and letters that are too old, up to a limit.
     pub(super) fn evict(&mut self, policy: &Policy, limit: usize) -> Result<()> {
         let surplus = self.surplus_dead(policy, limit)?;
         if surplus == 0 {
@@ -130,8 +132,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(beyond.max(self.tables.first_until(Set::Dead, last, limit)?.len()))
     }
 
-    /// Ends a job, taken from its set already: all that is stored of it goes, and the unique key
-    /// that it holds while it lives.
+    /// Ends a job that is already removed from its set: removes everything stored for it, and the
+    /// unique key that lasts as long as the job.
     pub(super) fn forget(&mut self, key: JobKey) -> Result<()> {
         let name = key.to_string();
         if let Some(unique) = self.record(key)?.and_then(|record| record.unique) {
@@ -143,7 +145,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(())
     }
 
-    /// Frees a unique key, unless another job holds it by now.
+    /// Frees a unique key, unless another job holds it now.
     pub(super) fn free_unique(&mut self, unique: &str, key: JobKey) -> Result<()> {
         let holder = self.tables.get(Map::Unique, unique)?;
         if holder.is_some_and(|holder| *holder == *key.to_string().as_bytes()) {

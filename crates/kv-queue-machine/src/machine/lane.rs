@@ -1,11 +1,11 @@
-//! Lanes: how a repeated request is recognised.
+//! Lanes, that is sessions with sequence numbers: how the machine recognises a repeated request.
 //!
-//! A lane remembers its last request, by number, with the reply. The same number again is
-//! answered from memory, and writes nothing unless it asks for fewer claims; a lower one is
-//! refused; a higher one is done. Every
-//! request that was done is recorded, also one that found nothing to do: else a late copy of it
-//! would claim jobs for nobody. The exception is an exchange with a partition that has neither jobs
-//! nor lanes: a partition that was purged stays empty although workers ask for jobs.
+//! A lane keeps the sequence number of its last request with the reply. A request with the same
+//! number gets that reply, and writes nothing unless it asks for fewer claims; a lower number is
+//! refused; a higher number is executed. Every executed request is recorded, even a request that
+//! found nothing to do: otherwise a late copy of it would claim jobs for nobody. The exception is
+//! an exchange with a partition without jobs and lanes: a purged partition stays empty although
+//! workers ask for jobs.
 
 use std::time::Duration;
 
@@ -17,30 +17,29 @@ use crate::record::{LaneRecord, LaneReply, decode, encode};
 use crate::tables::{Map, Set, Tables};
 use crate::time;
 
-/// How long a lane is remembered at least after its last request that was done.
+/// How long a lane is kept at least after its last executed request.
 ///
-/// When its time has come [`Machine::tend`] forgets it, or a request on another lane: one that
-/// sets the time of its own forgets up to [`PAST_AT_ONCE`] others, so that lanes cannot pile up
-/// where nothing is ever due.
+/// After that time [`Machine::tend`] forgets the lane, or a request on another lane does: a request
+/// that extends its own lane forgets up to [`PAST_AT_ONCE`] others. So lanes cannot pile up in a
+/// partition without maintenance.
 pub const LANE_LIFETIME: Duration = Duration::from_secs(600);
 
-/// How much longer a lane is remembered than it must be, so that its time is set anew once in a
-/// while and not with every request.
+/// How much longer a lane is kept than it must be, so that only some requests must extend it.
 pub const LANE_SLACK: Duration = Duration::from_secs(60);
 
-/// How many that are past their time a request forgets beside its work: more than it adds.
+/// How many lanes or windows past their time a request forgets: more than it adds.
 pub const PAST_AT_ONCE: usize = 2;
 
-/// What is known of a request's lane.
+/// Whether a request was executed before, and how long its lane is kept.
 pub(super) enum Recorded {
-    /// The request is new; the lane is kept until this stamp, zero for a new lane.
+    /// The request is new. The lane is kept until this stamp; zero for a new lane.
     New { kept_until: u64 },
-    /// The request was done before; the lane is kept until this stamp.
+    /// The request was executed before. The lane is kept until this stamp.
     Done { kept_until: u64, reply: LaneReply },
 }
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Whether a request was done before.
+    /// Whether a request was executed before.
     pub(super) fn recorded(&self, lane: &Lane) -> Result<Recorded> {
         let Some(stored) = self.tables.get(Map::Lane, &lane.name)? else {
             return Ok(Recorded::New { kept_until: 0 });
@@ -81,7 +80,7 @@ fn older(request: u64, last: u64) -> Error {
     Error::new(ErrorKind::Conflict, message)
 }
 
-/// A number that was used for a request of another verb.
+/// An error: the sequence number belongs to a request of another verb.
 pub(super) fn other_verb(request: u64) -> Error {
     let message = format!("request {request} of this lane was of another verb");
     Error::new(ErrorKind::Conflict, message)

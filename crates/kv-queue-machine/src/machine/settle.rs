@@ -1,4 +1,4 @@
-//! What a worker says about its delivery.
+//! Settles, extensions and checkpoints of a delivery.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::tables::{Counter, Map, Set, Tables};
 use crate::{member, time};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Ends a job as done. A cancelled one is done all the same: its work is.
+    /// Ends a job as done. A cancelled job ends as done too, because its work is done.
     pub(super) fn ack(&mut self, handle: Handle) -> Result<Verdict> {
         if !self.tables.remove(Set::Leases, &member::lease(handle))? {
             return Ok(Verdict::Stale);
@@ -21,22 +21,25 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Verdict::Applied)
     }
 
-    /// Does an operation under a lease; a job that was cancelled meanwhile ends instead.
+    /// Executes an operation under a lease. If the job was cancelled meanwhile, the job ends
+    /// instead.
     ///
-    /// - `Retry` counts a failure. A spent budget buries the job, else it waits for its time.
-    /// - `Fail` counts a failure and buries the job.
-    /// - `Snooze` counts a delivery only.
-    /// - `Release` counts nothing: the job is ready at the place that it had before the claim. If it
-    ///   was never delivered, the end of its time to live moves by the time since its token, which
-    ///   is the time of the claim or later.
-    /// - `Extend` moves the end of the lease, also to an earlier one.
-    /// - `Checkpoint` replaces the state. A first one, and one whose progress is higher than any
-    ///   before, sets the failures of the budget to zero; the number of the attempt stays.
+    /// - `Retry` counts a failure. If the budget is spent, the job becomes a dead letter; otherwise
+    ///   it is timed.
+    /// - `Fail` counts a failure and makes the job a dead letter.
+    /// - `Snooze` counts only a delivery.
+    /// - `Release` counts nothing: the job is ready at the place that it had before the claim. If
+    ///   the job was never delivered, the end of its time to live moves by the time since its
+    ///   token, which is the time of the claim or later.
+    /// - `Extend` moves the end of the lease, even to an earlier time.
+    /// - `Checkpoint` replaces the state. The first checkpoint, and a checkpoint with a progress
+    ///   higher than any before, resets the failures of the budget to zero; the attempt number
+    ///   stays.
     ///
-    /// A job whose record cannot be read is buried where it would be handed back. An extension of
-    /// its lease applies, and a checkpoint gives it a fresh record.
+    /// A job with an unreadable record becomes a dead letter when it would be handed back. Its
+    /// lease can be extended, and a checkpoint gives it a fresh record.
     ///
-    /// By itself it is on no lane, and so cannot be told from its repeat: it is for hosts.
+    /// The call has no lane, so it cannot be told from its repeat: only hosts should call it.
     ///
     /// # Errors
     /// Those of the tables.
@@ -89,7 +92,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.save(key, &record)
     }
 
-    /// Ends a delivery, whose lease is gone already, but not the job.
+    /// Ends a delivery, whose lease is already removed, but not the job.
     fn hand_back(
         &mut self,
         handle: Handle,
@@ -124,7 +127,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Verdict::Applied)
     }
 
-    /// Undoes a claim, whose lease is gone already.
+    /// Undoes a claim whose lease is already removed.
     fn release(&mut self, handle: Handle, mut record: JobRecord) -> Result<()> {
         if record.ended() == 0
             && let Some(deadline) = record.deadline
@@ -136,7 +139,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.make_ready(handle.key, record.place.as_ref())
     }
 
-    /// Buries a job whose record cannot be read, with what its worker said last.
+    /// Makes a job with an unreadable record a dead letter, with its worker's last reason.
     fn set_aside(
         &mut self,
         key: JobKey,

@@ -12,12 +12,12 @@ use crate::{member, time};
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Adds jobs, in order.
     ///
-    /// A job whose unique key is held is a duplicate of the holder, which may be a job of the
-    /// same request, a dead letter or, under a window or for the run, long gone. A window that
-    /// is past holds nothing, whether it was forgotten or not. Else the job gets the next
-    /// sequence number, and is claimable at once or timed by its delay; its time to live counts
-    /// from now, too. Each window that is added forgets up to
-    /// [`PAST_AT_ONCE`](crate::PAST_AT_ONCE) that are past.
+    /// If a job's unique key is held, the job is a duplicate of the holder. The holder may be a job
+    /// of the same request, a dead letter, or, with a window or for the run, a job that ended long
+    /// ago. A window past its end holds no key, whether it was forgotten or not. Otherwise the job
+    /// gets the next sequence number, and is ready at once or timed by its delay; its time to live
+    /// counts from now. Each added window forgets up to [`PAST_AT_ONCE`](crate::PAST_AT_ONCE)
+    /// windows past their end.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
@@ -85,7 +85,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             self.tables.delete(Map::Unique, unique)?;
             return Ok(None);
         }
-        // What cannot be read holds nothing, and is replaced.
+        // An unreadable entry holds no key, and is replaced.
         Ok(member::parse_holder(&holder).ok())
     }
 
@@ -102,7 +102,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 }
 
-/// The key, if it ends with the job.
+/// The key, if it lasts as long as the job.
 fn while_live(unique: &Unique) -> Option<String> {
     match unique.scope {
         UniqueScope::Live => Some(unique.key.clone()),

@@ -1,4 +1,4 @@
-//! Tend: what time has changed.
+//! Tend: maintenance, which executes what has become due.
 
 use kv_core::Result;
 use kv_core::queue::{Handle, Policy, Tend, Tended, check_tend};
@@ -9,15 +9,15 @@ use crate::record::JobRecord;
 use crate::tables::{Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap or too old,
-    /// forgets windows, then lanes, that are past: at most `limit` of each.
+    /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap or too old, then
+    /// forgets windows and lanes past their end: at most `limit` of each.
     ///
-    /// A due job is claimable, or buried if its time to live ended before its first delivery. One
-    /// that was never delivered has waited since its submission and keeps its own rank; another
-    /// one goes behind all that entered or came back by now. A recovered job counts a crash: it
-    /// goes behind the others as well, or is buried if the crashes are spent; a cancelled one ends.
-    /// A job whose record cannot be read is buried, and a member that is no job is dropped. A
-    /// pause changes nothing of this.
+    /// A due job becomes ready, or a dead letter if its time to live ended before its first
+    /// delivery. A job that was never delivered has waited since its submission and keeps its own
+    /// rank; any other job goes behind all jobs that have entered or come back so far. A recovered
+    /// job counts a crash: it goes behind the others too, or becomes a dead letter if its crashes
+    /// are spent; a cancelled job ends. A job with an unreadable record becomes a dead letter. A
+    /// member that does not name a job is dropped. A pause does not change any of this.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
@@ -87,7 +87,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(())
     }
 
-    /// Forgets what is past its time, the oldest first.
+    /// Forgets entries past their time, the oldest first.
     pub(super) fn forget_past(&mut self, set: Set, map: Map, limit: usize) -> Result<usize> {
         let past = self.tables.first_until(set, self.now, limit)?;
         for member in &past {

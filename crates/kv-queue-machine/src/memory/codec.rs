@@ -11,7 +11,7 @@ use super::{MemTables, Order};
 use crate::member::corrupt;
 use crate::tables::{Counter, Map, Set};
 
-/// The first byte of the format; another one is another format.
+/// The first byte of the format; another byte means another format.
 const VERSION: u8 = 1;
 
 /// Members of each set, entries of each map, counters: each in the order of its enum.
@@ -24,7 +24,7 @@ struct Stored<'a> {
     counters: Vec<u64>,
 }
 
-/// Bytes, and not an array of numbers.
+/// Encodes as bytes, not as an array of numbers.
 struct Value<'a>(&'a [u8]);
 
 impl Serialize for Value<'_> {
@@ -43,7 +43,7 @@ impl MemTables {
     /// The tables as bytes: a version, then MessagePack.
     ///
     /// # Errors
-    /// `Serialization` where memory does not allow it.
+    /// `Serialization` if memory runs out.
     pub fn encode(&self) -> Result<Bytes> {
         let stored = Stored {
             sets: self
@@ -63,10 +63,10 @@ impl MemTables {
         Ok(bytes.into_inner().freeze())
     }
 
-    /// The tables of bytes; not changed yet.
+    /// Reads tables from bytes; they count as unchanged.
     ///
     /// # Errors
-    /// `Config` for another version of the format, `Backend` for bytes that are none.
+    /// `Config` for another version of the format, `Backend` for bytes that are not tables.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (version, packed) = bytes.split_first().ok_or_else(|| corrupt("its index"))?;
         if *version != VERSION {
@@ -95,7 +95,7 @@ impl MemTables {
     }
 }
 
-/// Equal tables are equal bytes.
+/// Sorted, so that equal tables give equal bytes.
 fn sorted(map: &HashMap<Box<str>, Bytes>) -> Vec<(&str, Value<'_>)> {
     let mut entries: Vec<_> = map.iter().map(|(key, value)| (&**key, Value(value))).collect();
     entries.sort_unstable_by_key(|(key, _)| *key);

@@ -14,7 +14,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// A set of members; `None` if one is there twice.
+    /// A set of these members; `None` if a member is there twice.
     pub(super) fn of<'a>(members: impl ExactSizeIterator<Item = (u64, &'a str)>) -> Option<Self> {
         let mut scores = HashMap::with_capacity(members.len());
         let insert = |(score, name): (u64, &str)| {
@@ -50,7 +50,7 @@ impl Order {
         self.order.iter()
     }
 
-    /// The members behind this one, from the start if it is not there.
+    /// The members after this one; from the beginning if it is not there.
     pub(super) fn behind(&self, name: &str, limit: usize) -> Vec<Member> {
         let Some((name, score)) = self.scores.get_key_value(name) else {
             return self.iter().take(limit).cloned().collect();

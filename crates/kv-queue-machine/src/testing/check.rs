@@ -25,7 +25,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Runs the scripts of seeds, each on a fresh subject; what was seen.
+/// Runs the scripts of these seeds, each on a fresh subject. Returns the coverage.
 ///
 /// # Errors
 /// The first difference, shrunk.
@@ -37,7 +37,7 @@ pub async fn check<S: Subject>(
     check_scripts(make, seeds.map(|seed| draw(seed, steps))).await
 }
 
-/// Runs scripts, each on a fresh subject; what was seen.
+/// Runs scripts, each on a fresh subject. Returns the coverage.
 ///
 /// # Errors
 /// The first difference, shrunk.
@@ -55,8 +55,8 @@ pub async fn check_scripts<S: Subject>(
     Ok(seen)
 }
 
-/// Leaves out steps, in halving chunks, until no single one can be left out, then parts of steps
-/// in the same way, and so on while anything goes: the rest still fails.
+/// Removes steps, in halving chunks, until no single step can go; then parts of steps in the same
+/// way; and so on while anything can go. The remaining script still fails.
 pub async fn shrink<S: Subject>(
     make: &impl AsyncFn() -> S,
     mut script: Script,
@@ -64,7 +64,7 @@ pub async fn shrink<S: Subject>(
 ) -> Failure {
     script.steps.truncate(failed.0 + 1);
     let mut failure = Failure { script, step: failed.0, why: failed.1 };
-    // A part that is gone may let whole steps go, too.
+    // Without a part, whole steps may go too.
     loop {
         let before = size(&failure.script);
         shrink_steps(make, &mut failure).await;
@@ -74,12 +74,12 @@ pub async fn shrink<S: Subject>(
     }
 }
 
-/// How much there is to leave out.
+/// How many parts can be removed.
 fn size(script: &Script) -> usize {
     script.steps.iter().map(|step| 1 + step.parts()).sum()
 }
 
-/// Leaves out steps, then parts of those that are left.
+/// Removes steps, then parts of the remaining steps.
 async fn shrink_steps<S: Subject>(make: &impl AsyncFn() -> S, failure: &mut Failure) {
     let len = |script: &Script| script.steps.len();
     let leave_out = |script: &mut Script, range| drop(script.steps.drain(range));
@@ -95,7 +95,7 @@ async fn shrink_steps<S: Subject>(make: &impl AsyncFn() -> S, failure: &mut Fail
     }
 }
 
-/// Leaves out what can be left out of one list in a script.
+/// Removes everything that can go from one list in a script.
 async fn shrink_list<S: Subject>(
     make: &impl AsyncFn() -> S,
     failure: &mut Failure,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kv_core::Clock;
 
-/// Shows the time that it was given, to the microsecond; both of its kinds are the same.
+/// Shows the given time, to the microsecond. Monotonic time and date are the same.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicU64);
 

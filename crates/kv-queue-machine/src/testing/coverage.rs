@@ -1,4 +1,4 @@
-//! What a run has seen: a comparison that never met a case proves nothing about it.
+//! Which cases a run has met: a comparison proves nothing about a case that it never met.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use kv_core::queue::{Inspected, Operation, Submitted, Verdict};
 use super::ask::{Answer, Request};
 use crate::reason;
 
-/// How often each kind of answer was given.
+/// How often each kind of answer came.
 #[derive(Clone, Default)]
 pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
-    /// The cases that random scripts meet, if there are enough of them.
+    /// The cases that enough random scripts meet.
     pub const CASES: [&str; 25] = [
         "added",
         "duplicate",

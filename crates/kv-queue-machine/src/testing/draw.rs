@@ -30,7 +30,7 @@ const STEPS: [Duration; 7] = [
     Duration::from_secs(600),
 ];
 
-/// From how many jobs, claims and unique keys a full request picks.
+/// The number of jobs, claims and unique keys from which a full request picks.
 const FULL_PICKS: usize = 2 * MAX_BATCH;
 
 /// The script of a seed.
@@ -40,8 +40,8 @@ pub fn draw(seed: u64, steps: usize) -> Script {
     Script { seed, steps }
 }
 
-/// The script of a seed, of jobs and exchanges for which an engine may have a shorter way: most
-/// jobs have only a body, and most exchanges only acks and a claim.
+/// The script of a seed, with plain jobs and exchanges, for which an engine may have a faster path:
+/// most jobs have only a body, and most exchanges only acks and a claim.
 pub fn draw_plain(seed: u64, steps: usize) -> Script {
     let mut rng = Rng::with_seed(seed);
     let steps = (0..steps).map(|_| plain_step(&mut rng)).collect();
@@ -64,13 +64,13 @@ fn plain_step(rng: &mut Rng) -> Step {
     step
 }
 
-/// One of the very last claims, every fourth time with the token of another one.
+/// One of the last claims, every fourth time with another claim's token.
 fn near_handle(rng: &mut Rng) -> PickHandle {
     let key = Pick(rng.usize(..4));
     PickHandle { key, token: (rng.u8(..4) == 0).then(|| Pick(rng.usize(..8))) }
 }
 
-/// The script of a seed, with requests that are as large as they may be.
+/// The script of a seed, with requests of the largest allowed size.
 pub fn draw_full(seed: u64, steps: usize) -> Script {
     let mut rng = Rng::with_seed(seed);
     let steps = (0..steps).map(|_| full_step(&mut rng)).collect();
@@ -136,7 +136,7 @@ fn limit(rng: &mut Rng) -> usize {
     pick(rng, &[0, 1, 2, 3, 5, 8, 100, MAX_BATCH, MAX_BATCH + 1])
 }
 
-/// Bodies and states are short, so that a few of them fit.
+/// Bodies and states are short, so that a few of them fit into the bytes.
 fn bytes(rng: &mut Rng) -> usize {
     let all = usize::MAX;
     pick(rng, &[0, 5, 12, 13, 30, BATCH_BYTES, BATCH_BYTES, BATCH_BYTES, BATCH_BYTES, all, all])

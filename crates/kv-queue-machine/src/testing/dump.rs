@@ -1,4 +1,4 @@
-//! Everything in a partition's tables, and whether it fits together.
+//! Everything in a partition's tables, and whether it is consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ impl Dump {
     /// Checks that every index agrees with every body, key and lane.
     ///
     /// # Errors
-    /// What does not fit.
+    /// The inconsistencies.
     pub fn check(&self) -> Result<(), String> {
         let placed = self.placed()?;
         let bodies: BTreeSet<_> = self.map(Map::Body).keys().cloned().collect();
@@ -121,7 +121,7 @@ impl Dump {
             .try_for_each(|holder| holder.map(drop).map_err(|error| error.to_string()))
     }
 
-    /// Records are readable, and a job that holds a unique key while it lives does hold it.
+    /// Records are readable, and a job with a unique key for its lifetime holds that key.
     fn check_records(&self) -> Result<(), String> {
         for lane in self.map(Map::Lane).values() {
             let _: LaneRecord = decode("a lane", lane).map_err(|error| error.to_string())?;

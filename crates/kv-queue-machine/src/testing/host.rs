@@ -13,7 +13,7 @@ use kv_core::{Clock, Result, async_trait};
 
 use crate::{Machine, Tables};
 
-/// Runs the machine on tables of any kind, such as faulty ones: what an engine must answer like.
+/// Runs the machine on any tables, such as faulty ones. Engines must give its answers.
 ///
 /// A partition is made at its first use; `wait` names all at once.
 pub struct MachineHost<T> {

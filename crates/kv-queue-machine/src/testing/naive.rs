@@ -1,4 +1,4 @@
-//! Tables so simple that they are right at a glance.
+//! Tables so simple that they are obviously correct.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kv_core::Result;
 
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
-/// Every set is a list that is searched and sorted each time.
+/// Every set is a list; each call searches and sorts it.
 #[derive(Debug, Default)]
 pub struct NaiveTables {
     sets: Vec<(Set, String, u64)>,

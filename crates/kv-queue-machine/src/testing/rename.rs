@@ -6,7 +6,7 @@ use kv_core::queue::{Exchanged, Handle};
 
 use super::ask::{Answer, Request};
 
-/// Which token of the subject stands for which one of the machine, in one partition.
+/// Which token of the subject corresponds to which token of the machine, in one partition.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     to_subject: HashMap<u64, u64>,
@@ -15,7 +15,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// A request with the subject's tokens; one that was never given out stays as it is.
+    /// A request with the subject's tokens; a token that no claim returned stays as it is.
     pub(super) fn for_subject(&self, mut request: Request) -> Request {
         if let Request::Exchange(exchange) = &mut request {
             let handles = exchange.operations.iter_mut().map(|(handle, _)| handle);

@@ -23,7 +23,7 @@ const PARTITIONS: u32 = 2;
 /// An engine under test.
 #[async_trait]
 pub trait Subject: Send + Sync {
-    /// The engine, with no queue of this name.
+    /// The engine, without a queue of this name.
     fn engine(&self) -> &dyn QueueEngine;
 
     /// The stored name of the queue to use.
@@ -31,10 +31,10 @@ pub trait Subject: Send + Sync {
         "oracle".into()
     }
 
-    /// Makes the engine's clock stand at this time.
+    /// Sets the engine's clock to this time.
     async fn set_time(&self, now: Duration);
 
-    /// Checks what the engine stores, if the test can look at it.
+    /// Checks the engine's stored data, if the test can read it.
     ///
     /// # Errors
     /// What does not fit.
@@ -44,7 +44,7 @@ pub trait Subject: Send + Sync {
     }
 }
 
-/// Runs a script; what was seen.
+/// Runs a script. Returns the coverage.
 ///
 /// # Errors
 /// The step at which the subject and the machine differ, and how.
@@ -63,7 +63,7 @@ pub async fn run(subject: &dyn Subject, script: &Script) -> Result<Coverage, (us
     Ok(run.coverage)
 }
 
-/// What is known of one partition.
+/// What the run knows of one partition.
 #[derive(Default)]
 struct Side {
     tables: NaiveTables,
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Compares what is at rest, and checks that it fits together on both sides.
+    /// Compares the stored data of both sides, and checks its consistency.
     async fn audit(&mut self) -> Result<(), String> {
         for at in 0..PARTITIONS {
             for look in [
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
 }
 
 impl Side {
-    /// A request on a lane: made by `make`, or the lane's last one.
+    /// A request on a lane: made by `make`, or the lane's last request.
     fn on_lane(&mut self, lane: LaneUse, make: impl FnOnce(Lane) -> Request) -> Request {
         let (LaneUse::Next(index)
         | LaneUse::Repeat(index)
@@ -253,7 +253,7 @@ impl Side {
     }
 }
 
-/// A thing seen before, counted from the last one.
+/// An item seen before, counted from the last one.
 fn last<T: Copy>(seen: &[T], pick: Pick) -> Option<T> {
     let back = pick.0.checked_rem(seen.len())?;
     seen.iter().rev().nth(back).copied()

@@ -1,4 +1,4 @@
-//! Abstract steps: what they are about is chosen when they run, so that any step can be left out.
+//! Abstract steps: a step chooses its jobs and handles when it runs, so any step can be removed.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use kv_core::queue::{Claim, NewJob, Operation, Policy};
 /// A partition's part of a script.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// The seed that it was drawn from.
+    /// The seed from which the script was drawn.
     pub seed: u64,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// One of the things seen so far, by a number that is taken modulo their count.
+/// One of the items seen so far, by a number modulo their count.
 #[derive(Clone, Copy, Debug)]
 pub struct Pick(pub usize);
 
@@ -23,13 +23,13 @@ pub struct Pick(pub usize);
 pub enum LaneUse {
     /// The next number.
     Next(usize),
-    /// The lane's last request once more, in place of this one.
+    /// The lane's last request again, instead of this one.
     Repeat(usize),
     /// A number below the last one.
     Older(usize),
-    /// The last number for this request, which is another one.
+    /// The last number, although this is another request.
     Reused(usize),
-    /// The lane's last request once more, in place of this one, with this claim.
+    /// The lane's last request again, instead of this one, with this claim.
     Less(usize, Option<Claim>),
 }
 
@@ -63,7 +63,7 @@ pub struct Exchanging {
     pub policy: Policy,
 }
 
-/// A handle claimed before, or one forged of a claimed key and another claim's token.
+/// A handle claimed before, or a handle forged from a claimed key and another claim's token.
 #[derive(Clone, Copy, Debug)]
 pub struct PickHandle {
     /// Whose key.
@@ -92,7 +92,7 @@ pub enum Inspecting {
 }
 
 impl Step {
-    /// How many parts can be left out: jobs, acks, operations, keys.
+    /// How many parts can be removed: jobs, acks, operations, keys.
     pub(super) fn parts(&self) -> usize {
         match self {
             Self::Submit(_, _, jobs) => jobs.len(),
@@ -107,7 +107,7 @@ impl Step {
         }
     }
 
-    /// Leaves out some parts, counted in their order.
+    /// Removes some parts, counted in their order.
     pub(super) fn leave_out(&mut self, range: Range<usize>) {
         match self {
             Self::Submit(_, _, jobs) => drop(jobs.drain(range)),

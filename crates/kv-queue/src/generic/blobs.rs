@@ -1,4 +1,4 @@
-//! Bodies and checkpoints as values of their own, and the tables that name them.
+//! Bodies and checkpoints as separate values, and the tables that name them.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -9,15 +9,16 @@ use kv_queue_machine::{Counter, Map, MemTables, Member, Set, Tables};
 
 use super::GenericEngine;
 
-/// Bytes of a blob's name: the engine's number and one of its own, which name it in the store.
+/// Bytes of a blob's name: the engine's number and the blob's number, which together name the blob
+/// in the store.
 const NAME_BYTES: usize = 16;
 
-/// Bytes behind a blob's name in the index: how long the blob is, so that a claim can be bounded
-/// without a look at it.
+/// Bytes after a blob's name in the index: the blob's length, so that a claim can be bounded
+/// without reading the blob.
 const LENGTH_BYTES: usize = 4;
 
-/// What a blob counts for whose length is not in the index, as of those before it was noted: as
-/// much as a whole reply, so that they come one by one.
+/// The length that counts for a blob without a length in the index, written by an older version: a
+/// whole reply, so that such blobs come one by one.
 const UNKNOWN: usize = BATCH_BYTES;
 
 /// The store's key of a blob.
@@ -30,14 +31,14 @@ pub(super) fn key(partition: &Partition, name: &[u8]) -> Result<String> {
     Ok(format!("{}:{}:body:{name:032x}", partition.queue, partition.number))
 }
 
-/// How long the blob is.
+/// The length of the blob.
 fn length(name: &[u8]) -> usize {
     let length = name.get(NAME_BYTES..).and_then(|rest| <[u8; LENGTH_BYTES]>::try_from(rest).ok());
     length.map_or(UNKNOWN, |length| usize::try_from(u32::from_be_bytes(length)).unwrap_or(UNKNOWN))
 }
 
 impl GenericEngine {
-    /// A name that no blob has, with the length of the one that gets it.
+    /// A new name, with the length of the blob that gets it.
     pub(super) fn fresh_name(&self, length: usize) -> Bytes {
         let own = self.names.fetch_add(1, Ordering::Relaxed);
         let name = (u128::from(self.nonce) << 64) | u128::from(own);
@@ -45,7 +46,7 @@ impl GenericEngine {
         [&name.to_be_bytes()[..], &length.to_be_bytes()].concat().into()
     }
 
-    /// Writes new blobs. On an error the queue is as it was, whatever became of the blobs.
+    /// Writes new blobs. After an error the queue is unchanged, although some blobs may be written.
     pub(super) async fn write(
         &self,
         partition: &Partition,
@@ -68,7 +69,7 @@ impl GenericEngine {
         }
     }
 
-    /// Reads blobs, in order; `None` for one that is gone, or whose name cannot be read.
+    /// Reads blobs, in order; `None` for a blob that is gone, or whose name cannot be read.
     pub(super) async fn read(
         &self,
         partition: &Partition,
@@ -86,7 +87,7 @@ impl GenericEngine {
         Ok(keys.iter().map(&mut blob).collect())
     }
 
-    /// Deletes blobs that no index names. What fails here only takes room.
+    /// Deletes blobs that no index names. A blob that cannot be deleted only takes room.
     pub(super) async fn discard(
         &self,
         partition: &Partition,
@@ -106,7 +107,7 @@ impl GenericEngine {
     }
 }
 
-/// Tables that note which blobs a step began and ceased to name.
+/// Tables that record which blobs a step began to name and no longer names.
 pub(super) struct NotedTables {
     pub(super) tables: MemTables,
     named: HashSet<Bytes>,
@@ -118,8 +119,8 @@ impl NotedTables {
         Self { tables, named: HashSet::new(), dropped: Vec::new() }
     }
 
-    /// The blobs to delete once the tables are stored: those that they ceased to name, and those
-    /// of `written` that they never named.
+    /// The blobs to delete once the tables are stored: blobs that the tables no longer name, and
+    /// blobs of `written` that they never named.
     pub(super) fn garbage(self, written: &[(Bytes, Bytes)]) -> Vec<Bytes> {
         let unused =
             written.iter().map(|(name, _)| name).filter(|name| !self.named.contains(*name));

@@ -1,4 +1,4 @@
-//! Exchange: checkpoints first, then the index, then the bodies of what was claimed.
+//! Exchange: checkpoints first, then the index, then the bodies of the claimed jobs.
 
 use kv_core::queue::check_exchange;
 use kv_core::queue::{Claimed, Exchange, Exchanged, Operation, Partition, Policy, SavedProgress};
@@ -27,12 +27,13 @@ impl GenericEngine {
         let mut exchanged = self.step(partition, blobs, step).await?;
         let claimed = std::mem::take(&mut exchanged.claimed);
         let filled = self.fill(partition, claimed, &request.policy).await;
-        // The claims are made, so a repeat on the lane is what brings their bodies.
+        // The claims are made, so only a repeat on the lane brings their bodies.
         exchanged.claimed = filled.map_err(kv_core::Error::maybe_applied)?;
         Ok(exchanged)
     }
 
-    /// Claims with what their blobs hold. One that cannot be read is buried and left out.
+    /// Claims with the contents of their blobs. A claim that cannot be read becomes a dead letter
+    /// and is left out.
     async fn fill(
         &self,
         partition: &Partition,
@@ -62,7 +63,7 @@ impl GenericEngine {
     }
 }
 
-/// A claim with its contents, or what of it is gone.
+/// A claim with its contents, or the missing part.
 fn complete(
     claimed: Claimed,
     body: Option<Bytes>,

@@ -1,13 +1,13 @@
 //! Where a queue is stored, and its values.
 
 use kv_core::queue::Partition;
-use kv_core::{Bytes, Condition, Error, ErrorKind, KeyValueStore, Result, Write};
+use kv_core::{Bytes, Condition, Entry, Error, ErrorKind, KeyValueStore, Result, Write};
 use kv_queue_machine::MemTables;
 
-/// How often opening looks again, when others open or remove the queue at the same time.
+/// How often opening tries again when others open or remove the queue at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Before the number of partitions in a queue's settings.
+/// The text before the number of partitions in a queue's settings.
 const SETTINGS: &str = "kv-queue/1 ";
 
 pub(super) fn key(partition: &Partition) -> String {
@@ -19,13 +19,31 @@ pub(super) fn settings(queue: &str) -> String {
     format!("{queue}:meta")
 }
 
-/// The index and the condition under which it is still the same.
+/// The index, and the condition that it is unchanged.
 pub(super) async fn read(store: &dyn KeyValueStore, key: &str) -> Result<(MemTables, Condition)> {
-    let Some(entry) = store.get(key).await? else {
-        return Ok((MemTables::default(), Condition::Absent));
-    };
-    let tables = MemTables::decode(&entry.value).map_err(|error| error.key(key))?;
-    Ok((tables, Condition::Version(entry.version)))
+    match store.get(key).await? {
+        Some(entry) => Ok((decode(&entry, key)?, Condition::Version(entry.version))),
+        None => Ok((MemTables::default(), Condition::Absent)),
+    }
+}
+
+/// The indices of several partitions, in the order of the partitions.
+pub(super) async fn read_many(
+    store: &dyn KeyValueStore,
+    partitions: &[Partition],
+) -> Result<Vec<MemTables>> {
+    let keys: Vec<String> = partitions.iter().map(key).collect();
+    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let entries = store.get_many(&names).await?;
+    let tables = entries.iter().zip(&names).map(|(entry, key)| match entry {
+        Some(entry) => decode(entry, key),
+        None => Ok(MemTables::default()),
+    });
+    tables.collect()
+}
+
+fn decode(entry: &Entry, key: &str) -> Result<MemTables> {
+    MemTables::decode(&entry.value).map_err(|error| error.key(key))
 }
 
 /// Stores the number of partitions, or checks it.

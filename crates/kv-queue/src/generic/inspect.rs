@@ -1,4 +1,4 @@
-//! Inspect: the index, then the bodies of what it shows.
+//! Inspect: the index, then the bodies of the shown jobs.
 
 use kv_core::queue::{DeadLetter, Inspect, Inspected, JobKey, Partition, Peeked};
 use kv_core::{Bytes, Result};
@@ -6,8 +6,8 @@ use kv_core::{Bytes, Result};
 use super::GenericEngine;
 use super::step::Blobs;
 
-/// How many pages of jobs without a body are passed over in one look, so that it ends where the
-/// store has lost them all.
+/// How many pages of jobs without a body one inspection skips, so that it ends even if the store
+/// has lost all bodies.
 const PAGES: usize = 16;
 
 impl GenericEngine {
@@ -26,7 +26,7 @@ impl GenericEngine {
                 }
                 Inspected::Jobs(page) => page,
             };
-            // An empty page says that this is the end.
+            // An empty page marks the end.
             let Some(last) = page.last().map(|job| job.key) else { break };
             jobs = self.peeked(partition, page).await?;
             if !jobs.is_empty() {
@@ -44,7 +44,7 @@ impl GenericEngine {
         Ok(found.filter_map(|(job, body)| Some(Peeked { body: body?, ..job })).collect())
     }
 
-    /// A letter whose body is gone is shown all the same, without it.
+    /// A letter whose body is gone is shown without the body.
     async fn letters(
         &self,
         partition: &Partition,
@@ -60,7 +60,7 @@ impl GenericEngine {
     }
 }
 
-/// The page that begins behind a job.
+/// The page that begins after a job.
 fn behind(request: Inspect, last: JobKey) -> Inspect {
     let after = Some(last);
     match request {

@@ -1,7 +1,7 @@
 //! Removing a queue: each partition's index, then the bodies that it named, and last the settings.
 //!
-//! In this order a removal that was cut short can be repeated: what is left is found again, but for
-//! bodies whose index is gone, which nobody reads.
+//! In this order an interrupted removal can be repeated: the repeat finds the rest, except bodies
+//! whose index is gone, which nobody reads.
 
 use std::sync::PoisonError;
 
@@ -11,7 +11,7 @@ use kv_queue_machine::{Map, MemTables};
 
 use super::{GenericEngine, index};
 
-/// How often an index is read anew, where others write it meanwhile.
+/// How often an index is read anew when others write it meanwhile.
 const ATTEMPTS: usize = 48;
 
 /// How many bodies are deleted in one call.
@@ -40,8 +40,8 @@ impl GenericEngine {
     async fn remove_partition(&self, partition: &Partition) -> Result<()> {
         let key = index::key(partition);
         for _ in 0..ATTEMPTS {
-            // Only what was read is removed: a step of another process that comes between adds
-            // bodies, which then are removed as well.
+            // Removes only the index that was read: if a step of another process comes between and
+            // adds bodies, the next attempt removes them too.
             let (tables, condition) = index::read(self.store(), &key).await?;
             if condition == Condition::Absent {
                 return Ok(());

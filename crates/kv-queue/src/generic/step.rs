@@ -1,4 +1,4 @@
-//! One step on an index: read, do, write if nobody else wrote meanwhile.
+//! One step on an index: read, change, write if nobody else wrote meanwhile.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use kv_queue_machine::Machine;
 use super::blobs::NotedTables;
 use super::{GenericEngine, MAX_JOBS, index};
 
-/// How often a step is tried before it is a `Conflict`.
+/// How often a step is tried before it fails with `Conflict`.
 const ATTEMPTS: u32 = 48;
 
 /// The longest pause between two attempts.
@@ -27,7 +27,7 @@ pub(super) fn bounded(policy: Policy) -> Policy {
 }
 
 impl GenericEngine {
-    /// Writes the blobs, then does the step, which may be done many times but counts once.
+    /// Writes the blobs, then runs the step, possibly many times; only one run counts.
     pub(super) async fn step<R>(
         &self,
         partition: &Partition,
@@ -40,7 +40,7 @@ impl GenericEngine {
         self.step_if(partition, blobs, run, |_, _| Ok(())).await
     }
 
-    /// The same, but nothing is done if `admit` refuses the tables after the step.
+    /// The same, but changes nothing if `admit` refuses the tables after the step.
     pub(super) async fn step_if<R>(
         &self,
         partition: &Partition,

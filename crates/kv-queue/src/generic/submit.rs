@@ -25,7 +25,7 @@ impl GenericEngine {
     }
 }
 
-/// Refuses jobs that an index has no room for; duplicates need none.
+/// Refuses jobs for which an index has no room; duplicates need no room.
 fn admit(noted: &NotedTables, replies: &[Submitted]) -> Result<()> {
     let adds = replies.iter().any(|reply| matches!(reply, Submitted::Added(_)));
     if !adds || !noted.tables.is_changed() {

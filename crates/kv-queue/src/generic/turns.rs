@@ -3,9 +3,9 @@
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-/// The turns of a queue's partitions, and who waits for jobs.
+/// The turns of a queue's partitions, and the waiters for jobs.
 ///
-/// Without turns, all tasks of a process would read an index, and all but one of them in vain.
+/// Without turns all tasks of a process would read an index, and all except one in vain.
 #[derive(Debug)]
 pub(super) struct Turns {
     partitions: Box<[Semaphore]>,
@@ -22,7 +22,8 @@ impl Turns {
         usize::try_from(partition).is_ok_and(|number| number < self.partitions.len())
     }
 
-    /// Waits for the partition's turn, in order of arrival; it ends when the permit is dropped.
+    /// Waits for the partition's turn, in order of arrival. The turn ends when the permit is
+    /// dropped.
     pub(super) async fn take(&self, partition: u32) -> Option<SemaphorePermit<'_>> {
         let turn = self.partitions.get(usize::try_from(partition).ok()?)?;
         turn.acquire().await.ok()

@@ -1,8 +1,8 @@
-//! Whether all who open a queue open it with the same settings.
+//! Whether all handles of a queue have the same settings.
 //!
-//! A lease and budgets belong to each handle. Two services that disagree on them are hard to
-//! notice: one buries what the other would have tried again. So the settings of the last handle
-//! are kept beside the queue, and another one is warned of.
+//! Each handle has its own lease and budgets. If two services disagree, one buries a job that the
+//! other would try again, and that is hard to notice. So the last handle's settings are stored
+//! beside the queue, and a handle with other settings logs a warning.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Agreed {
         }
     }
 
-    /// What is set otherwise here, such as `lease 5s instead of 30s`.
+    /// The settings that differ here, such as `lease 5s instead of 30s`.
     fn differences(&self, before: &Self) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |name: &str, here: String, there: String| {
@@ -61,13 +61,13 @@ impl Agreed {
 
 /// Keeps the settings of a queue, and warns if the last handle had others.
 pub(super) async fn check(store: &Store, settings: &Settings) {
-    // The queue is open: what fails here costs a warning at most.
+    // The queue is open already: a failure here costs a warning at most.
     if let Err(error) = compare(store, settings).await {
         tracing::debug!(queue = %settings.name, %error, "a queue's settings cannot be compared");
     }
 }
 
-/// Removes what was kept.
+/// Removes the stored settings.
 pub(super) async fn forget(store: &Store, queue: &str) -> Result<()> {
     store.inner().delete(&key(store, queue)?, kv_core::Condition::Always).await.map(drop)
 }
@@ -76,7 +76,7 @@ async fn compare(store: &Store, settings: &Settings) -> Result<()> {
     let key = key(store, &settings.name)?;
     let here = Agreed::of(settings);
     let stored = store.inner().get(&key).await?;
-    // What a later version keeps there is not of this one's making.
+    // A later version may store settings that this version cannot read.
     let before = stored.and_then(|entry| Serializer::Json.decode::<Agreed>(&entry.value).ok());
     if before.as_ref() == Some(&here) {
         return Ok(());

@@ -22,13 +22,13 @@ impl<T> Queue<T> {
         Self::builder(name).open(store).await
     }
 
-    /// A queue with other settings than the default ones.
+    /// Settings for a queue, to change and then [`open`](QueueBuilder::open).
     pub fn builder(name: &str) -> QueueBuilder<T> {
         QueueBuilder::new(name)
     }
 }
 
-/// The settings of a queue, from [`Queue::builder`].
+/// The settings of a queue, from [`Queue::builder`]; each setter names its default.
 #[derive(Clone, Debug)]
 pub struct QueueBuilder<T> {
     name: String,
@@ -57,107 +57,108 @@ impl<T> QueueBuilder<T> {
         }
     }
 
-    /// How long a delivery may stay unsettled before its job is delivered again: 30 seconds
-    /// unless set.
+    /// How long a delivery may stay unsettled before its job is delivered again: 30 seconds by
+    /// default, at least a millisecond. A [`Worker`](crate::Worker) renews its leases.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// How long a verb may take for each partition that it asks, repeats included: 15 seconds
-    /// unless set. Then it is an error of kind `Timeout`.
+    /// How long a verb may take for each partition that it asks, repeats included: 15 seconds by
+    /// default, at least a millisecond. After that time the verb fails with `Timeout`.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// Into how many partitions the queue is split, from 1, the default, to 1,024; fixed by whoever
-    /// opens the queue first. Order holds within a partition. A unique key always maps to the same
-    /// partition, so it is unique in the whole queue.
+    /// The number of partitions of the queue, from 1, the default, to 1,024. The first `open` fixes
+    /// it. Order holds within a partition. A unique key always maps to the same partition, so it is
+    /// unique in the whole queue.
     #[must_use]
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = partitions;
         self
     }
 
-    /// How long a job waits that failed in a [`Worker`](crate::Worker): exponential from one
-    /// second to ten minutes unless set.
+    /// How long a job waits after it failed in a [`Worker`](crate::Worker): by default exponential,
+    /// from one second to ten minutes.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = policy;
         self
     }
 
-    /// What becomes of a job whose payload does not decode: it has failed like any other, unless
-    /// set.
+    /// What happens to a job whose payload does not decode. By default the job has failed, as if
+    /// its handler had failed.
     #[must_use]
     pub fn undecodable(mut self, undecodable: Undecodable) -> Self {
         self.settings.undecodable = undecodable;
         self
     }
 
-    /// How many failures make a job a dead letter: 5 unless set; at least 1.
+    /// The number of failures that makes a job a dead letter: 5 by default, at least 1.
     #[must_use]
     pub fn max_failures(mut self, failures: u32) -> Self {
         self.settings.policy.max_failures = failures;
         self
     }
 
-    /// How many ended leases, as after a crash, make a job a dead letter: 3 unless set; at
-    /// least 1.
+    /// The number of crashes that makes a job a dead letter: 3 by default, at least 1. A crash is a
+    /// lease that ended before its job was settled.
     #[must_use]
     pub fn max_crashes(mut self, crashes: u32) -> Self {
         self.settings.policy.max_crashes = crashes;
         self
     }
 
-    /// After how many deliveries a job is a dead letter when it would be delivered again: 1,000,000
-    /// unless set; at least 1. Deliveries count that ended in a failure, a crash or a snooze; a
-    /// day of snoozes of one second is 86,400. Those that were handed back unbegun do not count.
+    /// The number of deliveries after which a job becomes a dead letter instead of being delivered
+    /// again: 1,000,000 by default, at least 1. A delivery counts if it ended in a failure, a crash
+    /// or a snooze; a snooze every second makes 86,400 a day. A delivery that was handed back
+    /// before it began does not count.
     #[must_use]
     pub fn max_deliveries(mut self, deliveries: u32) -> Self {
         self.settings.policy.max_deliveries = deliveries;
         self
     }
 
-    /// How many dead letters a partition keeps, the newest: 10,000 unless set.
+    /// How many dead letters a partition keeps: the newest 10,000 by default.
     #[must_use]
     pub fn keep_dead(mut self, letters: u32) -> Self {
         self.settings.policy.keep_dead = letters;
         self
     }
 
-    /// For how long a partition keeps a dead letter: without end unless set; at least a
-    /// millisecond.
+    /// How long a partition keeps a dead letter: for ever by default; at least a millisecond.
     #[must_use]
     pub fn keep_dead_for(mut self, time: Duration) -> Self {
         self.settings.policy.keep_dead_for = Some(time);
         self
     }
 
-    /// The largest encoded payload in bytes: 1 MiB unless set.
+    /// The largest encoded payload in bytes: 1 MiB by default.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.settings.max_payload = bytes;
         self
     }
 
-    /// The clock for a store that has none of its own; others ignore it.
+    /// The clock for the generic engine; native engines use their store's clock and ignore this
+    /// one.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Opens the queue on a store, and creates it if it is new. If the last handle of this queue,
-    /// in any process, had another lease or other budgets, a warning is logged.
+    /// Opens the queue on a store, and creates the queue if it is new. If the last handle of this
+    /// queue, in any process, had another lease or other budgets, `open` logs a warning.
     ///
     /// # Errors
-    /// `InvalidKey` for a name that is empty or too long; `Config` for settings out of range, or
-    /// another number of partitions than the queue has; `Unsupported` on a store that can hold no
-    /// queue; the store's own.
+    /// `InvalidKey` if the name is blank, too long or has a control character; `Config` if a setting
+    /// is out of range, or the queue has another number of partitions; `Unsupported` if the store
+    /// cannot hold queues; the store's own errors.
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
         let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
@@ -175,8 +176,9 @@ impl<T> QueueBuilder<T> {
     fn check(&self) -> Result<()> {
         let Settings { lease, timeout, policy, .. } = &self.settings;
         let wrong = |what: String| Err(Error::new(ErrorKind::Config, what));
-        if self.name.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidKey, "an empty queue name; expected a name"));
+        if let Some(problem) = complaint(&self.name) {
+            let message = format!("a queue name that {problem}; expected a name");
+            return Err(Error::new(ErrorKind::InvalidKey, message));
         }
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             let given = self.partitions;
@@ -215,6 +217,17 @@ fn engine_of(store: &Store, clock: Arc<dyn Clock>) -> Result<Arc<dyn QueueEngine
     }
 }
 
+/// What is wrong with a name: nobody sees it in a list or a log.
+fn complaint(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("is blank")
+    } else if name.contains(char::is_control) {
+        Some("has a control character")
+    } else {
+        None
+    }
+}
+
 /// A name in which no braces are left: on a Redis Cluster, they would choose the slot.
 fn encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
@@ -231,7 +244,24 @@ fn encode(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use super::{complaint, encode};
+
+    #[test]
+    fn a_name_is_visible_from_end_to_end() {
+        for (name, problem) in [
+            ("", "is blank"),
+            (" ", "is blank"),
+            ("\t\n\u{a0}\u{3000}", "is blank"),
+            ("fetch\n", "has a control character"),
+            ("fe\0tch", "has a control character"),
+            ("fe\u{85}tch", "has a control character"),
+        ] {
+            assert_eq!(complaint(name), Some(problem), "{name:?}");
+        }
+        for name in ["fetch:run 42", " fetch ", "ä", "{a}", "*"] {
+            assert_eq!(complaint(name), None, "{name:?}");
+        }
+    }
 
     #[test]
     fn names_stay_apart_and_lose_their_braces() {

@@ -13,32 +13,32 @@ use super::handle::Queue;
 use super::job::JobId;
 use super::operate::unexpected;
 
-/// How many partitions are asked at once.
+/// How many partitions a call asks at once.
 const AT_ONCE: usize = 16;
 
-/// A job that failed for good, as it was.
+/// A job that failed for good, with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadJob {
-    /// Which.
+    /// The job.
     pub id: JobId,
-    /// Its payload as stored, whether or not it decodes; empty if the store has lost it.
+    /// The payload as stored, even if it does not decode; empty if the store has lost it.
     pub payload: Bytes,
-    /// Why it died.
+    /// Why the job became a dead letter.
     pub reason: String,
-    /// Its failures since its progress last advanced.
+    /// The job's failures since its progress last advanced.
     pub failures: u32,
-    /// Its leases that ended unsettled.
+    /// The job's leases that ended before it was settled.
     pub crashes: u32,
-    /// Its deliveries.
+    /// The job's deliveries.
     pub deliveries: u32,
-    /// When it died, by the store's clock: time since 1970-01-01T00:00:00Z.
+    /// When the job became a dead letter, by the store's clock: time since 1970-01-01T00:00:00Z.
     pub died: Duration,
 }
 
 impl<T> Queue<T> {
-    /// Up to `limit` dead letters of the queue, the oldest first. For more than a few, walk over
-    /// them with [`walk_dead_letters`](Self::walk_dead_letters).
+    /// Up to `limit` dead letters of the queue, the oldest first. To read many, use
+    /// [`walk_dead_letters`](Self::walk_dead_letters).
     ///
     /// # Errors
     /// Those of the store.
@@ -85,14 +85,15 @@ impl<T> Queue<T> {
 
 /// A walk over the dead letters of a queue, from [`Queue::walk_dead_letters`].
 ///
-/// It holds about one page of each partition that has any. Letters that come after it has begun
-/// may be missed; none is shown twice, unless it was redriven and died again.
+/// A walk holds about one page of letters for each partition with dead letters. It may miss letters
+/// that come after it has begun. It shows no letter twice, unless the job was redriven and died
+/// again.
 #[derive(Debug)]
 pub struct DeadLetters<T> {
     queue: Queue<T>,
-    /// Once begun.
+    /// None before the walk has begun.
     partitions: Option<Vec<Letters>>,
-    /// The time and the partition of the oldest letter of each that is read and not shown.
+    /// For each partition: the time of the oldest letter that was read and not shown.
     oldest: BinaryHeap<Reverse<(Duration, u32)>>,
 }
 
@@ -100,18 +101,18 @@ pub struct DeadLetters<T> {
 #[derive(Debug, Default)]
 struct Letters {
     read: VecDeque<DeadLetter>,
-    /// The last that was read.
+    /// The place of the last letter that was read.
     last: Option<(Duration, JobKey)>,
 }
 
 impl<T> DeadLetters<T> {
-    /// Up to `limit` letters; fewer only at the end, where none come.
+    /// Up to `limit` letters. Fewer letters mean that the walk is at its end.
     ///
     /// # Errors
-    /// Those of the store; the walk can go on then.
+    /// Those of the store; after an error the walk can go on.
     ///
     /// # Cancel safety
-    /// A dropped future loses no letter but those that it had read for its page.
+    /// A dropped future loses only the letters that it had read for its page.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<DeadJob>> {
         self.begin().await?;
         let mut page = Vec::new();
@@ -152,7 +153,7 @@ impl<T> DeadLetters<T> {
         Ok(())
     }
 
-    /// Reads more letters of a partition of which all are shown that were read.
+    /// Reads more letters of a partition when all letters read so far were shown.
     async fn read_on(&mut self, number: u32, wanted: usize) -> Result<()> {
         let bytes = self.queue.connection().request_bytes();
         let Some(last) = self.letters(number).map(|own| (own.read.is_empty(), own.last)) else {
@@ -164,7 +165,7 @@ impl<T> DeadLetters<T> {
                 let mut read = page(&self.queue, number, Some(after), limit, bytes).await?;
                 let Some(end) = read.last().map(place) else { break };
                 after = end.1;
-                // Where the last one is gone, the oldest are read again.
+                // If the last letter is gone, the oldest letters are read again.
                 read.retain(|letter| place(letter) > last);
                 if read.is_empty() {
                     continue;

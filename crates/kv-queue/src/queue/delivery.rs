@@ -16,19 +16,19 @@ use crate::requests::Requests;
 
 /// One delivery of a job: its payload, its history, and the right to settle it.
 ///
-/// The right is a lease. When the lease ends unsettled, the job is delivered again, and every
-/// verb of this delivery is an error of kind `Conflict` that changes nothing. A job should
-/// therefore bear to be done twice, or check [`token`](Self::token) where it writes.
+/// That right is a lease. If the lease ends before the job is settled, the job is delivered again;
+/// then every verb of the old delivery fails with `Conflict` and changes nothing. So make the work
+/// idempotent, or check [`token`](Self::token) where the work writes.
 ///
 /// # Errors
-/// Every verb returns with the store's verdict on this delivery, also where its request was shared
-/// with other deliveries: an error of the request reaches each of them. Each may fail with `Conflict` where the lease was
-/// lost or the job was cancelled, and with the store's own errors: requests are repeated safely
-/// for a while before one is reported.
+/// Every verb returns the store's verdict on this delivery, even if deliveries shared the request;
+/// an error of a shared request reaches each of them. A verb fails with `Conflict` if the lease was
+/// lost or the job was cancelled, and with the store's own errors, after the queue has repeated the
+/// request safely for a while.
 ///
 /// # Cancel safety
-/// A dropped verb may or may not be executed; calling it again is safe. A dropped delivery is
-/// settled by nobody, so that its job comes back when the lease ends.
+/// A dropped verb may or may not be executed; calling it again is safe. Dropping a delivery does
+/// not settle it: its job comes back when the lease ends.
 pub struct Delivery<T> {
     payload: T,
     lease: Arc<Lease>,
@@ -42,14 +42,14 @@ pub(crate) struct Lease {
     attempt: u32,
     delivery: u32,
     checkpoint: Option<SavedProgress>,
-    /// A settling request is out, or has ended the delivery.
+    /// Whether a request that settles is in flight, or has settled the delivery.
     settling: AtomicBool,
-    /// The first verdict on a settling request.
+    /// The first verdict on a request that settles.
     settled: OnceLock<Settled>,
-    /// What the store said when it was found that the lease is gone.
+    /// The store's verdict that showed that the lease is gone.
     gone: OnceLock<Verdict>,
     lost: Notify,
-    /// A program of this process has cancelled the job.
+    /// Whether this process has cancelled the job.
     cancelled: AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl Settle {
     }
 }
 
-/// How a delivery was settled by its own verb.
+/// The verb that settled a delivery, and its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) by: Settle,
@@ -114,7 +114,7 @@ impl Lease {
         JobId { partition: self.partition, key: self.handle.key }
     }
 
-    /// How it was settled, if a verdict came.
+    /// How the delivery was settled, once a verdict came.
     pub(crate) fn settled(&self) -> Option<Settled> {
         self.settled.get().copied()
     }
@@ -123,24 +123,24 @@ impl Lease {
         self.settled.get().is_some()
     }
 
-    /// Whether the store's verdict on a settling request is there or on its way.
+    /// Whether a request that settles has a verdict, or is in flight.
     pub(crate) fn is_settling(&self) -> bool {
         self.settling.load(Ordering::Acquire)
     }
 
-    /// Ends the handler of this delivery: the job is no longer its own, as this verdict says.
+    /// Ends the handler of this delivery: this verdict says that the delivery has lost the job.
     pub(crate) fn lose(&self, verdict: Verdict) {
-        // The first that was found says why.
+        // The first verdict says why.
         let _ = self.gone.set(verdict);
         self.lost.notify_one();
     }
 
-    /// The job was cancelled: whoever finds the lease gone knows why.
+    /// Notes that the job was cancelled, to explain a lost lease later.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }
 
-    /// A verdict, with what is known here of why a lease is gone.
+    /// The verdict; `Cancelled` if this process knows that a cancel caused a stale lease.
     pub(crate) fn explained(&self, verdict: Verdict) -> Verdict {
         match verdict {
             Verdict::Stale if self.cancelled.load(Ordering::Acquire) => Verdict::Cancelled,
@@ -170,7 +170,7 @@ impl Lease {
         asking.has_verdict = verdict.is_ok();
         let judged = self.judge(verb.name(), verdict.clone());
         if let Ok(verdict) = verdict {
-            // Of two that were sent at once the first has settled it.
+            // If two verbs were sent at once, the first has settled the delivery.
             let _ = self.settled.set(Settled { by: verb, verdict });
         }
         judged
@@ -182,7 +182,7 @@ impl Lease {
         self.settled.get().filter(is_own).map(|it| it.by)
     }
 
-    /// What a verdict means to whoever asked for it.
+    /// Turns a verdict into the result of a verb.
     pub(crate) fn judge(&self, verb: &'static str, verdict: Result<Verdict>) -> Result<()> {
         let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
         let verdict = verdict.map(|verdict| self.explained(verdict));
@@ -201,7 +201,8 @@ impl Lease {
     }
 }
 
-/// A settling request is out. Dropped without a verdict, it settles nothing as far as is known.
+/// Marks a request that settles as in flight. If it is dropped without a verdict, the delivery
+/// counts as unsettled.
 struct Asking<'a> {
     settling: &'a AtomicBool,
     has_verdict: bool,
@@ -222,85 +223,85 @@ impl<T> Delivery<T> {
         &self.lease
     }
 
-    /// What the job is about.
+    /// The job's payload.
     pub const fn payload(&self) -> &T {
         &self.payload
     }
 
-    /// Which job it is.
+    /// The job's id: the same in every delivery of the job.
     pub fn id(&self) -> JobId {
         self.lease.id()
     }
 
-    /// Which attempt this is, from 1: failures and crashes count, snoozes do not.
+    /// The number of this attempt, from 1. Failures and crashes count; snoozes do not.
     pub fn attempt(&self) -> u32 {
         self.lease.attempt
     }
 
-    /// Which delivery of the job this is, from 1: all count.
+    /// The number of this delivery of the job, from 1. Snoozes count; released claims do not.
     pub fn delivery(&self) -> u32 {
         self.lease.delivery
     }
 
-    /// The fencing token: higher than that of every earlier claim in the job's partition. A
-    /// write to another system can carry it and refuse a lower one.
+    /// The fencing token: higher than the token of every earlier claim in the job's partition. A
+    /// write to another system can carry the token and refuse a lower one.
     pub fn token(&self) -> u64 {
         self.lease.handle.token
     }
 
-    /// The job is done.
+    /// Settles: the job is done, and is removed.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost: another delivery does the job.
+    /// `Conflict` if the lease was lost: another delivery does the job.
     pub async fn ack(&self) -> Result<()> {
         self.lease.settle(Settle::Ack, None).await
     }
 
-    /// It failed: deliver it again after a time, or bury it if its budget of failures is spent.
-    /// For a server's `Retry-After`.
+    /// Settles: the job failed. It is delivered again after this time, or becomes a dead letter if
+    /// its budget of failures is spent. Fits a server's `Retry-After`.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost or the job was cancelled.
+    /// `Conflict` if the lease was lost or the job was cancelled.
     pub async fn retry(&self, after: Duration) -> Result<()> {
         let reason = "retry asked for".to_owned();
         self.lease.settle(Settle::Retry, Some(Operation::Retry { after, reason })).await
     }
 
-    /// It failed for good: to the dead letters, with the reason.
+    /// Settles: the job failed for good, and becomes a dead letter with this reason.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost or the job was cancelled.
+    /// `Conflict` if the lease was lost or the job was cancelled.
     pub async fn fail(&self, reason: impl Into<String>) -> Result<()> {
         self.lease.settle(Settle::Fail, Some(Operation::Fail { reason: reason.into() })).await
     }
 
-    /// Not now: deliver it again after a time, and charge no attempt.
+    /// Settles: not now. The job is delivered again after this time, and is charged no attempt.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost or the job was cancelled.
+    /// `Conflict` if the lease was lost or the job was cancelled.
     pub async fn snooze(&self, after: Duration) -> Result<()> {
         self.lease.settle(Settle::Snooze, Some(Operation::Snooze { after })).await
     }
 
-    /// Still at work: the lease ends this long from now. A [`Worker`](crate::Worker) does it by
-    /// itself.
+    /// Extends the lease: it then ends this long from now. A [`Worker`](crate::Worker) renews
+    /// leases by itself.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost or the job was cancelled.
+    /// `Conflict` if the lease was lost or the job was cancelled.
     pub async fn extend(&self, lease: Duration) -> Result<()> {
         self.lease.apply("extend", Operation::Extend { lease }).await
     }
 
-    /// Keeps a state for whoever continues the job after a crash or a retry; replaces the last.
+    /// Saves a state for the next delivery after a crash or a retry; replaces the last state.
     ///
     /// # Errors
-    /// `Conflict` where the lease was lost or the job was cancelled: then nothing is overwritten.
-    /// `Serialization` for a state that the store's serializer cannot hold.
+    /// `Conflict` if the lease was lost or the job was cancelled; the saved state then stays.
+    /// `Serialization` if the store's serializer cannot encode the state.
     pub async fn checkpoint<S: Serialize + Sync + ?Sized>(&self, state: &S) -> Result<()> {
         self.checkpoint_at(0, state).await
     }
 
-    /// Keeps a state, and how far the job is: a number higher than any before renews the job's
+    /// Saves a state and the job's progress. A progress higher than any before renews the job's
     /// budget of failures.
     ///
     /// # Errors
@@ -316,10 +317,10 @@ impl<T> Delivery<T> {
         self.lease.apply("checkpoint", operation).await
     }
 
-    /// The state that an earlier delivery kept, or `None`.
+    /// The state that an earlier delivery saved, or `None`.
     ///
     /// # Errors
-    /// `Serialization` for bytes that are no `S`.
+    /// `Serialization` if the saved bytes do not decode as an `S`.
     pub fn restore<S: DeserializeOwned>(&self) -> Result<Option<S>> {
         let saved = self.lease.checkpoint.as_ref();
         let state = saved

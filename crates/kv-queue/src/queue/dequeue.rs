@@ -10,57 +10,74 @@ use serde::de::DeserializeOwned;
 use super::delivery::{Delivery, Lease};
 use super::handle::Queue;
 use super::job::JobId;
+use super::pace::Pace;
 use crate::requests::{Requests, Settings, Undecodable};
 
-/// How often a partition is maintained in a row while more is due.
+/// How many partitions a call claims from before it asks which of the others have jobs.
+const UNASKED: usize = 8;
+
+/// How many times in a row a partition is maintained while more jobs are due.
 const MAINTENANCE: usize = 10;
 
 impl<T: DeserializeOwned> Queue<T> {
-    /// Takes up to `n` jobs that can run now, the most urgent and then the oldest of a partition
-    /// first; none if there are none. Each is leased: settle it, or it comes back.
+    /// Takes up to `n` ready jobs, of each partition the most urgent first and among those the
+    /// oldest; returns no delivery if no job is ready. Each delivery has a lease: settle it, or the
+    /// job comes back.
     ///
-    /// Jobs travel in replies of about 1 MiB. A job whose payload is no `T` has failed, and does
-    /// not count: it is tried again later or buried, as the queue
-    /// [was told](crate::QueueBuilder::undecodable).
+    /// Jobs travel in replies of about 1 MiB. A job whose payload does not decode as a `T` does not
+    /// count towards `n`: it is tried again later or becomes a dead letter, as
+    /// [configured](crate::QueueBuilder::undecodable).
     ///
     /// # Errors
-    /// Those of the store, if not one job was taken; otherwise what was taken is returned.
+    /// Those of the store, if no job was taken. If an error comes after some jobs were taken, those
+    /// jobs are returned, and the next call reports the error.
     ///
     /// # Cancel safety
-    /// Jobs that a dropped future has taken are handed back in the background, and charged
-    /// nothing: they were never begun. Without a runtime, or if the process ends, they come back
-    /// when their leases end.
+    /// The jobs that a dropped future has taken are handed back in the background and charged
+    /// nothing. Without a runtime, or if the process ends, the jobs come back when their leases
+    /// end.
     pub async fn dequeue(&self, n: usize) -> Result<Vec<Delivery<T>>> {
         self.take(n).await.map_err(|error| error.operation("dequeue"))
     }
 
-    /// Looks through the partitions for up to `n` jobs.
+    /// Takes up to `n` jobs. Returns the jobs that were taken even if an error follows; the next
+    /// call shows the error.
     async fn take(&self, n: usize) -> Result<Vec<Delivery<T>>> {
-        let connection = self.connection();
-        connection.check_open()?;
+        self.connection().check_open()?;
         let mut taken = Taken { requests: self.requests(), deliveries: Vec::new() };
-        for partition in connection.in_turn() {
-            let lacking = n - taken.deliveries.len();
-            if lacking == 0 {
-                break;
-            }
-            if let Err(error) = self.take_from(partition, lacking, &mut taken).await {
-                if taken.deliveries.is_empty() {
-                    return Err(error);
-                }
-                // What was taken is handed out; the next call shows the error.
-                break;
-            }
+        match self.take_into(&mut taken, n).await {
+            Err(error) if taken.deliveries.is_empty() => Err(error),
+            _ => Ok(std::mem::take(&mut taken.deliveries)),
         }
-        Ok(std::mem::take(&mut taken.deliveries))
+    }
+
+    /// Claims from the partitions: from the first ones one after another, from the others only if
+    /// they have jobs.
+    async fn take_into(&self, taken: &mut Taken<'_, T>, n: usize) -> Result<()> {
+        let mut partitions = self.connection().in_turn();
+        for partition in partitions.by_ref().take(UNASKED) {
+            self.take_from(partition, taken, n).await?;
+        }
+        if taken.deliveries.len() >= n {
+            return Ok(());
+        }
+        for partition in self.outstanding_among(partitions).await {
+            self.take_from(partition, taken, n).await?;
+        }
+        Ok(())
     }
 
     async fn take_from(
         &self,
         partition: &Partition,
-        mut lacking: usize,
         taken: &mut Taken<'_, T>,
+        n: usize,
     ) -> Result<()> {
+        let mut lacking = n.saturating_sub(taken.deliveries.len());
+        if lacking == 0 {
+            return Ok(());
+        }
+        let mut pace = Pace::default();
         let mut maintained = self.connection().is_tend_due(partition);
         if maintained {
             self.maintain(partition).await?;
@@ -70,6 +87,7 @@ impl<T: DeserializeOwned> Queue<T> {
             let claims = self.requests().claim(partition, limit).await?;
             let is_short = claims.claimed.len() < limit;
             for claimed in claims.claimed {
+                pace.handled(claimed.body.len()).await;
                 if let Some(delivery) = self.decode(partition.number, claimed).await {
                     taken.deliveries.push(delivery);
                     lacking = lacking.saturating_sub(1);
@@ -87,7 +105,8 @@ impl<T: DeserializeOwned> Queue<T> {
         Ok(())
     }
 
-    /// Promotes and recovers all that is due, so that what is urgent among it is claimed first.
+    /// Promotes due jobs and recovers ended leases, so that urgent jobs among them are claimed
+    /// first.
     async fn maintain(&self, partition: &Partition) -> Result<()> {
         for _ in 0..MAINTENANCE {
             if !self.connection().tend(partition).await?.more {
@@ -110,7 +129,8 @@ impl<T: DeserializeOwned> Queue<T> {
                 let failure = undecodable(&connection.settings, id, claimed.attempt, &error);
                 let told = self.requests().ask(partition, claimed.handle, Some(failure)).await;
                 if let Err(error) = told {
-                    // It comes back when its lease ends; the others must not wait for that.
+                    // The job comes back when its lease ends; the other jobs must not wait for
+                    // that.
                     tracing::warn!(queue = connection.queue(), job = %id, %error, "job could not be set aside");
                 }
                 None
@@ -119,7 +139,7 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 }
 
-/// Deliveries that are not handed out yet. Dropped, they are handed back: nobody began them.
+/// Deliveries that the caller does not have yet. When they are dropped, their jobs are released.
 struct Taken<'a, T> {
     requests: &'a Arc<Requests>,
     deliveries: Vec<Delivery<T>>,
@@ -134,7 +154,7 @@ impl<T> Drop for Taken<'_, T> {
     }
 }
 
-/// What is said of a delivery whose payload does not decode.
+/// How a delivery is settled if its payload does not decode.
 pub(crate) fn undecodable(
     settings: &Settings,
     id: JobId,

@@ -1,4 +1,4 @@
-//! Handing jobs in.
+//! Enqueuing jobs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -13,23 +13,24 @@ use sha2::{Digest, Sha256};
 
 use super::handle::Queue;
 use super::job::{Enqueue, Enqueued, Job, JobId};
+use super::pace::Pace;
 use crate::requests::Connection;
 
 /// How many partitions a call works on at once.
 const AT_ONCE: usize = 16;
 
 impl<T: Serialize> Queue<T> {
-    /// Adds a job, or tells which one holds its unique key.
+    /// Adds a job, or returns the id of the job that holds its unique key.
     ///
-    /// While the store is away this waits for up to the queue's
-    /// [timeout](crate::QueueBuilder::timeout); a handler of a web request uses a handle that
-    /// [fails fast](Self::fail_fast).
+    /// While the store is away, `enqueue` waits for up to the queue's
+    /// [timeout](crate::QueueBuilder::timeout), 15 seconds by default. A web handler should use a
+    /// queue handle that [fails fast](Self::fail_fast).
     ///
     /// # Errors
-    /// `TooLarge` for a payload beyond the queue's limit and a priority above 15, `InvalidKey`
-    /// for an empty unique key, `InvalidTtl` for a window or a time to live of zero,
-    /// `Serialization` for a payload that the serializer cannot hold, `Backpressure` for a full
-    /// queue.
+    /// `TooLarge` if the payload exceeds the queue's limit or the priority exceeds 15; `InvalidKey`
+    /// if the unique key is empty; `InvalidTtl` if a window or a time to live is zero;
+    /// `Serialization` if the serializer cannot encode the payload; `Backpressure` if the queue is
+    /// full.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have added the job.
@@ -42,9 +43,10 @@ impl<T: Serialize> Queue<T> {
         placed(number, &answers.map_err(|error| error.operation("enqueue"))?)
     }
 
-    /// Adds a job as [`enqueue`](Self::enqueue) does, and waits until copies have it, or the job
-    /// that holds its unique key: what they had when the time for that was over. Reaching fewer
-    /// copies than asked is not an error, and the job is there: compare with [`Achieved::meets`].
+    /// Adds a job as [`enqueue`](Self::enqueue) does, and waits until copies have the job, or the
+    /// job that holds its unique key. Also returns how many copies have it when the wait is over.
+    /// Reaching fewer copies than asked is not an error, and the job is added; compare with
+    /// [`Achieved::meets`].
     ///
     /// ```
     /// # use kv_core::{Durability, Store};
@@ -59,8 +61,9 @@ impl<T: Serialize> Queue<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue); `Unsupported` on a store that declares no durability,
-    /// `Config` for one that is to be reached later than a call may take. Nothing is added then.
+    /// As [`enqueue`](Self::enqueue); `Unsupported` if the store does not declare durable writes;
+    /// `Config` if the wait for copies may last longer than a call may take. In both cases no job
+    /// is added.
     ///
     /// # Cancel safety
     /// A dropped future may or may not have added the job.
@@ -79,11 +82,11 @@ impl<T: Serialize> Queue<T> {
         Ok((placed(number, &answers)?, achieved))
     }
 
-    /// Adds many jobs: an answer for each, in their order.
+    /// Adds many jobs. Returns an answer for each, in the order of the jobs.
     ///
-    /// They leave in requests of up to 1,000 jobs and about 1 MiB, those of one partition one
-    /// after another, partitions side by side. Each request has the queue's
-    /// [timeout](crate::QueueBuilder::timeout) for itself.
+    /// A request carries up to 1,000 jobs and about 1 MiB. Requests to one partition go one after
+    /// another; up to 16 partitions are served at a time. Each request has the queue's whole
+    /// [timeout](crate::QueueBuilder::timeout).
     ///
     /// ```
     /// # use kv_queue::{Enqueue, Job, Queue};
@@ -98,18 +101,19 @@ impl<T: Serialize> Queue<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue), with the number of the job, from 0. Everything is checked
-    /// and encoded before anything is sent; an error of a later request says `MaybeApplied`, since
-    /// others were executed.
+    /// As [`enqueue`](Self::enqueue), with the position of the job, from 0. All jobs are checked
+    /// and encoded before the first request. An error of a later request says `MaybeApplied`, since
+    /// earlier requests were executed.
     ///
     /// # Cancel safety
     /// A dropped future may have added any number of the jobs.
     pub async fn enqueue_many<J>(&self, jobs: J) -> Result<Enqueued>
     where
-        J: IntoIterator<Item: Into<Job<T>>> + Send,
+        J: IntoIterator<Item: Into<Job<T>>, IntoIter: Send> + Send,
         T: Send,
     {
-        let batches = self.batches(jobs).map_err(|error| error.operation("enqueue_many"))?;
+        let batches = self.batches(jobs.into_iter()).await;
+        let batches = batches.map_err(|error| error.operation("enqueue_many"))?;
         let submit = |number, jobs| async move {
             let answers = self.requests().submit(number, jobs, self.fails_fast()).await?;
             Ok((answers, Achieved::default()))
@@ -132,11 +136,11 @@ impl<T: Serialize> Queue<T> {
         durability: Durability,
     ) -> Result<(Enqueued, Achieved)>
     where
-        J: IntoIterator<Item: Into<Job<T>>> + Send,
+        J: IntoIterator<Item: Into<Job<T>>, IntoIter: Send> + Send,
         T: Send,
     {
         let operation = |error: Error| error.operation("enqueue_many_durable");
-        let batches = self.batches(jobs).map_err(operation)?;
+        let batches = self.batches(jobs.into_iter()).await.map_err(operation)?;
         let submit = |number, jobs| {
             self.requests().submit_durable(number, jobs, self.fails_fast(), durability)
         };
@@ -144,14 +148,19 @@ impl<T: Serialize> Queue<T> {
     }
 
     /// Jobs by partition, in requests of a size that travels well.
-    fn batches<J>(&self, jobs: J) -> Result<BTreeMap<u32, VecDeque<Batch>>>
+    async fn batches<J>(
+        &self,
+        jobs: impl Iterator<Item = J> + Send,
+    ) -> Result<BTreeMap<u32, VecDeque<Batch>>>
     where
-        J: IntoIterator<Item: Into<Job<T>>>,
+        J: Into<Job<T>>,
     {
         let mut batches: BTreeMap<u32, VecDeque<Batch>> = BTreeMap::new();
-        for (at, job) in jobs.into_iter().enumerate() {
-            let (number, job) =
-                self.place(job.into()).map_err(|error| error.at(&format!("job {at}")))?;
+        let mut pace = Pace::default();
+        for (at, job) in jobs.enumerate() {
+            let placed = self.place(job.into());
+            let (number, job) = placed.map_err(|error| error.at(&format!("job {at}")))?;
+            pace.handled(job.body.len()).await;
             let own = batches.entry(number).or_default();
             match own.back_mut().filter(|batch| batch.has_room_for(&job)) {
                 Some(batch) => batch.push(at, job),

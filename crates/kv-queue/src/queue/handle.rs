@@ -8,20 +8,20 @@ use kv_core::Result;
 
 use crate::requests::{Connection, Requests};
 
-/// A persistent queue of jobs on a [`Store`](kv_core::Store): at least once, leased, fenced, exact about the end.
+/// A persistent queue of jobs on a [`Store`](kv_core::Store): at least once, leased, fenced, exact
+/// about the end.
 ///
-/// A clone is cheap. A producer needs `T: Serialize` only, a consumer `T: DeserializeOwned`.
-/// Payloads are encoded by the store's serializer. Where the store is durable, so is the queue.
+/// A clone is cheap. A producer needs only `T: Serialize`, a consumer only `T: DeserializeOwned`.
+/// The store's serializer encodes the payloads. The queue is as durable as the store.
 ///
-/// Enqueuing, dequeuing and settling are repeated when a reply is lost or the store is away: the
-/// store recognises a repeated request, so none is executed twice. Jobs that are handed in, and
-/// what is said about a delivery, are repeated for as long as the queue's
-/// [timeout](crate::QueueBuilder::timeout) allows, since a failover takes seconds; what looks for jobs,
-/// four times. All ends within that timeout.
+/// When a reply is lost or the store is away, the queue repeats its requests. The store recognises
+/// a repeated request, so it executes none twice. Enqueues and settles are repeated for as long as
+/// the queue's [timeout](crate::QueueBuilder::timeout) allows, since a failover takes seconds;
+/// dequeues up to four times. Every verb ends within that timeout.
 ///
 /// # Errors
-/// Every verb may fail as the store does, and with `Closed` after [`close`](Self::close) or the
-/// store's own.
+/// Every verb can fail with the store's errors, and with `Closed` after [`close`](Self::close) or
+/// after the store was closed.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -65,9 +65,9 @@ impl<T> Queue<T> {
         self.fails_fast
     }
 
-    /// A handle of the same queue whose enqueues are tried once: while the store is known to be
-    /// away they fail at once, as a `set` does, and do not wait for it. For whoever has somebody
-    /// waiting, such as a web handler; a batch had better wait.
+    /// A handle of the same queue that tries each enqueue once. While the store is away, such an
+    /// enqueue fails as soon as a `set` does, and does not wait for the store. Use this handle
+    /// where a caller waits, as in a web handler; a batch job should rather wait for the store.
     ///
     /// ```
     /// # use kv_queue::Queue;
@@ -83,9 +83,9 @@ impl<T> Queue<T> {
         Self { fails_fast: true, ..self.clone() }
     }
 
-    /// Closes this handle and its clones: later verbs are errors of kind `Closed`, workers on
-    /// them stop. Deliveries that are out can still be settled. Other handles of the same queue,
-    /// and its jobs, are not touched. Closing again does nothing.
+    /// Closes this handle and its clones: later verbs fail with `Closed`, and their workers stop.
+    /// Open deliveries can still be settled. Other handles of the same queue, and its jobs, stay as
+    /// they are. Closing again does nothing.
     ///
     /// # Errors
     /// None in this version.

@@ -1,4 +1,4 @@
-//! What a producer hands in, and what it gets back.
+//! What a producer enqueues, and what it gets back.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,10 +27,10 @@ pub struct Job<T> {
 }
 
 impl<T> Job<T> {
-    /// The priority of a job that names none: the middle.
+    /// The priority of a job without one: 8, the middle.
     pub const DEFAULT_PRIORITY: u8 = 8;
 
-    /// A job that can run at once, of middle priority.
+    /// A job that can run at once, with the default priority, 8.
     pub const fn new(payload: T) -> Self {
         Self {
             payload,
@@ -41,20 +41,20 @@ impl<T> Job<T> {
         }
     }
 
-    /// From 0, the most urgent, to 15. Enqueuing refuses others.
+    /// From 0, the most urgent, to 15. `enqueue` refuses a larger number.
     #[must_use]
     pub fn priority(self, priority: u8) -> Self {
         Self { priority, ..self }
     }
 
-    /// How long to wait before it can run.
+    /// How long the job waits before it can run: not at all by default.
     #[must_use]
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// Admits one job under this key in the whole life of the queue, until it is
-    /// [cleared](crate::Queue::clear): what a crawler wants of a URL.
+    /// Admits one job under this key until the queue is [cleared](crate::Queue::clear): a crawler
+    /// visits each URL once.
     ///
     /// A key of more than 1,024 bytes is kept as its SHA-256.
     #[must_use]
@@ -62,19 +62,20 @@ impl<T> Job<T> {
         self.unique_in(key, UniqueScope::Run)
     }
 
-    /// Admits one job under this key at a time: another can follow when this one is done.
+    /// Admits one job under this key at a time: the next job can be enqueued when this job is done
+    /// or cancelled.
     #[must_use]
     pub fn unique_while_live(self, key: impl Into<String>) -> Self {
         self.unique_in(key, UniqueScope::Live)
     }
 
-    /// Admits one job under this key within this time, whatever becomes of it.
+    /// Admits one job under this key within this time, whatever becomes of the job.
     #[must_use]
     pub fn unique_for(self, key: impl Into<String>, window: Duration) -> Self {
         self.unique_in(key, UniqueScope::Window(window))
     }
 
-    /// If it was not started within this time, it becomes a dead letter.
+    /// If the job was not delivered within this time, it becomes a dead letter.
     #[must_use]
     pub fn time_to_live(self, time: Duration) -> Self {
         Self { time_to_live: Some(time), ..self }
@@ -91,7 +92,7 @@ impl<T> From<T> for Job<T> {
     }
 }
 
-/// Names a job of a queue for as long as it exists.
+/// Names a job of a queue, from its submission to its end.
 ///
 /// ```
 /// use kv_queue::JobId;
@@ -124,17 +125,17 @@ impl FromStr for JobId {
     }
 }
 
-/// What became of one job that was enqueued.
+/// The answer to one enqueued job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enqueue {
-    /// It was added under this id.
+    /// The job was added under this id.
     Added(JobId),
-    /// This job holds its unique key; nothing was added.
+    /// The job with this id holds the unique key; no job was added.
     Duplicate(JobId),
 }
 
 impl Enqueue {
-    /// The job that was added, or the one in its way.
+    /// The added job, or the job that holds its unique key.
     pub const fn id(&self) -> JobId {
         match self {
             Self::Added(id) | Self::Duplicate(id) => *id,
@@ -147,7 +148,7 @@ impl Enqueue {
     }
 }
 
-/// What became of many jobs.
+/// The answers to many enqueued jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Enqueued {
@@ -155,7 +156,7 @@ pub struct Enqueued {
     pub added: usize,
     /// How many jobs had a unique key that another job holds.
     pub duplicates: usize,
-    /// What became of each, in the order in which they were handed in.
+    /// The answer to each job, in the order of the jobs.
     pub jobs: Vec<Enqueue>,
 }
 

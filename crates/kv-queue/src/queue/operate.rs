@@ -1,6 +1,6 @@
 //! The queue as an operator uses it: counting, pausing, cancelling, clearing, deleting.
 //!
-//! Every verb is about the whole queue, and asks its partitions side by side.
+//! Every verb covers the whole queue, and asks up to 64 partitions at a time.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,13 @@ use serde::de::DeserializeOwned;
 use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
+use super::pace::Pace;
 
-/// How many partitions are asked at once.
+/// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
 
 impl<T> Queue<T> {
-    /// How many jobs wait: those that can run now and those that wait for a time.
+    /// How many jobs wait: the ready and the timed jobs.
     ///
     /// # Errors
     /// Those of the store.
@@ -28,7 +29,8 @@ impl<T> Queue<T> {
         Ok(stats.ready + stats.timed)
     }
 
-    /// How many jobs are where, summed over the partitions, each counted in one step.
+    /// The number of jobs in each state, summed over the partitions. Each partition is counted in
+    /// one atomic step.
     ///
     /// # Errors
     /// Those of the store.
@@ -36,11 +38,11 @@ impl<T> Queue<T> {
         Ok(sum(&self.all_counts().await?))
     }
 
-    /// Whether everything is done: no job is ready, delayed or in flight in any partition.
+    /// Whether everything is done: no job is ready, timed or leased in any partition.
     ///
-    /// Jobs that submit others before they are settled cannot hide: across partitions, all are
-    /// seen empty twice, with nothing added in between. Producers outside the jobs say
-    /// themselves when they are done. Dead letters do not count.
+    /// A job that enqueues another job before it is settled cannot hide: `drained` must see all
+    /// partitions empty twice, with no job added in between. A producer outside the queue's jobs
+    /// must announce its own end. Dead letters do not count.
     ///
     /// # Errors
     /// Those of the store.
@@ -51,7 +53,7 @@ impl<T> Queue<T> {
     /// The counts of each partition, or `None` if everything is done.
     pub(crate) async fn outstanding(&self) -> Result<Option<Vec<Counts>>> {
         let counts = self.all_counts().await?;
-        // One partition is one atomic look.
+        // A single partition is read in one atomic step.
         if sum(&counts).outstanding() > 0 || counts.len() == 1 {
             return Ok(Some(counts).filter(|counts| sum(counts).outstanding() > 0));
         }
@@ -61,10 +63,10 @@ impl<T> Queue<T> {
         Ok(Some(again).filter(|_| !is_done))
     }
 
-    /// Stops deliveries, in all processes, until [`resume`](Self::resume); running jobs go on.
+    /// Stops deliveries in all processes until [`resume`](Self::resume). Running jobs go on.
     ///
     /// # Errors
-    /// Those of the store; some partitions may be paused then.
+    /// Those of the store; after an error some partitions may be paused.
     pub async fn pause(&self) -> Result<()> {
         self.control_all("pause", Control::Pause).await.map(drop)
     }
@@ -72,19 +74,20 @@ impl<T> Queue<T> {
     /// Ends a pause.
     ///
     /// # Errors
-    /// Those of the store; some partitions may still be paused then.
+    /// Those of the store; after an error some partitions may still be paused.
     pub async fn resume(&self) -> Result<()> {
         self.control_all("resume", Control::Resume).await.map(drop)
     }
 
-    /// Removes everything: jobs of every state, dead letters, unique keys. Running jobs find
-    /// their lease lost. Returns how many jobs were removed.
+    /// Removes all jobs, dead letters and unique keys. Running jobs lose their leases. Returns how
+    /// many jobs were removed.
     ///
-    /// It removes as many jobs as were there when it began, so it ends beside producers, too: what
-    /// they add meanwhile may stay, and the unique keys of a partition that is not empty then.
+    /// `clear` removes as many jobs as there were when it began, so it ends beside fast producers.
+    /// Jobs that a producer adds meanwhile may stay; then the unique keys of their partition stay
+    /// too.
     ///
     /// # Errors
-    /// Those of the store; some partitions may be cleared then.
+    /// Those of the store; after an error some partitions may be cleared.
     ///
     /// # Cancel safety
     /// A dropped future may have cleared some partitions; calling it again clears the rest.
@@ -100,7 +103,7 @@ impl<T> Queue<T> {
         Ok(affected)
     }
 
-    /// Purges a partition, at least of what these counts tell of.
+    /// Purges a partition of at least as many jobs as these counts contain.
     async fn purge(&self, partition: &Partition, counts: &Counts) -> Result<u64> {
         let (there, mut affected) = (counts.outstanding() + counts.dead, 0);
         loop {
@@ -113,19 +116,19 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Removes the queue whole: its jobs, its keys, its number of partitions. Closes this handle
+    /// Removes the whole queue: its jobs, its keys, its number of partitions. Closes this handle
     /// and its clones.
     ///
-    /// Nobody else should have it open: what another handle writes later would bring a part of it
-    /// back.
+    /// No other handle should have the queue open: a later write of that handle brings a part of
+    /// the queue back.
     ///
     /// # Errors
-    /// Those of the store, a part may be removed then; `Unsupported` on a store whose engine
-    /// cannot remove queues.
+    /// Those of the store, after which a part of the queue may be removed; `Unsupported` if the
+    /// store's engine cannot remove queues.
     ///
     /// # Cancel safety
-    /// A dropped future may have removed a part; opening the queue and deleting it again removes
-    /// the rest.
+    /// A dropped future may have removed a part of the queue. Open the queue and delete it again to
+    /// remove the rest.
     pub async fn delete(&self) -> Result<()> {
         let connection = self.connection();
         connection.check_open().map_err(|error| error.operation("delete"))?;
@@ -140,10 +143,11 @@ impl<T> Queue<T> {
         forgotten.map_err(|error| error.operation("delete").maybe_applied())
     }
 
-    /// Cancels jobs: those that wait and dead letters are removed. Those that run are told at
-    /// once by a worker of this process, else by their next verdict; their key of
-    /// [`unique_while_live`](crate::Job::unique_while_live) is free at once. Returns how many were
-    /// there.
+    /// Cancels jobs. Waiting jobs and dead letters are removed. A handler in a worker of this
+    /// process is dropped at its next await. In another process the next renewal or verb except
+    /// `ack` finds the job cancelled; an `ack` counts the job as done. The key of
+    /// [`unique_while_live`](crate::Job::unique_while_live) is free at once. Returns how many of
+    /// these jobs existed.
     ///
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
@@ -153,8 +157,7 @@ impl<T> Queue<T> {
         Ok(affected)
     }
 
-    /// Removes these dead letters; jobs in other states are left alone. Returns how many were
-    /// there.
+    /// Removes these dead letters; jobs in other states stay. Returns how many were removed.
     ///
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
@@ -162,30 +165,47 @@ impl<T> Queue<T> {
         self.control_jobs("discard", jobs, |keys| Control::Discard { keys }).await
     }
 
-    /// Makes up to `limit` dead letters of the queue claimable again, with fresh budgets: the
-    /// oldest of each partition first, one partition after another. Returns how many.
+    /// Makes up to `limit` dead letters of the queue ready again, with fresh budgets: the oldest of
+    /// each partition first, and all of one partition before the next. Returns how many: no more
+    /// than there were when the call began.
     ///
     /// # Errors
-    /// Those of the store; a part may be redriven then.
+    /// Those of the store; after an error some of the dead letters may be redriven.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
-        let counts = self.all_counts().await.map_err(|error| error.operation("redrive"))?;
-        let mut left = limit;
-        for (partition, _) in self.partitions().zip(counts).filter(|(_, counts)| counts.dead > 0) {
-            while left > 0 {
-                let control = Control::Redrive { keys: Vec::new(), limit: left.min(MAX_BATCH) };
-                let redriven = self.control("redrive", partition, control).await;
-                let redriven = redriven
-                    .map_err(|error| if left == limit { error } else { error.maybe_applied() })?;
-                left = left.saturating_sub(redriven.affected);
-                if !redriven.more {
-                    break;
-                }
+        let counts = async || self.all_counts().await.map_err(|error| error.operation("redrive"));
+        let mut counted = counts().await?;
+        // What dies meanwhile may die of the same thing again and again.
+        let wanted = limit.min(usize::try_from(sum(&counted).dead).unwrap_or(usize::MAX));
+        let mut left = wanted;
+        loop {
+            let effect = |error: Error| if left < wanted { error.maybe_applied() } else { error };
+            let round = self.control_each("redrive", self.shares(&counted, left)).await;
+            let redriven = usize::try_from(round.map_err(effect)?).unwrap_or(left);
+            left = left.saturating_sub(redriven);
+            if left == 0 || redriven == 0 {
+                return Ok((wanted - left) as u64);
             }
+            // Some went meanwhile that were counted.
+            counted = counts().await.map_err(Error::maybe_applied)?;
         }
-        Ok((limit - left) as u64)
     }
 
-    /// Makes these dead letters claimable again, with fresh budgets. Returns how many were there.
+    /// Requests that together redrive up to this many dead letters, in each partition at most as
+    /// many as were counted there.
+    fn shares(&self, counts: &[Counts], mut left: usize) -> Vec<(&Partition, Control)> {
+        let mut requests = Vec::new();
+        for (partition, counts) in self.partitions().zip(counts) {
+            let mut dead = usize::try_from(counts.dead).unwrap_or(usize::MAX);
+            while dead.min(left) > 0 {
+                let limit = dead.min(left).min(MAX_BATCH);
+                requests.push((partition, Control::Redrive { keys: Vec::new(), limit }));
+                (dead, left) = (dead - limit, left - limit);
+            }
+        }
+        requests
+    }
+
+    /// Makes these dead letters ready again, with fresh budgets. Returns how many were redriven.
     ///
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
@@ -200,6 +220,20 @@ impl<T> Queue<T> {
     pub(super) async fn all_counts(&self) -> Result<Vec<Counts>> {
         let counts: Vec<_> = self.partitions().map(|partition| self.counts(partition)).collect();
         stream::iter(counts).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The given partitions that have ready, timed or leased jobs, or that could not be counted.
+    pub(super) async fn outstanding_among<'a>(
+        &'a self,
+        partitions: impl Iterator<Item = &'a Partition>,
+    ) -> Vec<&'a Partition> {
+        let asked: Vec<_> = partitions
+            .map(async |partition| match self.counts(partition).await {
+                Ok(counts) if counts.outstanding() == 0 => None,
+                _ => Some(partition),
+            })
+            .collect();
+        stream::iter(asked).buffered(AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
     async fn counts(&self, partition: &Partition) -> Result<Counts> {
@@ -233,12 +267,12 @@ impl<T> Queue<T> {
     ) -> Result<Controlled> {
         let connection = self.connection();
         connection.check_open().map_err(|error| error.operation(verb))?;
-        // Sent once: a redrive that is repeated would redrive more than it was asked for.
+        // Sent once: a repeated redrive would redrive more letters than asked for.
         let answer = connection.once(connection.engine.control(partition, request)).await;
         answer.map_err(|error| error.operation(verb))
     }
 
-    /// The same in every partition; how many jobs were changed.
+    /// Sends the same request to every partition; returns how many jobs were changed.
     async fn control_all(&self, verb: &'static str, control: Control) -> Result<u64> {
         let requests = self.partitions().map(|partition| (partition, control.clone()));
         self.control_each(verb, requests).await
@@ -263,8 +297,8 @@ impl<T> Queue<T> {
         self.control_each(verb, requests).await
     }
 
-    /// Requests side by side; how many jobs were changed. After an error, those that were not
-    /// begun are left.
+    /// Sends requests side by side; returns how many jobs were changed. After an error no further
+    /// request begins.
     async fn control_each<'a>(
         &self,
         verb: &'static str,
@@ -283,20 +317,21 @@ impl<T> Queue<T> {
 }
 
 impl<T: DeserializeOwned> Queue<T> {
-    /// The payloads of up to `n` jobs that could run now, of each partition those that would be
-    /// delivered next, without taking them. One that does not decode is left out.
+    /// The payloads of up to `n` ready jobs, in each partition those that a claim would take next.
+    /// Takes no job. Leaves out payloads that do not decode.
     ///
     /// # Errors
-    /// Those of the store; `Serialization` if there are jobs and none of them is a `T`.
+    /// Those of the store; `Serialization` if there are ready jobs and none decodes as a `T`.
     pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
-        let (mut payloads, mut wrong) = (Vec::new(), None);
-        for partition in self.partitions() {
+        let (mut payloads, mut wrong, mut pace) = (Vec::new(), None, Pace::default());
+        for partition in self.outstanding_among(self.partitions()).await {
             let mut after = None;
             while payloads.len() < n {
                 let jobs = self.peek_page(partition, after, n - payloads.len()).await?;
                 let Some(last) = jobs.last() else { break };
                 after = Some(last.key);
                 for job in jobs {
+                    pace.handled(job.body.len()).await;
                     match self.connection().serializer().decode(&job.body) {
                         Ok(payload) => payloads.push(payload),
                         Err(error) => {

@@ -1,28 +1,28 @@
 //! How many bytes of jobs travel at once.
 //!
-//! A request or a reply that takes long holds up every other caller of the connection, and one
-//! that cannot arrive in its time is sent again, whole. So what travels is bounded: each request
-//! and each reply by a size, which is halved after a timeout and grows back with successes, and
-//! all that is under way by twice that size.
+//! A slow request or reply holds up every other caller of the connection, and one that cannot
+//! arrive in its time is sent again as a whole. So a size bounds each request and each reply; a
+//! timeout halves the size, and successes double it again. Twice that size bounds all requests in
+//! flight together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kv_core::queue::BATCH_BYTES;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many bytes may be under way: while the store works on one request, the next is on its way.
+/// How many bytes may be in flight: while the store works on one request, the next one travels.
 const IN_FLIGHT: usize = 2 * BATCH_BYTES;
 
-/// What is smaller than this waits for nothing.
+/// A request smaller than this does not wait for room.
 const SMALL: usize = 16 << 10;
 
-/// The smallest size of a request that timeouts lead to.
+/// Timeouts do not lower the size of a request below this.
 const SMALLEST: usize = 64 << 10;
 
 /// The budget of one open queue.
 pub(super) struct Budget {
     size: AtomicUsize,
-    /// How large a job is, at most, as far as the last replies told; all bits where none did.
+    /// The size of the largest job in the last replies; all bits set before the first reply.
     job: AtomicUsize,
     free: Semaphore,
 }
@@ -36,12 +36,12 @@ impl Budget {
         }
     }
 
-    /// How many bytes a request or a reply may have, one job beyond not counted.
+    /// How many bytes a request or a reply may have; one larger job may exceed it.
     pub(super) fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// A request came back in its time, or did not.
+    /// Learns whether a request was answered in time.
     pub(super) fn learn(&self, in_time: bool) {
         let size = self.size();
         let next = if in_time { size.saturating_mul(2) } else { size / 2 };
@@ -51,7 +51,7 @@ impl Budget {
         }
     }
 
-    /// A claim brought jobs of these sizes.
+    /// Learns the sizes of the jobs that a claim brought.
     pub(super) fn learn_of_jobs(&self, sizes: impl Iterator<Item = usize>) {
         let Some(largest) = sizes.max() else { return };
         let known = self.job.load(Ordering::Relaxed);
@@ -62,14 +62,15 @@ impl Budget {
         }
     }
 
-    /// How many bytes a claim of so many jobs is likely to bring.
+    /// How many bytes a claim of this many jobs is likely to bring.
     pub(super) fn expected(&self, jobs: usize) -> usize {
         self.job.load(Ordering::Relaxed).saturating_mul(jobs).min(self.size())
     }
 
-    /// Waits until there is room for so many bytes; they are under way until this is dropped.
+    /// Waits until there is room for this many bytes; they count as in flight until the permit is
+    /// dropped.
     ///
-    /// After timeouts fewer bytes are let go at once, in the proportion of the size.
+    /// After timeouts fewer bytes may be in flight, in proportion to the size.
     ///
     /// # Cancel safety
     /// A dropped future holds no room.

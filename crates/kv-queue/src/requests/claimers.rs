@@ -1,4 +1,4 @@
-//! Who wants to claim with the exchanges of a queue: its workers, as long as they run.
+//! Who claims with the exchanges of a queue: its running workers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub(crate) trait Claimer: Send + Sync {
     /// What to claim from a partition with an exchange that leaves now.
     fn claim(self: Arc<Self>, partition: u32) -> Option<Box<dyn PendingClaim>>;
 
-    /// A job was put into a partition that can run after this time.
+    /// A job in this partition becomes due after this time.
     fn due(&self, partition: u32, after: Duration);
 
     /// This job was cancelled.
@@ -25,12 +25,12 @@ pub(crate) trait Claimer: Send + Sync {
     fn runtime(&self) -> Runtime;
 }
 
-/// A claim under way.
+/// A claim in flight.
 pub(crate) trait PendingClaim: Send {
     /// How many jobs to ask for.
     fn limit(&self) -> usize;
 
-    /// Brings the answer.
+    /// Takes the answer.
     fn finish(self: Box<Self>, answer: Result<Claims>);
 }
 
@@ -38,9 +38,9 @@ pub(crate) trait PendingClaim: Send {
 #[derive(Debug)]
 pub(crate) struct Claims {
     pub(crate) claimed: Vec<Claimed>,
-    /// Whether claimable jobs are left although it was less than asked for.
+    /// Whether ready jobs are left although the claim brought fewer than asked for.
     pub(crate) more: bool,
-    /// When to claim again, if it was less than asked for.
+    /// When to claim again, if the claim brought fewer than asked for.
     pub(crate) next_due: Option<Duration>,
 }
 
@@ -58,7 +58,8 @@ impl Claimers {
         running.push(claimer);
     }
 
-    /// What one of them has to claim in a partition; the turns begin with this one.
+    /// A claim that one claimer wants to make in a partition; `turn` says which claimer is asked
+    /// first.
     pub(super) fn claim(&self, partition: u32, turn: usize) -> Option<Box<dyn PendingClaim>> {
         let running = self.running();
         let first = turn.checked_rem(running.len())?;
@@ -74,12 +75,12 @@ impl Claimers {
         self.running().into_iter().for_each(|claimer| claimer.cancelled(partition, job));
     }
 
-    /// The runtime of one of them.
+    /// The runtime of a claimer.
     pub(super) fn runtime(&self) -> Option<Runtime> {
         self.running().first().map(|claimer| claimer.runtime())
     }
 
-    /// Those that run. Nothing of theirs is called under the lock.
+    /// The running claimers. No claimer is called under the lock.
     fn running(&self) -> Vec<Arc<dyn Claimer>> {
         self.lock().iter().filter_map(Weak::upgrade).collect()
     }

@@ -1,6 +1,8 @@
 //! The engine of one open queue: each request numbered, bounded in time, and repeated where its
 //! reply was lost.
 
+mod unanswered;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,13 +18,13 @@ use tokio::time::Instant;
 use super::budget::Budget;
 use super::lanes::Lanes;
 use super::repeats::{Patience, Repeats};
-use super::unanswered::{UnansweredClaims, WatchedClaim};
 use crate::retry::RetryPolicy;
+use unanswered::{UnansweredClaims, WatchedClaim};
 
-/// The longest time for which claims alone are made.
+/// The longest time for which a partition is claimed from without maintenance.
 const TEND_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long what a request expects to bring keeps others from being sent.
+/// How long a request reserves room for the bytes that it expects.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Connection {
@@ -35,17 +37,16 @@ pub(crate) struct Connection {
     repeats: Repeats,
     budget: Budget,
     unanswered: UnansweredClaims,
-    /// Of each partition, whether the last claim took long.
+    /// For each partition, whether the last claim took long.
     is_late: Box<[AtomicBool]>,
     enqueued: Turns,
     dequeued: Turns,
-    /// When each partition was last tended from here.
+    /// When this handle last maintained each partition.
     tended: Mutex<Vec<Option<Instant>>>,
     closed: AtomicBool,
 }
 
-/// Whose turn it is. What takes turns for one purpose does not move the turns of another, and two
-/// processes do not begin with the same one.
+/// Whose turn it is. Each purpose has its own turns, and each process begins with another turn.
 struct Turns(AtomicU32);
 
 impl Turns {
@@ -71,16 +72,16 @@ pub(crate) struct Settings {
     pub(crate) undecodable: Undecodable,
 }
 
-/// What becomes of a job whose payload does not decode.
+/// What happens to a job whose payload does not decode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Undecodable {
-    /// It has failed like any other: it is tried again later, and buried with its bytes when its
-    /// budget of failures is spent. A deploy that changed the type by mistake can be mended
-    /// meanwhile.
+    /// The job has failed, as if its handler had failed: it is tried again later, and becomes a
+    /// dead letter with its bytes when its budget of failures is spent. Meanwhile a wrong deploy
+    /// can be corrected.
     #[default]
     Retry,
-    /// It is buried at once, with its bytes.
+    /// The job becomes a dead letter at once, with its bytes.
     Bury,
 }
 
@@ -149,13 +150,13 @@ impl Connection {
         })
     }
 
-    /// All partitions, beginning with another one each time, so that none is favoured.
+    /// All partitions, each time from another first one, so that none is favoured.
     pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Partition> + Clone {
         let start = self.dequeued.next() % self.partitions.len().max(1);
         self.partitions.iter().cycle().skip(start).take(self.partitions.len())
     }
 
-    /// Which partition the next job goes to that may go to any: a number that rises.
+    /// A rising number that chooses the partition of the next job without a unique key.
     pub(crate) fn turn(&self) -> usize {
         self.enqueued.next()
     }
@@ -203,14 +204,14 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Settles and claims up to so many jobs.
+    /// Settles, and claims up to this many jobs.
     ///
-    /// What settles is repeated for as long as a lease lasts: a job that is done is not to run
-    /// again. A claim asks for half as many bytes with each repeat, and one whose answer does not
-    /// come is withdrawn in the background: what it took was never begun.
+    /// Settles are repeated for as long as a lease lasts, since a finished job must not run again.
+    /// After each timeout a repeated claim asks for half as many bytes. A claim without an answer
+    /// is withdrawn in the background: its jobs never began.
     ///
     /// # Cancel safety
-    /// A dropped future withdraws its claim, and settles all the same.
+    /// A dropped future withdraws its claim, and may still settle.
     pub(super) async fn exchange(
         self: &Arc<Self>,
         partition: &Partition,
@@ -253,12 +254,8 @@ impl Connection {
         answer
     }
 
-    pub(super) const fn unanswered(&self) -> &UnansweredClaims {
-        &self.unanswered
-    }
-
-    /// Has a claim wait until there is room for what it may bring, and gives the room back when
-    /// it takes long: a partition that hangs is not to keep the others waiting.
+    /// Makes a claim wait until there is room for the bytes that it may bring. Gives the room back
+    /// if the claim takes long, so that a hanging partition does not delay the others.
     async fn admitted<R>(&self, number: u32, limit: usize, sent: impl Future<Output = R>) -> R {
         let is_late = usize::try_from(number).ok().and_then(|number| self.is_late.get(number));
         let was_late = is_late.is_some_and(|it| it.load(Ordering::Relaxed));
@@ -284,7 +281,7 @@ impl Connection {
         sent.await
     }
 
-    /// Learns from how a request ends how large the next ones may be.
+    /// Adapts the size of later requests to the result of this one.
     async fn learning<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
         let answer = request.await;
         match &answer {
@@ -295,13 +292,13 @@ impl Connection {
         answer
     }
 
-    /// How many bytes a request or a reply may have, one item beyond not counted.
+    /// How many bytes a request or a reply may have; one larger item may exceed it.
     pub(crate) fn request_bytes(&self) -> usize {
         self.budget.size()
     }
 
-    /// Whether to tend a partition before claiming from it: now and then, since a backlog of
-    /// claimable jobs would otherwise keep what comes due or ends its lease from being seen.
+    /// Whether to maintain a partition before claiming from it. Otherwise a backlog of ready jobs
+    /// would hide due jobs and ended leases.
     pub(crate) fn is_tend_due(&self, partition: &Partition) -> bool {
         let pause = (self.settings.lease / 3).min(TEND_PAUSE);
         let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -314,7 +311,7 @@ impl Connection {
         due
     }
 
-    /// Has the next claim maintain a partition first.
+    /// Makes the next claim maintain the partition first.
     pub(crate) fn tend_soon(&self, partition: &Partition) {
         let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::try_from(partition.number).unwrap_or(usize::MAX);
@@ -323,15 +320,15 @@ impl Connection {
         }
     }
 
-    /// Maintains a partition: promotes what is due, recovers ended leases. Claims whose answer
-    /// never came are withdrawn first, since what they took was never begun.
+    /// Maintains a partition: promotes due jobs, recovers ended leases. First withdraws claims
+    /// without an answer, since their jobs never began.
     pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
         self.unanswered.withdraw_all(self, partition).await?;
         let request = Tend { limit: MAX_BATCH, policy: self.settings.policy };
         self.write(|| self.engine.tend(partition, request)).await
     }
 
-    /// Reads, and repeats what fails in passing, within the queue's time.
+    /// Reads, and repeats transient failures, within the queue's timeout.
     pub(crate) async fn read<R, F, Fut>(&self, send: F) -> Result<R>
     where
         F: Fn() -> Fut,
@@ -341,8 +338,8 @@ impl Connection {
         self.repeats.read(sent).await
     }
 
-    /// Sends a request that does nothing twice, and repeats what fails in passing, within the
-    /// queue's time.
+    /// Sends a request that is safe to repeat, and repeats transient failures, within the queue's
+    /// timeout.
     pub(crate) async fn write<R, F, Fut>(&self, send: F) -> Result<R>
     where
         F: Fn() -> Fut,
@@ -351,13 +348,13 @@ impl Connection {
         self.repeats.write(self.repeats.insist(Patience::Short, |_| send())).await
     }
 
-    /// Sends a request that is not to be repeated, within the queue's time.
+    /// Sends a request once, within the queue's timeout.
     pub(crate) async fn once<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
         self.repeats.write(request).await
     }
 }
 
-/// A request after so many timeouts: each of them halves the bytes that are asked for.
+/// The request after this number of timeouts: each timeout halves the bytes of its claim.
 fn asking_for_less(request: &Exchange, timeouts: u32) -> Exchange {
     let mut request = request.clone();
     if let Some(claim) = &mut request.claim {

@@ -1,14 +1,13 @@
 //! Exchanges that concurrent callers share.
 //!
-//! What is said about the deliveries of one partition (acks, retries, extensions, checkpoints)
-//! and the claims of its workers leave together: at most [`IN_FLIGHT`] exchanges are under way,
-//! and what is said meanwhile gathers and leaves in the next one. There is no timer: what comes
-//! alone leaves at once. Each item gets its own verdict, or a copy of the exchange's error.
+//! The items of one partition (acks, retries, extensions, checkpoints) and the claims of its
+//! workers share exchanges. At most [`IN_FLIGHT`] exchanges are in flight; items that come
+//! meanwhile gather and leave in the next exchange. There is no timer: an item that comes alone
+//! leaves at once. Each item gets its own verdict, or a copy of the exchange's error.
 //!
-//! A task sends, one for each exchange under way, so a caller that is dropped leaves its item to
-//! be executed and nobody waiting. The task ends when nothing has gathered. What gathers is
-//! bounded by the callers, each of which waits; of what nobody waits for any more, as much again
-//! may gather before it is forgotten.
+//! A task, the driver, sends each exchange. So the item of a dropped caller is still executed, and
+//! blocks nobody. The driver ends when no item has gathered. Each waiting caller has one item,
+//! which bounds the items. As many items of dropped callers may gather before they are forgotten.
 
 mod batch;
 
@@ -29,14 +28,14 @@ use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
 use batch::Batch;
 
-/// How many exchanges of a partition are under way at most: while the store works on one, the
-/// next is on its way to it.
+/// How many exchanges of a partition are in flight at most: while the store works on one, the next
+/// one travels.
 const IN_FLIGHT: usize = 2;
 
-/// How many items make another exchange worth its while beside one under way.
+/// How many items are worth a second exchange beside the first.
 const WORTH: usize = 32;
 
-/// What one caller says about one delivery: an ack where there is no operation.
+/// One caller's request about one delivery: an operation, or else an ack.
 pub(crate) struct Item {
     pub(crate) handle: Handle,
     pub(crate) operation: Option<Operation>,
@@ -54,11 +53,11 @@ impl Item {
     }
 }
 
-/// Who is told the verdict.
+/// Who gets the verdict.
 pub(crate) enum Reply {
     /// A verb's future.
     Caller(oneshot::Sender<Result<Verdict>>),
-    /// A worker, which went on meanwhile.
+    /// A worker, which does not wait.
     Worker(Box<dyn FnOnce(Result<Verdict>) + Send>),
     Nobody,
 }
@@ -66,7 +65,7 @@ pub(crate) enum Reply {
 impl Reply {
     fn tell(self, verdict: Result<Verdict>) {
         match self {
-            // Who dropped the verb wants no answer.
+            // A caller that dropped the verb wants no answer.
             Self::Caller(caller) => drop(caller.send(verdict)),
             Self::Worker(hear) => hear(verdict),
             Self::Nobody => {}
@@ -94,11 +93,11 @@ struct Gathered {
     items: VecDeque<Item>,
     /// The tasks that send, up to [`IN_FLIGHT`].
     drivers: usize,
-    /// Whether one of them has not taken anything yet.
+    /// Whether a task has not taken any item yet.
     starting: bool,
     /// Whether a worker may have something to claim.
     wanted: bool,
-    /// The number of items at which those are looked for that nobody waits for.
+    /// The number of items at which to remove items of dropped callers.
     sweep_at: usize,
 }
 
@@ -142,7 +141,7 @@ impl Requests {
         self.claimers.register(claimer);
     }
 
-    /// Adds jobs, and tells the workers of those that are to wait.
+    /// Adds jobs, and tells the workers of delayed jobs.
     pub(crate) async fn submit(
         &self,
         number: u32,
@@ -171,7 +170,7 @@ impl Requests {
         Ok(answer)
     }
 
-    /// Tells the workers that a job was put into a partition that is due after this time.
+    /// Tells the workers that a job in this partition becomes due after this time.
     fn tell_due(&self, number: u32, after: Option<Duration>) {
         if let Some(after) = after {
             self.claimers.tell(|claimer| claimer.due(number, after));
@@ -183,8 +182,8 @@ impl Requests {
         jobs.for_each(|(number, job)| self.claimers.cancelled(number, job));
     }
 
-    /// Where what serves all handles of the queue runs: with a worker, which lasts, if there is
-    /// one.
+    /// The runtime for tasks that serve all handles of the queue: a worker's runtime, which lasts,
+    /// if there is a worker.
     fn runtime(&self) -> Option<Runtime> {
         self.claimers.runtime().or_else(|| Runtime::try_current().ok())
     }
@@ -194,10 +193,10 @@ impl Requests {
         Some(gathered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The store's verdict on an operation, or on an ack, within the queue's time.
+    /// The store's verdict on an operation, or on an ack, within the queue's timeout.
     ///
     /// # Cancel safety
-    /// A dropped future may leave its item to be executed.
+    /// The item of a dropped future may still be executed.
     pub(crate) async fn ask(
         self: &Arc<Self>,
         number: u32,
@@ -210,10 +209,10 @@ impl Requests {
         self.connection.once(async { verdict.await.unwrap_or_else(|_| Err(interrupted())) }).await
     }
 
-    /// Claims up to so many jobs, in an exchange of its own.
+    /// Claims up to this many jobs, in a separate exchange.
     ///
     /// # Cancel safety
-    /// What a dropped future has claimed is handed back in the background.
+    /// The jobs that a dropped future has claimed are handed back in the background.
     pub(crate) async fn claim(&self, partition: &Partition, limit: usize) -> Result<Claims> {
         let (acks, operations) = (Vec::new(), Vec::new());
         let answer = self.connection.exchange(partition, acks, operations, limit).await?;
@@ -221,13 +220,13 @@ impl Requests {
         Ok(Claims { claimed, more, next_due })
     }
 
-    /// Hands a delivery back that was never begun; nobody waits for the verdict.
+    /// Releases a delivery that never began; nobody waits for the verdict.
     pub(crate) fn release(self: &Arc<Self>, number: u32, handle: Handle) {
         let reply = Reply::Nobody;
         self.gather(number, [Item { handle, operation: Some(Operation::Release), reply }]);
     }
 
-    /// Adds items to the next exchange, which leaves at once unless enough are under way.
+    /// Adds items to the next exchange, which leaves at once unless enough exchanges are in flight.
     pub(crate) fn gather(self: &Arc<Self>, number: u32, items: impl IntoIterator<Item = Item>) {
         let Some(mut gathered) = self.lock(number) else { return };
         gathered.items.extend(items);
@@ -235,7 +234,7 @@ impl Requests {
         self.start(number, gathered);
     }
 
-    /// Sees to it that the workers are asked soon what to claim.
+    /// Starts an exchange soon, which asks the workers what to claim.
     pub(crate) fn depart(self: &Arc<Self>, number: u32) {
         let Some(mut gathered) = self.lock(number) else { return };
         gathered.wanted = true;
@@ -251,14 +250,14 @@ impl Requests {
         gathered.drivers += 1;
         drop(gathered);
         let driver = Driver { requests: Arc::clone(self), number, starting: true, done: false };
-        // Without a runtime the driver is dropped, and says so to whoever waits.
+        // Without a runtime the driver is dropped, and tells the waiting callers.
         if let Some(runtime) = self.runtime() {
             runtime.spawn(driver.run());
         }
     }
 }
 
-/// Sends one exchange after another until nothing is left.
+/// Sends one exchange after another until no item is left.
 struct Driver {
     requests: Arc<Requests>,
     number: u32,
@@ -268,7 +267,7 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self) {
-        // Whoever is about to settle as well does so before this goes on, and gets aboard.
+        // Callers that are about to settle run first, and share this exchange.
         tokio::task::yield_now().await;
         while let Some(batch) = self.take() {
             batch.send(&self.requests, self.number).await;
@@ -290,7 +289,7 @@ impl Driver {
                 return Some(batch);
             }
             if !std::mem::take(&mut gathered.wanted) {
-                // Under this lock, so that what comes next finds that it must start a driver.
+                // Under this lock, so that the next item finds that it must start a driver.
                 gathered.drivers = gathered.drivers.saturating_sub(1);
                 self.done = true;
                 return None;
@@ -300,7 +299,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// A driver that was ended with its runtime makes way, and leaves nobody waiting.
+    /// A driver that ended with its runtime makes way for another and leaves no caller waiting.
     fn drop(&mut self) {
         if self.done {
             return;
@@ -321,7 +320,7 @@ impl Drop for Driver {
     }
 }
 
-/// When the first of some jobs is due that are to wait.
+/// When the first of the delayed jobs is due.
 fn earliest(jobs: &[NewJob]) -> Option<Duration> {
     jobs.iter().map(|job| job.delay).filter(|delay| !delay.is_zero()).min()
 }

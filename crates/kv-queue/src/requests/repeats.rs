@@ -1,4 +1,4 @@
-//! Requests are bounded in time, and repeated where that is safe.
+//! Bounds requests in time, and repeats them where that is safe.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::retry::RetryPolicy;
 
-/// How often a request is sent again that failed in passing, before the caller hears of it.
+/// How many times a request is repeated after transient failures before the caller gets the error.
 const REPEATS: u32 = 4;
 
 /// For how long a request is repeated while the store is away.
@@ -15,9 +15,9 @@ const REPEATS: u32 = 4;
 pub(super) enum Patience {
     /// Not at all: the caller wants to know at once.
     None,
-    /// A few times: who asks can look elsewhere, or later.
+    /// A few times: the caller can ask elsewhere, or later.
     Short,
-    /// For this long: nobody else can say it, and a failover takes seconds.
+    /// For this long: nobody else can send this request, and a failover takes seconds.
     Long(Duration),
 }
 
@@ -35,7 +35,7 @@ impl Repeats {
         Self { timeout, pauses }
     }
 
-    /// Bounds a request that reads by the queue's time.
+    /// Bounds a reading request by the queue's timeout.
     pub(super) async fn read<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
         let limit = self.timeout;
         tokio::time::timeout(limit, request).await.unwrap_or_else(|_| {
@@ -44,7 +44,7 @@ impl Repeats {
         })
     }
 
-    /// Bounds a request that writes by the queue's time.
+    /// Bounds a writing request by the queue's timeout.
     pub(super) async fn write<R>(&self, request: impl Future<Output = Result<R>>) -> Result<R> {
         self.read(request).await.map_err(|error| match error.kind() {
             ErrorKind::Timeout => error.maybe_applied(),
@@ -52,8 +52,8 @@ impl Repeats {
         })
     }
 
-    /// Repeats what fails in passing; what is sent may depend on the number of the attempt, from
-    /// 0. It gives up before its time is over, so that the caller hears why.
+    /// Repeats a request after transient failures. The request may depend on the number of the
+    /// attempt, from 0. Gives up before the time is over, so that the caller gets the error.
     pub(super) async fn insist<R, F, Fut>(&self, patience: Patience, send: F) -> Result<R>
     where
         F: Fn(u32) -> Fut,
@@ -74,7 +74,7 @@ impl Repeats {
                 Patience::Long(_) | Patience::Short => attempt > REPEATS,
             };
             if is_over || !is_safe_to_resend(&error) {
-                // What an earlier attempt may have done counts, whatever the last one says.
+                // If any attempt may have been applied, the error says so.
                 return Err(if unknown { error.maybe_applied() } else { error });
             }
             tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
@@ -93,7 +93,7 @@ pub(super) fn is_safe_to_resend(error: &Error) -> bool {
     let lost = error.effect() == Effect::MaybeApplied;
     match error.kind() {
         ErrorKind::Connection | ErrorKind::Timeout => true,
-        // A replica that was the primary a moment ago: the other one is being found.
+        // The server was the primary a moment ago; the new primary is being found.
         ErrorKind::ReadOnly => true,
         ErrorKind::Conflict => !lost,
         ErrorKind::Backend => lost,

@@ -1,11 +1,11 @@
-//! A call to the store that the supervisor waits for beside other things.
+//! A call to the store for which the supervisor waits beside other things.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use kv_core::Result;
 
-/// A call, if one is under way.
+/// A call in flight, or none.
 pub(super) struct Call<R>(Option<Pin<Box<dyn Future<Output = Result<R>> + Send>>>);
 
 impl<R> Call<R> {
@@ -21,7 +21,7 @@ impl<R> Call<R> {
         self.0.is_some()
     }
 
-    /// Ends when the call does, which is used up then; never if there is none.
+    /// Ends when the call ends, and removes the call. Never ends without a call.
     pub(super) async fn answer(&mut self) -> Result<R> {
         let Some(call) = &mut self.0 else { return std::future::pending().await };
         let answer = call.await;
@@ -29,7 +29,7 @@ impl<R> Call<R> {
         answer
     }
 
-    /// Gives the call up. What it has to tell already is not lost.
+    /// Drops the call. Returns its answer if it has one already.
     pub(super) fn give_up(&mut self) -> Option<Result<R>> {
         let mut call = self.0.take()?;
         match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -11,17 +11,17 @@ use super::call::Call;
 use super::shared::Shared;
 use crate::queue::Queue;
 
-/// How often it is asked whether all is done, unless the own work has just run out.
+/// How often the worker asks whether the queue is drained, unless its own work has just run out.
 const ASK: Duration = Duration::from_secs(1);
 
 pub(super) struct DrainCheck<T> {
     shared: Arc<Shared>,
-    /// None if the worker does not end by itself.
+    /// `None` if the worker does not end by itself.
     queue: Option<Queue<T>>,
     call: Call<Option<Vec<Counts>>>,
     next: Instant,
     failures: u32,
-    /// Whether it was said that the queue is paused.
+    /// Whether the log already says that the queue is paused.
     has_told_of_pause: bool,
 }
 
@@ -31,7 +31,7 @@ impl<T: 'static> DrainCheck<T> {
         Self { shared, queue, call: Call::none(), next, failures: 0, has_told_of_pause: false }
     }
 
-    /// Asks whether all is done, if that may be.
+    /// Asks whether the queue is drained, if it may be.
     pub(super) fn ask(&mut self) {
         let now = Instant::now();
         let Some(queue) = self.queue.as_ref().filter(|_| !self.call.is_under_way()) else { return };
@@ -55,10 +55,10 @@ impl<T: 'static> DrainCheck<T> {
         self.call.answer().await
     }
 
-    /// Whether all is done. What is not tells where jobs may be.
+    /// Whether the queue is drained. If not, the answer says which partitions may have jobs.
     ///
     /// # Errors
-    /// One that waiting does not mend.
+    /// An error that waiting cannot clear.
     pub(super) fn has_ended(&mut self, left: Result<Option<Vec<Counts>>>) -> Result<bool> {
         match left {
             Ok(None) => return Ok(true),
@@ -79,7 +79,7 @@ impl<T: 'static> DrainCheck<T> {
         Ok(false)
     }
 
-    /// Says once why a worker does not end that waits for a paused queue.
+    /// Logs once that the worker does not end because the queue is paused.
     fn tell_of_pause(&mut self, is_paused: bool) {
         if is_paused && !self.has_told_of_pause {
             let queue = self.shared.queue();
@@ -88,7 +88,7 @@ impl<T: 'static> DrainCheck<T> {
         self.has_told_of_pause = is_paused;
     }
 
-    /// When to ask again, if that is known.
+    /// When to ask again, if known.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let waits = self.queue.is_some() && !self.call.is_under_way() && self.next > now;
         waits.then_some(self.next)

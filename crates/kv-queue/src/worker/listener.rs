@@ -11,17 +11,18 @@ use super::call::Call;
 use super::shared::Shared;
 use super::state::Interest;
 
-/// How long one wait for wake-ups takes at most. It finds what is due and nobody told of.
+/// How long one wait for wake-ups takes at most. The wait also finds due jobs that nobody
+/// announced.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// How long a worker that had no room listens to no wake-up, so that it does not begin and end
-/// waits with each job.
+/// How long a worker without room does not listen, so that it does not begin and end a wait with
+/// each job.
 const FULL: Duration = Duration::from_millis(5);
 
 pub(super) struct Listener {
     shared: Arc<Shared>,
     wait: Call<Vec<u32>>,
-    /// Whether the wait leaves out the partitions whose wake-ups bring nothing.
+    /// Whether the wait leaves out the partitions whose wake-ups bring no jobs.
     is_partial: bool,
     next: Instant,
     failures: u32,
@@ -34,7 +35,7 @@ impl Listener {
     }
 
     /// Waits for wake-ups in all partitions, but only while there is room for jobs: a wake-up
-    /// that is for one worker among all must not reach one that can do nothing.
+    /// reaches one worker only, and that worker must have room.
     pub(super) fn listen(&mut self) {
         let now = Instant::now();
         let (has_room, has_muted) = {
@@ -53,7 +54,7 @@ impl Listener {
             return;
         }
         if self.failures > 0 {
-            // Whether the store is back shows sooner by a claim than by a wait that lasts.
+            // A claim shows sooner than a wait whether the store is back.
             self.shared.supervise(|state, now| state.scheduler.scan(now));
         }
         self.begin(has_muted);
@@ -62,7 +63,7 @@ impl Listener {
     fn begin(&mut self, has_muted: bool) {
         let heard = has_muted.then(|| self.heard());
         if heard.as_ref().is_some_and(Vec::is_empty) {
-            // The supervisor wakes when the first of them is heard again.
+            // The supervisor wakes when the first muted partition is heard again.
             return;
         }
         self.is_partial = has_muted;
@@ -97,12 +98,12 @@ impl Listener {
         }
     }
 
-    /// Ends when a wait does.
+    /// Ends when the wait ends.
     pub(super) async fn answer(&mut self) -> Result<Vec<u32>> {
         self.wait.answer().await
     }
 
-    /// Hears what a wait has brought.
+    /// Takes the answer of a wait.
     pub(super) fn hear(&mut self, named: Result<Vec<u32>>) {
         self.is_partial = false;
         let pause = match named {
@@ -127,7 +128,7 @@ impl Listener {
         state.scheduler.pause_after(self.failures)
     }
 
-    /// When to listen again, if that is known.
+    /// When to listen again, if known.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         (!self.wait.is_under_way() && self.next > now).then_some(self.next)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::queue::Lease;
 
-/// The slots that there are so far, up to the worker's concurrency.
+/// The slots started so far, up to the worker's concurrency.
 pub(super) struct Running {
     most: usize,
     slots: Vec<Option<Arc<Lease>>>,
@@ -21,19 +21,19 @@ impl Running {
         self.busy
     }
 
-    /// How many more slots so many deliveries that wait call for.
+    /// How many more slots this number of waiting deliveries needs.
     pub(super) fn lacking(&self, waiting: usize) -> usize {
         let idle = self.slots.len().saturating_sub(self.busy);
         waiting.saturating_sub(idle).min(self.most.saturating_sub(self.slots.len()))
     }
 
-    /// Adds a slot; its number.
+    /// Adds a slot, and returns its number.
     pub(super) fn add(&mut self) -> usize {
         self.slots.push(None);
         self.slots.len().saturating_sub(1)
     }
 
-    /// A slot begins a delivery, unless there is no such slot any more.
+    /// Begins a delivery in a slot, if the slot still exists.
     pub(super) fn begin(&mut self, slot: usize, lease: &Arc<Lease>) -> bool {
         let Some(slot) = self.slots.get_mut(slot).filter(|slot| slot.is_none()) else {
             return false;
@@ -43,7 +43,7 @@ impl Running {
         true
     }
 
-    /// A slot has ended its delivery; false if that was taken from it.
+    /// Ends a slot's delivery; returns false if the delivery was taken from the slot.
     pub(super) fn end(&mut self, slot: usize) -> bool {
         let ended = self.slots.get_mut(slot).and_then(Option::take).is_some();
         self.busy = self.busy.saturating_sub(usize::from(ended));
@@ -54,7 +54,7 @@ impl Running {
         self.slots.iter().flatten()
     }
 
-    /// Takes all deliveries from their slots, which begin no other.
+    /// Takes all deliveries from their slots; the slots begin no other delivery.
     pub(super) fn take(&mut self) -> Vec<Arc<Lease>> {
         (self.busy, self.most) = (0, 0);
         std::mem::take(&mut self.slots).into_iter().flatten().collect()

@@ -1,10 +1,10 @@
 //! Which partitions to claim from, and which to maintain, and when: the worker's plan, without a
 //! clock, without I/O, without tasks.
 //!
-//! Whoever owns the scheduler tells it what happened and what time it is, by its own monotonic
-//! clock, and then asks what follows: [`grant`](Scheduler::grant) after each event,
-//! [`advance`](Scheduler::advance) at [`next_wake`](Scheduler::next_wake). An event costs
-//! O(log n) in the number of partitions.
+//! The owner passes each event to the scheduler with the time of the owner's monotonic clock, and
+//! then asks what to do: [`grant`](Scheduler::grant) after each event,
+//! [`advance`](Scheduler::advance) at [`next_wake`](Scheduler::next_wake). An event costs O(log n)
+//! in the number of partitions.
 //!
 //! ```text
 //!            told of work           its turn                  the claim came back short
@@ -17,13 +17,14 @@
 //!
 //! Invariants, checked after each change where debug assertions are on:
 //! - The totals are the sums of the partitions' parts; the agenda has exactly their entries.
-//! - At most [`SHARERS`] partitions are active. Who waits has work; who backs off has failed.
-//! - A partition has at most [`CLAIMS`] claims under way, and one maintenance.
+//! - At most [`SHARERS`] partitions are active. A waiting partition has work; a partition that
+//!   backs off has failed.
+//! - A partition has at most [`CLAIMS`] claims and one maintenance in flight.
 //! - A partition that owes an answer either has a time at which it is late, or counts against no
-//!   limit already: so what hangs keeps no room and no place from the others.
+//!   limit already. So a hanging partition takes no room and no place from the others.
 //!
-//! What late claims bring comes beyond the room. A partition that was late once gets no more in
-//! this way than the capacity, all of those together, or one job.
+//! Jobs of late claims come on top of the room. All partitions that were late together get no more
+//! than the capacity in this way, or one job.
 
 mod agenda;
 #[cfg(debug_assertions)]
@@ -48,17 +49,17 @@ use partition::{Life, Partition};
 use patience::Patience;
 use totals::Totals;
 
-/// How many partitions share the slots at a time: fewer make larger exchanges, more are delayed
-/// less by one that does not answer.
+/// How many partitions share the slots at a time. With fewer, exchanges are larger; with more, a
+/// partition that does not answer delays the others less.
 const SHARERS: usize = 4;
 
 /// How long a partition goes on while others wait for their turn.
 const TURN: Duration = Duration::from_millis(20);
 
-/// How many claims of one partition are under way at most: as many as its exchanges.
+/// How many claims of one partition are in flight at most: as many as its exchanges.
 const CLAIMS: usize = 2;
 
-/// How often a partition is looked at whatever was told, give or take a third.
+/// How often the worker claims from a partition even without news of it, give or take a third.
 const SCAN: Duration = Duration::from_secs(20);
 
 /// What a scheduler is made for.
@@ -83,19 +84,19 @@ pub(super) struct Scheduler {
     next_scan: usize,
     /// When the next partition that fails may be tried.
     next_trial: Duration,
-    /// When those that failed were last let go together.
+    /// When all failing partitions were last released together.
     released_at: Option<Duration>,
-    /// Whether wake-ups may have been lost since all partitions were looked at.
+    /// Whether wake-ups may have been lost since the last scan of all partitions.
     lost_wakeups: bool,
-    /// Waits that ended in a row without bringing a job.
+    /// How many waits in a row brought no job.
     vain_waits: u32,
-    /// Whether jobs came in hand since the end was asked for, or it never was.
+    /// Whether claims brought jobs since the last drain check, or there was no drain check yet.
     has_claimed: bool,
     is_stopped: bool,
 }
 
 impl Scheduler {
-    /// A scheduler at time zero that wants all partitions looked at, to begin with.
+    /// A scheduler at time zero that begins with a claim from each partition.
     pub(super) fn new(plan: Plan, chance: fastrand::Rng) -> Self {
         let mut scheduler = Self {
             plan,
@@ -119,7 +120,8 @@ impl Scheduler {
         scheduler
     }
 
-    /// The one place at which a partition changes: all that depends on it moves along.
+    /// The only place that changes a partition: it updates everything that depends on the
+    /// partition.
     fn change<R>(
         &mut self,
         number: u32,
@@ -162,15 +164,15 @@ impl Scheduler {
         self.plan.concurrency.saturating_add(self.plan.prefetch)
     }
 
-    /// For how many jobs there is room: free slots and what is claimed ahead, while not too many
-    /// are unsettled.
+    /// For how many more jobs there is room: free slots and prefetching, as long as not too many
+    /// jobs are unsettled.
     pub(super) fn room(&self) -> usize {
         let Totals { held, expected, asked, .. } = self.totals;
         self.room_beside(held.saturating_add(expected).saturating_add(asked))
     }
 
-    /// Whether a job could be taken in hand now. What claims may bring does not count: most bring
-    /// less than they ask for, and wake-ups that are missed meanwhile cost a round trip.
+    /// Whether the worker could take a job now. The jobs that claims in flight may bring do not
+    /// count: most claims bring fewer than they ask for, and a missed wake-up costs a round trip.
     pub(super) fn can_take(&self) -> bool {
         self.room_beside(self.totals.held) > 0
     }
@@ -181,22 +183,23 @@ impl Scheduler {
         self.capacity().saturating_sub(taken).min(unsettled)
     }
 
-    /// Whether the own work has run out: nothing in hand, nothing under way, nowhere to claim.
+    /// Whether the worker's own work has run out: no job held, no request in flight, no partition
+    /// to claim from.
     pub(super) const fn has_run_out(&self) -> bool {
         self.totals.held == 0 && self.totals.under_way == 0 && self.totals.working == 0
     }
 
-    /// Whether no claim is under way whose answer may bring jobs.
+    /// Whether no claim is in flight.
     pub(super) const fn has_no_claims(&self) -> bool {
         self.totals.expected == 0 && self.totals.uncounted == 0
     }
 
-    /// Whether a partition is to be maintained at a time that is known.
+    /// Whether the time of some partition's next maintenance is known.
     pub(super) fn knows_of_due_jobs(&self) -> bool {
         !self.agenda.due.is_empty() || !self.agenda.trials.is_empty()
     }
 
-    /// Whether jobs came in hand since [`forget_claims`](Self::forget_claims), or it was not
+    /// Whether claims brought jobs since [`forget_claims`](Self::forget_claims), or that was never
     /// called.
     pub(super) const fn has_claimed(&self) -> bool {
         self.has_claimed
@@ -211,7 +214,7 @@ impl Scheduler {
         self.is_stopped = true;
     }
 
-    /// Does what time brings; the partitions to maintain now.
+    /// Advances to this time, and returns the partitions to maintain now.
     pub(super) fn advance(&mut self, now: Duration) -> Vec<u32> {
         if self.is_stopped {
             return Vec::new();
@@ -243,7 +246,8 @@ impl Scheduler {
         self.scan_at = now + SCAN.mul_f64(5.0 / 6.0 + self.chance.f64() / 3.0);
     }
 
-    /// Who owes an answer for too long: what it may bring counts no more.
+    /// Marks partitions that owe an answer for too long as late: the jobs that they may bring count
+    /// no more.
     fn find_silent(&mut self, now: Duration) {
         let patience = self.patience.get();
         while let Some(number) = first_until(&self.agenda.silent, now) {
@@ -283,7 +287,7 @@ impl Scheduler {
     }
 }
 
-/// Whether this process itself was late to look, which says nothing of who is looked at.
+/// Whether this process itself was late to check, which says nothing about the partition.
 fn is_starved(planned: Duration, now: Duration, patience: Duration) -> bool {
     now.saturating_sub(planned) > patience / 4
 }

@@ -1,5 +1,7 @@
 //! What a worker's slots, its supervisor and the exchanges share.
 
+mod unsettled;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,14 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::scheduler::{self, Answer, Maintained, Plan};
-use super::slot::Outcome;
 use super::state::{Gone, Held, State, by_partition};
-use super::summary::Sent;
-use super::unsettled::Unsettled;
+use super::summary::{Outcome, Sent};
 use crate::queue::Lease;
 use crate::requests::{Claimer, Claims, Item, PendingClaim, Reply, Requests};
+use unsettled::Unsettled;
 
-/// The state of a running worker, and what carries out what follows from a change of it.
+/// The state of a running worker. Changes go through here, and so do their effects.
 pub(super) struct Shared {
     pub(super) requests: Arc<Requests>,
     runtime: Runtime,
@@ -28,7 +29,7 @@ pub(super) struct Shared {
     began: Instant,
     /// One permit for each delivery that waits for a slot.
     ready: Semaphore,
-    /// Tells the supervisor to look again.
+    /// Wakes the supervisor.
     changed: Notify,
     state: Mutex<State>,
 }
@@ -68,12 +69,12 @@ impl Shared {
         self.began.elapsed()
     }
 
-    /// A time of the scheduler's as one to sleep until.
+    /// A time of the scheduler as an instant to sleep until.
     pub(super) fn instant(&self, at: Duration) -> Instant {
         self.began + at
     }
 
-    /// The other way round.
+    /// An instant as a time of the scheduler.
     pub(super) fn time_of(&self, instant: Instant) -> Duration {
         instant.duration_since(self.began)
     }
@@ -83,19 +84,19 @@ impl Shared {
         self.requests.connection.queue()
     }
 
-    /// The state, to look at it or to change what nothing follows from. No other lock is taken
-    /// while it is held.
+    /// The state, to read it or to make a change without effects. Take no other lock while holding
+    /// it.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and then, without the lock, sees to what follows: claims where there
-    /// is room now, and the supervisor's part.
+    /// Changes the state, and then, without the lock, carries out the effects: claims where there
+    /// is room now, and wakes the supervisor if needed.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State, Duration) -> R) -> R {
         self.change_and(change, |_| ())
     }
 
-    /// The same, with something to do before the claims leave.
+    /// The same, with an action before the claims leave.
     fn change_and<R>(
         &self,
         change: impl FnOnce(&mut State, Duration) -> R,
@@ -115,7 +116,7 @@ impl Shared {
         changed
     }
 
-    /// A change by the supervisor, which sees to its own part anyway.
+    /// A change by the supervisor itself, which needs no waking.
     pub(super) fn supervise<R>(&self, change: impl FnOnce(&mut State, Duration) -> R) -> R {
         let now = self.now();
         let mut state = self.state();
@@ -132,24 +133,24 @@ impl Shared {
         }
     }
 
-    /// Makes the supervisor look again.
+    /// Wakes the supervisor.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Ends when there is something for the supervisor to do.
+    /// Ends when the supervisor was woken.
     pub(super) async fn woken(&self) {
         self.changed.notified().await;
     }
 
-    /// The next delivery for a slot; `None` when no more are to be started.
+    /// The next delivery for a slot; `None` if the worker starts no more.
     pub(super) async fn next(&self, slot: usize) -> Option<Start> {
         loop {
             self.ready.acquire().await.ok()?.forget();
             if let Some(start) = self.start(slot) {
                 return Some(start);
             }
-            // Its lease was lost while it waited.
+            // The delivery lost its lease while it waited.
         }
     }
 
@@ -161,8 +162,8 @@ impl Shared {
         state.running.begin(slot, &lease).then_some(Start { lease, body })
     }
 
-    /// A slot is free again; what is left to say about its delivery leaves with the next
-    /// exchange. A slot whose delivery was handed back meanwhile has nothing to say.
+    /// Frees a slot; the settle of its delivery leaves with the next exchange. If the delivery was
+    /// handed back meanwhile, nothing is sent.
     pub(super) fn end(self: &Arc<Self>, slot: usize, lease: &Arc<Lease>, outcome: Outcome) {
         let number = lease.partition();
         let free = |state: &mut State, now| {
@@ -191,8 +192,8 @@ impl Shared {
         });
     }
 
-    /// Extends the leases of all that is in hand, in one exchange a partition; or of those alone
-    /// in whose partition that failed before.
+    /// Extends the leases of all deliveries, in one exchange for each partition; with
+    /// `only_failed`, in the partitions whose last extension failed.
     pub(super) fn renew(self: &Arc<Self>, only_failed: bool) {
         let parts = self.state().start_renewal(only_failed);
         for (number, handles) in parts {
@@ -244,7 +245,7 @@ impl Shared {
         }
     }
 
-    /// Claims no more, and hands back what no slot has begun.
+    /// Claims no more, and hands back the deliveries that no slot has begun.
     pub(super) fn stop(self: &Arc<Self>) {
         self.ready.close();
         let now = self.now();
@@ -257,7 +258,7 @@ impl Shared {
         self.hand_back(waiting, &Operation::Release);
     }
 
-    /// Has no more to do with anything: nobody is left to run a job.
+    /// Ends all work: nobody is left to run a job.
     pub(super) fn abandon(&self) {
         self.ready.close();
         let mut state = self.state();
@@ -266,11 +267,11 @@ impl Shared {
         state.ready.clear();
     }
 
-    /// Hands back what was begun and is not settled.
+    /// Hands back the begun deliveries that are not settled.
     pub(super) fn hand_back_running(self: &Arc<Self>) {
         let now = self.now();
         let held = self.state().take_running(now);
-        // They have begun, so the delivery counts.
+        // These jobs have begun, so the delivery counts.
         self.hand_back(held, &Operation::Snooze { after: Duration::ZERO });
     }
 
@@ -291,7 +292,7 @@ impl Shared {
         }
     }
 
-    /// Maintenance came back.
+    /// The answer of a maintenance came.
     pub(super) fn maintained(&self, number: u32, answer: Result<Tended>) {
         let error = self.change(|state, now| match answer {
             Ok(Tended { promoted, recovered, buried, forgotten, more, next_due }) => {
@@ -311,9 +312,9 @@ impl Shared {
         }
     }
 
-    /// A request failed: the worker ends if waiting does not mend that.
+    /// A request failed. The worker ends if waiting cannot clear the error.
     fn failed(&self, number: u32, error: Error) {
-        // What it may have done does not matter: the worker repeats nothing blindly, it looks anew.
+        // Whether the request was applied does not matter: the worker reads the partition anew.
         if error.kind().is_passing() {
             let queue = self.queue();
             tracing::warn!(queue, partition = number, %error, "no work could be claimed");
@@ -337,7 +338,7 @@ impl Claimer for Shared {
         self.change(|state, now| state.scheduler.due(number, after, now));
     }
 
-    /// The verdict on an extension tells whoever runs the job.
+    /// Extends the job's leases: the verdict tells the running handler.
     fn cancelled(self: Arc<Self>, number: u32, job: JobKey) {
         let held = self.state().cancel(number, job);
         if !held.is_empty() {
@@ -354,7 +355,7 @@ impl Claimer for Shared {
     }
 }
 
-/// A claim on its way. Dropped without an answer, it has failed.
+/// A claim in flight. A claim dropped without an answer has failed.
 struct ClaimUnderWay {
     shared: Arc<Shared>,
     number: u32,

@@ -14,21 +14,13 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::shared::{Shared, Start};
-use super::summary::{Ending, Sent};
+use super::summary::{Ending, Outcome, Sent};
 use crate::queue::{Delivery, Lease, Settle, undecodable};
 use crate::retry::RetryPolicy;
 
 const PANICKED: &str = "the handler panicked";
 
-/// What is left to do about a delivery whose slot is free.
-pub(super) enum Outcome {
-    /// To send the ack or operation that settles it.
-    ToSend(Option<Operation>, Sent),
-    /// Nothing: it has ended.
-    Ended(Ending),
-}
-
-/// What all slots of a worker have in common.
+/// What all slots of a worker share.
 pub(super) struct Slots<H> {
     pub(super) shared: Arc<Shared>,
     pub(super) handler: H,
@@ -36,7 +28,7 @@ pub(super) struct Slots<H> {
 }
 
 impl<H> Slots<H> {
-    /// Runs deliveries until no more are to be started.
+    /// Runs deliveries until the worker starts no more.
     pub(super) async fn work<T, Fut, E>(self: Arc<Self>, slot: usize)
     where
         T: DeserializeOwned,
@@ -81,7 +73,7 @@ impl<H> Slots<H> {
         let handling = async { (self.handler)(delivery).await };
         let handled = async {
             match caught(handling).await {
-                // The whole chain, of an error that knows one.
+                // The alternate form shows an error's whole chain, where the error has one.
                 Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
                 Err(panicked) => Err(panicked),
             }
@@ -120,7 +112,7 @@ impl<H> Slots<H> {
         Outcome::ToSend(Some(operation), Sent::Settle(Settle::Retry))
     }
 
-    /// Warns of each poll that keeps its thread for so long that renewals are in danger.
+    /// Logs a warning for each poll that blocks its thread long enough to endanger renewals.
     async fn watched<F: Future>(&self, lease: &Lease, work: F) -> F::Output {
         let longest = self.shared.requests.connection.settings.lease / 3;
         let mut work = pin!(work);
@@ -150,9 +142,9 @@ where
     timed.unwrap_or_else(|_| Err(format!("took longer than {timeout:?}")))
 }
 
-/// What a future ends with, or what it said when it panicked: a failure of the job, not of the
-/// worker. That goes for all of a program's code: the handler, and what reads payloads, prints
-/// errors and chooses delays.
+/// A future's result, or its panic message. A panic fails the job, not the worker. This covers all
+/// of a program's code: the handler, and the code that decodes payloads, prints errors and chooses
+/// delays.
 async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -165,7 +157,7 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
     .await
 }
 
-/// What a panic said, if it said anything.
+/// A panic's message, if there is one.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     match text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)) {

@@ -1,4 +1,4 @@
-//! What a worker knows, under one lock: its plan, its slots, what waits for them.
+//! The state of a worker, under one lock: its plan, its slots, and the jobs that wait for a slot.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::scheduler::{Plan, Scheduler};
 use super::summary::Ending;
 use crate::queue::Lease;
 
-/// A delivery in hand: its partition, and the right to settle it.
+/// A held delivery: its partition, and the right to settle it.
 pub(super) type Held = (u32, Handle);
 
-/// What the supervisor wants to hear of.
+/// The change for which the supervisor wants to wake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Interest {
     #[default]
@@ -31,9 +31,10 @@ pub(super) struct State {
     pub(super) scheduler: Scheduler,
     pub(super) running: Running,
     pub(super) renewals: Renewals,
-    /// What waits for a slot.
+    /// Claimed jobs that wait for a slot.
     pub(super) ready: VecDeque<(u32, Claimed)>,
-    /// Settles, and deliveries handed back, whose verdict is awaited. Both move with a token.
+    /// The numbers of settles and of handed-back deliveries without a verdict. A token changes
+    /// each.
     pub(super) settling: usize,
     pub(super) handing_back: usize,
     /// When the supervisor wakes by itself.
@@ -64,22 +65,22 @@ impl State {
         }
     }
 
-    /// Whether all handlers have ended, and their verdicts are there.
+    /// Whether all handlers have ended and have their verdicts.
     pub(super) const fn handlers_finished(&self) -> bool {
         self.running.busy() == 0 && self.settling == 0
     }
 
-    /// Whether every verdict is there that a stop waits for.
+    /// Whether every verdict for which a stop waits has come.
     pub(super) fn replies_received(&self) -> bool {
         self.settling == 0 && self.handing_back == 0 && self.scheduler.has_no_claims()
     }
 
-    /// How many more slots the deliveries in hand call for.
+    /// How many more slots the held deliveries need.
     pub(super) fn lacking_slots(&self) -> usize {
         self.running.lacking(self.ready.len())
     }
 
-    /// Whether there is something new for the supervisor to do, which it is told once.
+    /// Whether to wake the supervisor; true once for each change.
     pub(super) fn take_wake(&mut self) -> bool {
         let next = self.scheduler.next_wake();
         let is_earlier = next.is_some_and(|next| self.sleeps_until.is_some_and(|it| next < it));
@@ -102,7 +103,7 @@ impl State {
             || self.failed.is_some()
     }
 
-    /// Lets go of what no slot has begun.
+    /// Takes the deliveries that no slot has begun.
     pub(super) fn take_ready(&mut self, now: Duration) -> Vec<Held> {
         let waiting = std::mem::take(&mut self.ready);
         let handles = waiting.into_iter().map(|(number, claimed)| {
@@ -112,7 +113,7 @@ impl State {
         handles.collect()
     }
 
-    /// Lets go of what runs. What was settled already counts as that; the rest is returned.
+    /// Takes the running deliveries. Counts the settled ones, and returns the rest.
     pub(super) fn take_running(&mut self, now: Duration) -> Vec<Held> {
         let mut left = Vec::new();
         for lease in self.running.take() {
@@ -125,8 +126,8 @@ impl State {
         left
     }
 
-    /// The deliveries in hand by partition, but where extensions are under way: of all
-    /// partitions, or of those whose extensions failed.
+    /// The held deliveries by partition, without partitions whose extensions are in flight; with
+    /// `only_failed`, those of partitions whose extensions failed.
     pub(super) fn start_renewal(&mut self, only_failed: bool) -> Vec<(u32, Vec<Handle>)> {
         let waiting = self.ready.iter().map(|(number, claimed)| (*number, claimed.handle));
         let running = self.running.leases().filter(|lease| !lease.is_settled());
@@ -137,7 +138,7 @@ impl State {
         parts
     }
 
-    /// Marks a job as cancelled; its deliveries in hand.
+    /// Marks a job as cancelled, and returns its held deliveries.
     pub(super) fn cancel(&self, number: u32, job: JobKey) -> Vec<Handle> {
         let is_own = |at: u32, handle: Handle| at == number && handle.key == job;
         let running = self.running.leases().filter(|it| is_own(it.partition(), it.handle()));
@@ -146,12 +147,12 @@ impl State {
         running.chain(waiting.map(|(_, claimed)| claimed.handle)).collect()
     }
 
-    /// The store says that a lease is gone. Whoever runs the job is told so; one that waits is
-    /// let go, and returns true.
+    /// The store says that a lease is gone. Ends the running handler, or drops the waiting
+    /// delivery; the latter returns true.
     pub(super) fn lose(&mut self, number: u32, handle: Handle, verdict: Verdict) -> Option<Gone> {
         let is_it = |lease: &&Arc<Lease>| lease.partition() == number && lease.handle() == handle;
         if let Some(lease) = self.running.leases().find(is_it) {
-            // It may have settled itself between the request and the verdict.
+            // The handler may have settled the delivery between the request and the verdict.
             let is_news = !lease.is_settling();
             return is_news.then(|| Gone::Running(Arc::clone(lease)));
         }
@@ -167,13 +168,13 @@ impl State {
     }
 }
 
-/// Of what the lease is gone.
+/// Which kind of delivery lost its lease.
 pub(super) enum Gone {
     Running(Arc<Lease>),
     Waiting,
 }
 
-/// Extensions whose verdict is awaited, and partitions in which some failed.
+/// Extensions without a verdict, and partitions in which an extension failed.
 pub(super) struct Renewals {
     under_way: Box<[usize]>,
     failed: BTreeSet<u32>,
@@ -215,7 +216,7 @@ impl Renewals {
     }
 }
 
-/// Handles together that are of one partition.
+/// Groups handles by partition.
 pub(super) fn by_partition(mut held: Vec<Held>) -> Vec<(u32, Vec<Handle>)> {
     held.sort_unstable_by_key(|(number, _)| *number);
     let parts = held.chunk_by(|(one, _), (other, _)| one == other);

@@ -1,30 +1,30 @@
-//! What became of the deliveries that a worker took in hand.
+//! How the deliveries of a worker ended.
 
 use std::fmt;
 
-use kv_core::queue::Verdict;
+use kv_core::queue::{Operation, Verdict};
 
 use crate::queue::{Settle, Settled};
 
-/// What a worker did: each delivery that it took in hand counts in exactly one field.
+/// What a worker did. Each delivery counts in exactly one field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerSummary {
-    /// Jobs that are done: acked by the worker or by their handler.
+    /// Jobs that the worker or their handler acked.
     pub done: u64,
     /// Jobs that failed and will be tried again.
     pub retried: u64,
-    /// Jobs whose handler put them off.
+    /// Jobs that their handler snoozed.
     pub snoozed: u64,
-    /// Jobs that went to the dead letters, by a spent budget or by their handler.
+    /// Jobs that became dead letters because a budget was spent or their handler said so.
     pub buried: u64,
-    /// Jobs whose payload did not decode; they go to the dead letters as well.
+    /// Jobs whose payload did not decode.
     pub undecodable: u64,
-    /// Jobs that were cancelled meanwhile.
+    /// Jobs that were cancelled during their delivery.
     pub cancelled: u64,
-    /// Deliveries whose lease was lost, or of which the store gave no verdict.
+    /// Deliveries that lost their lease, or got no verdict from the store.
     pub lost: u64,
-    /// Deliveries handed back at the stop.
+    /// Deliveries that the worker handed back at its stop.
     pub handed_back: u64,
 }
 
@@ -75,11 +75,11 @@ pub(super) enum Ending {
     HandedBack,
 }
 
-/// What was sent about a delivery to end it.
+/// The request that ends a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Settle(Settle),
-    /// Its payload does not decode.
+    /// The payload does not decode.
     SetAside,
     HandBack,
 }
@@ -93,7 +93,7 @@ impl Sent {
         }
     }
 
-    /// How the delivery ended, by the store's verdict if there is one.
+    /// How the delivery ended, by the store's verdict, or as lost without one.
     pub(super) const fn ending(self, verdict: Option<Verdict>) -> Ending {
         match (self, verdict) {
             (Self::SetAside, _) => Ending::Undecodable,
@@ -112,4 +112,11 @@ impl From<Settled> for Ending {
     fn from(settled: Settled) -> Self {
         Sent::Settle(settled.by).ending(Some(settled.verdict))
     }
+}
+/// What remains to do for a delivery after its handler.
+pub(super) enum Outcome {
+    /// Send the ack or the operation that settles the delivery.
+    ToSend(Option<Operation>, Sent),
+    /// Nothing: the delivery has ended.
+    Ended(Ending),
 }

@@ -21,11 +21,11 @@ use crate::queue::Delivery;
 /// How long a stop waits for the store's verdicts after the handlers have ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long a stop waits for handlers that were dropped: one whose poll blocks its thread ends
-/// only when that poll does.
+/// How long a stop waits for dropped handlers: a handler that blocks its thread ends only when its
+/// poll ends.
 const DROP_GRACE: Duration = Duration::from_millis(100);
 
-/// How long after a renewal that failed it is tried again at least, and as a part of the lease.
+/// When a failed renewal is repeated: after at least this time, and as this fraction of the lease.
 const RENEW_AGAIN: (Duration, u32) = (Duration::from_millis(10), 30);
 
 struct Supervisor<T, H> {
@@ -61,8 +61,8 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    /// Adds slots, sees to what is due and listens, until stopped, drained, or struck by an error
-    /// that waiting does not mend.
+    /// Adds slots, maintains partitions and listens, until stopped, drained, or failed with an
+    /// error that waiting cannot clear.
     async fn supervise(&mut self) -> Result<()> {
         let stop = self.worker.stop.clone();
         while !stop.is_cancelled() {
@@ -123,7 +123,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
         }
     }
 
-    /// Does what time brings.
+    /// Starts the maintenance and the renewals that are due.
     fn maintain(&mut self) {
         for number in self.shared.supervise(|state, now| state.scheduler.advance(now)) {
             let shared = Arc::clone(&self.shared);
@@ -143,7 +143,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
         self.shared.renew(only_failed);
     }
 
-    /// When the supervisor wakes by itself.
+    /// When the supervisor wakes without being woken.
     fn next_turn(&mut self) -> Instant {
         let (now, lease) = (Instant::now(), self.shared.requests.connection.settings.lease);
         let mut state = self.shared.state();
@@ -159,8 +159,8 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
         next
     }
 
-    /// Hands back what was not begun, gives running jobs their time, then hands back and drops
-    /// what is left; what became of all.
+    /// Stops: hands back deliveries that have not begun, gives running jobs their time, then hands
+    /// back and drops the rest. Returns the summary.
     async fn finish(&mut self) -> WorkerSummary {
         self.listener.stop();
         self.drained.stop();
@@ -198,7 +198,7 @@ impl<T, H> Drop for Supervisor<T, H> {
     }
 }
 
-/// Waits a while for what the store says to the last of a worker.
+/// Waits a while for the store's last verdicts.
 async fn await_verdicts(shared: &Shared) {
     let grace = GRACE.min(shared.requests.connection.settings.timeout);
     let verdicts = async {

@@ -72,7 +72,7 @@ async fn what_does_not_agree_is_found() {
     let delivery = one(&queue).await;
     delivery.checkpoint(&7).await.unwrap();
     assert_agrees(&server);
-    let base = "data_fetcher:{!kv:queue:faults:0}";
+    let base = "data_fetcher:!kv:{!kv:queue:faults:0}";
     let key = |part: &str| format!("{base}:{part}");
     for (command, found) in [
         (["HDEL", &key("jobs"), "80000000000002"], "80000000000002 has no body"),

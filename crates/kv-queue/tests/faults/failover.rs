@@ -25,7 +25,8 @@ use self::table::Table;
 use crate::agreement::{assert_adds_up, assert_agrees};
 use crate::bench::{HANGS, in_time};
 
-/// Within this time of the servers' own recovery everything works.
+/// Within this time of the servers' own recovery everything works, on a machine that has nothing
+/// else to do: the soak holds to it, the tests of every run do not measure.
 const RECOVERED: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,13 +42,17 @@ async fn a_primary_under_sentinels_that_fails_over_under_load_loses_no_job() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: `cargo xtask soak failover` runs it"]
 async fn soak_cluster() {
-    survive(Plan::from_env(Some(Slots::All)), cluster()).await;
+    recovered(survive(Plan::from_env(Some(Slots::All)), cluster()).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: `cargo xtask soak failover` runs it"]
 async fn soak_sentinels() {
-    survive(Plan::from_env(None), sentinels()).await;
+    recovered(survive(Plan::from_env(None), sentinels()).await);
+}
+
+fn recovered(longest: Duration) {
+    assert!(longest < RECOVERED, "it took {longest:?} until all worked");
 }
 
 fn cluster() -> Fleet {
@@ -58,8 +63,9 @@ fn sentinels() -> Fleet {
     Fleet::Sentinels(RedisSentinels::start().unwrap())
 }
 
-/// Loads the servers, does to them what is planned, and checks what is left.
-async fn survive(plan: Plan, mut fleet: Fleet) {
+/// Loads the servers, does to them what is planned, and checks what is left; how long it took at
+/// most until everything worked again.
+async fn survive(plan: Plan, mut fleet: Fleet) -> Duration {
     println!("{plan}");
     let mut rng = Rng::with_seed(plan.seed);
     let mut load = Load::start(&fleet).await;
@@ -72,6 +78,7 @@ async fn survive(plan: Plan, mut fleet: Fleet) {
     let audit = load.books.audit(&table.windows());
     table.print(&audit);
     check(&plan, &fleet, &load, &table, &audit).await;
+    table.longest()
 }
 
 async fn strike(
@@ -116,5 +123,4 @@ async fn check(plan: &Plan, fleet: &Fleet, load: &Load, table: &Table, audit: &A
     assert_eq!((counts.outstanding(), counts.dead), (0, 0), "{counts:?}");
     assert_adds_up(&counts);
     fleet.primaries().into_iter().for_each(assert_agrees);
-    assert!(table.longest() < RECOVERED, "it took {:?} until all worked", table.longest());
 }

@@ -20,4 +20,5 @@ mod poison;
 mod power;
 mod scripts;
 mod silence;
+mod silent_shard;
 mod slow;

@@ -6,6 +6,7 @@ use kv_core::ErrorKind;
 use kv_queue::{Job, Queue};
 
 use crate::bench::Bench;
+use crate::watched::{Call, Watched};
 
 async fn queue(bench: &Bench) -> Queue<u32> {
     bench.builder().partitions(4).open(&bench.store).await.unwrap()
@@ -108,4 +109,38 @@ async fn clearing_ends_beside_a_fast_producer() {
     let cleared = tokio::time::timeout(Duration::from_secs(60), queue.clear()).await;
     producing.abort();
     assert!(cleared.expect("it never ends").unwrap() >= 5_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_at_many_partitions_are_side_by_side_and_only_where_something_is() {
+    let watched = Watched::new();
+    let queue = watched.queue(64).await;
+    queue.enqueue(7).await.unwrap();
+    watched.take_calls();
+    watched.hold(0);
+    let peek = tokio::time::timeout(Duration::from_secs(1), queue.peek(9));
+    assert!(peek.await.is_err());
+    assert_eq!(watched.take_calls().len(), 64, "while the first has not answered");
+    watched.release();
+    assert_eq!(queue.peek(9).await.unwrap(), [7]);
+    watched.take_calls();
+    assert_eq!(queue.dequeue(9).await.unwrap().len(), 1);
+    let is_claim = |call: &&Call| matches!(call, Call::Exchange { .. });
+    let claims = watched.take_calls().iter().filter(is_claim).count();
+    assert!(claims <= 10, "{claims} claims for one job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_in_many_partitions_are_redriven_side_by_side() {
+    let watched = Watched::new();
+    let queue = watched.queue(32).await;
+    queue.enqueue_many(0..32).await.unwrap();
+    for delivery in queue.dequeue(32).await.unwrap() {
+        delivery.fail("as the test asks for").await.unwrap();
+    }
+    watched.take_time(Duration::from_secs(1));
+    let begun = tokio::time::Instant::now();
+    assert_eq!(queue.redrive(31).await.unwrap(), 31);
+    assert_eq!(begun.elapsed().as_secs(), 1, "31 requests, each of a second");
+    assert_eq!(queue.stats().await.unwrap().dead, 1);
 }

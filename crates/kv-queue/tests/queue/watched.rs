@@ -39,7 +39,7 @@ struct Watcher {
     waiting: watch::Sender<usize>,
     /// The partitions whose calls hang.
     held: watch::Sender<HashSet<u32>>,
-    /// How long a submit takes.
+    /// How long a submit and an operator's request take.
     time: Mutex<Duration>,
     /// With what every submit fails.
     refusal: Mutex<Option<ErrorKind>>,
@@ -102,7 +102,7 @@ impl Watched {
         *self.0.refusal.lock().unwrap() = kind;
     }
 
-    /// Has each submit take so long.
+    /// Has each submit, and each request of an operator that changes something, take so long.
     pub(crate) fn take_time(&self, time: Duration) {
         *self.0.time.lock().unwrap() = time;
     }
@@ -214,6 +214,8 @@ impl QueueEngine for Watched {
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
+        let time = *self.0.time.lock().unwrap();
+        tokio::time::sleep(time).await;
         self.inner().control(partition, request).await
     }
 

@@ -16,7 +16,7 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    /// `field` is what an error names.
+    /// An error names `field`.
     ///
     /// An IPv6 address comes without brackets.
     pub(super) fn tcp(field: &str, host: String, port: u16) -> Result<Self> {

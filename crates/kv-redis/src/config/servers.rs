@@ -9,12 +9,12 @@ use super::address::Address;
 #[derive(Clone)]
 pub(crate) enum Servers {
     One(Address),
-    /// Some nodes of a Cluster; the others are found through them.
+    /// Some nodes of a Cluster; they name the other nodes.
     Cluster(Vec<Address>),
     Sentinel(Sentinels),
 }
 
-/// Who knows the primary of a name.
+/// The Sentinels that know the primary of a name.
 #[derive(Clone)]
 pub(crate) struct Sentinels {
     pub(crate) master: String,

@@ -1,14 +1,14 @@
-//! Encrypted connections: whom to trust, and who one is.
+//! Encrypted connections: which servers to trust, and the client's own certificate.
 
 use std::path::PathBuf;
 
 /// How a connection is encrypted, and how each side proves who it is.
 ///
-/// The server's certificate has to be valid for the name or the address that the store connects
-/// to, and signed by an authority that is trusted: the system's, or those of
-/// [`ca_file`](Self::ca_file) in their place. Nothing turns that off. TLS 1.2 and 1.3 are spoken.
+/// The server's certificate must be valid for the name or address that the store connects to, and
+/// signed by a trusted authority: the system's authorities, or those of [`ca_file`](Self::ca_file)
+/// instead. Nothing turns this check off. The store speaks TLS 1.2 and 1.3.
 ///
-/// The files are read when a store connects.
+/// A store reads the files when it connects.
 ///
 /// ```
 /// use kv_redis::{RedisConfig, Tls};
@@ -23,7 +23,7 @@ pub struct Tls {
     pub(crate) client: Option<ClientCertificate>,
 }
 
-/// What a client shows of itself.
+/// The client's certificate and key.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientCertificate {
     pub(crate) certificate: PathBuf,
@@ -31,18 +31,18 @@ pub(crate) struct ClientCertificate {
 }
 
 impl Tls {
-    /// Trusts the authorities that the system trusts, and shows no certificate of its own.
+    /// Trusts the system's authorities, and shows no client certificate.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A file of the certificates to trust, in PEM, in place of the system's.
+    /// A PEM file of the certificates to trust, instead of the system's.
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
         Self { ca_file: Some(path.into()), ..self }
     }
 
-    /// The certificate that is shown to a server that asks for one, with what leads to its
-    /// authority, and its private key: two files in PEM, which may be one.
+    /// The client's certificate, with its chain, and its private key, for a server that asks for
+    /// them: two PEM files, which may be the same file.
     pub fn client_certificate(
         self,
         certificate: impl Into<PathBuf>,

@@ -12,7 +12,7 @@ use super::{Arrangement, DEFAULT_PORT, Secret, invalid};
 const EXPECTED: &str = "expected redis://[user[:password]@]host[:port][/db], or the same with \
                         rediss, redis+unix, redis-cluster or redis-sentinel";
 
-/// What a URL says, with the defaults where it is silent.
+/// The parts of a URL, with defaults for missing parts.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) host: String,
@@ -67,7 +67,7 @@ pub(super) fn parse(text: &str) -> Result<Parts> {
     Ok(parts)
 }
 
-/// What follows the question mark: names and values, each to be asked for.
+/// The query after the question mark: names and values, each to be read.
 struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -92,7 +92,7 @@ impl Query {
         Ok(values.pop())
     }
 
-    /// Nothing may be left that nobody asked for.
+    /// Fails if the query has a part that nobody read.
     fn end(self) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -140,7 +140,7 @@ fn db(number: &str, whole: &str) -> Result<u8> {
     db.ok_or_else(|| invalid("url", "has a path that is no database", "expected 0 to 255"))
 }
 
-/// Percent-decodes; `None` for nothing at all.
+/// Percent-decodes; `None` for an empty text.
 fn decoded(field: &'static str, text: &str) -> Result<Option<String>> {
     let wrong = || invalid(field, "in the url is not percent-encoded UTF-8", EXPECTED);
     let mut bytes = Vec::with_capacity(text.len());

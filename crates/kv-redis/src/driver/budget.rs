@@ -1,22 +1,22 @@
-//! How many bytes of one call are under way at once.
+//! How many bytes of one call are in flight at once.
 //!
-//! A connection carries one thing after the other, so whoever else uses it waits for what is under
-//! way. A call of many keys or commands is therefore sent in parts, one after the other.
+//! A connection carries requests one after another, so other callers wait for the bytes in flight.
+//! A call of many keys or commands is therefore sent in parts, one after another.
 
 use std::collections::VecDeque;
 
 use super::request::Request;
 use super::sizes::Sizes;
 
-/// How many bytes the requests of a part may have, and as many its replies: a few milliseconds on
-/// a fast link, less than half a second on one of 2.5 MiB/s. What is larger by itself goes alone.
+/// How many bytes the requests of a part may have, and its replies as many: a few milliseconds on a
+/// fast link, less than half a second at 2.5 MiB/s. A larger request goes alone.
 pub(crate) const BUDGET: usize = 1 << 20;
 
-/// What a value counts as while nothing is known of a store's values: so that a few are asked for,
-/// which tell of the others.
+/// The estimated size of a value before the first reply: so that the first request asks for a few
+/// values, whose sizes give an estimate.
 pub(crate) const UNKNOWN: usize = BUDGET / 4;
 
-/// Takes the first part of the requests: what fits into the budget, and at least one.
+/// Takes the first part of the requests: those that fit into the budget, at least one.
 pub(super) fn first_part(requests: &mut VecDeque<Request>, sizes: &Sizes) -> Vec<Request> {
     let (mut part, mut sent, mut replied) = (Vec::new(), 0_usize, 0_usize);
     while let Some(request) = requests.front() {
@@ -31,13 +31,13 @@ pub(super) fn first_part(requests: &mut VecDeque<Request>, sizes: &Sizes) -> Vec
     part
 }
 
-/// How large its reply is believed to be.
+/// The estimated size of the reply.
 fn expected(request: &Request, sizes: &Sizes) -> usize {
     let values = request.values();
     sizes.of(values).unwrap_or_else(|| UNKNOWN.saturating_mul(values))
 }
 
-/// Cuts a list into pieces of at most so many bytes, or of one item.
+/// Cuts a list into pieces of at most this many bytes, or of one item.
 pub(crate) fn pieces<T>(items: Vec<T>, most: usize, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let (mut pieces, mut filled) = (Vec::<Vec<T>>::new(), 0_usize);
     for item in items {

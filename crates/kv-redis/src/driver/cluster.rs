@@ -1,4 +1,4 @@
-//! What a Cluster is beyond one server: several that have keys, and slots that change hands.
+//! The parts of a call that only a Cluster needs: several servers with keys, and slots that move.
 
 use futures_util::future::join_all;
 use kv_core::{Error, Result};
@@ -15,12 +15,13 @@ pub(crate) struct Cluster<'a> {
 }
 
 impl Cluster<'_> {
-    /// All who have slots, in the order of their addresses, also who cannot be reached now.
+    /// All servers with slots, in the order of their addresses, even servers that cannot be reached
+    /// now.
     pub(crate) fn servers(&self) -> Vec<Address> {
         self.found.places()
     }
 
-    /// Which slots are where, as a number that changes with it.
+    /// A digest of which server has which slots.
     pub(crate) fn digest(&self) -> u64 {
         self.found.digest()
     }
@@ -35,7 +36,7 @@ impl Cluster<'_> {
         self.driver.one(Run::to(self.driver, request, &node), self.driver.timeout).await
     }
 
-    /// Whether a slot has, or may have, changed hands since the digest, or is about to.
+    /// Whether a slot has moved since the digest, may have moved, or is about to move.
     pub(crate) async fn has_moved(&self, digest: u64) -> Result<bool> {
         self.found.look().await?;
         if self.found.digest() != digest {
@@ -53,7 +54,7 @@ impl Cluster<'_> {
     }
 }
 
-/// Whether a node's own line of CLUSTER NODES names a slot that is on its way: `[93-<-…]`.
+/// Whether a node's own line of CLUSTER NODES names a slot that is being moved: `[93-<-…]`.
 fn is_moving(nodes: &str) -> bool {
     let own = nodes.lines().filter(|line| line.contains("myself"));
     own.flat_map(str::split_whitespace).any(|word| word.starts_with('['))

@@ -1,6 +1,7 @@
-//! One connection: opened, watched, brought back, and ended with its owner.
+//! One connection: opened, watched, restored, and ended with its owner.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,19 +24,21 @@ use super::request::{Access, Answer, Request};
 use super::send::{Manner, send};
 use crate::config::Address;
 
-/// How often a waiting call looks at the state of its connection: the library's own notice can
-/// come between a look and the wait for it.
+/// How often a waiting call checks the state of its connection: fred's notice can come between a
+/// check and the wait for the notice.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long to wait before a connection's task is started anew. It ends only by a fault of its own.
+/// How long to wait for the reply to the last command of a connection that has ended.
+const LAST_REPLY: Duration = Duration::from_millis(200);
+/// How long to wait before a connection's task is restarted. The task ends only by its own fault.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a connection is kept at least that was replaced since its server takes no writes.
+/// How long a connection is kept at least after it was replaced because its server refuses writes.
 const DEMOTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the task that runs a connection ends.
 type Ended = Result<(), FredError>;
 
-/// A connection and the task that looks after it.
+/// A connection and the task that watches it.
 pub(super) struct Link {
     client: Client,
     server: Arc<str>,
@@ -45,7 +48,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, within the time that the caller gives it.
+    /// Connects. The caller bounds the time.
     pub(super) async fn open(dial: &Dial, address: &Address) -> kv_core::Result<Self> {
         let server: Arc<str> = address.to_string().into();
         let client = dial.client(address);
@@ -63,7 +66,7 @@ impl Link {
             router.map_err(|fault| error::unwelcome(&fault, &server))?
         };
         let health = Arc::new(Health::new(client.error_rx()));
-        // Listened to from here on: the task may start after the first break.
+        // Listen from here on: the task may start after the first break.
         let events = Events { breaks: client.error_rx(), connections: client.reconnect_rx() };
         let keeper = Keeper {
             client: client.clone(),
@@ -98,7 +101,7 @@ impl Link {
         }
     }
 
-    /// How many replies have come so far.
+    /// The number of replies so far.
     pub(super) fn replies(&self) -> u64 {
         self.health.replies()
     }
@@ -110,8 +113,8 @@ impl Link {
 
     /// Returns when commands can be sent.
     ///
-    /// It waits while an attempt to connect is under way, and fails at once when the last one
-    /// failed, so that a caller can fall back on something else.
+    /// Waits while an attempt to connect runs. Fails at once if the last attempt failed, so that a
+    /// caller can use a fallback.
     pub(super) async fn ready(&self) -> kv_core::Result<()> {
         loop {
             match self.client.state() {
@@ -129,13 +132,30 @@ impl Link {
         self.client.command_queue_len()
     }
 
-    /// Closes the connection after the commands that are under way.
+    /// Closes the connection after the commands in flight.
+    ///
+    /// A connection that has just come back may end before it takes QUIT: fred then waits for a
+    /// reply that nobody sends.
     pub(super) async fn quit(&self) -> Result<(), FredError> {
         match self.client.state() {
-            ClientState::Connected => self.client.quit().await,
+            ClientState::Connected => {
+                let mut quit = pin!(self.client.quit());
+                tokio::select! {
+                    biased;
+                    quit = &mut quit => quit,
+                    () = self.ended() => timeout(LAST_REPLY, quit).await.unwrap_or(Ok(())),
+                }
+            }
             ClientState::Connecting | ClientState::Disconnected | ClientState::Disconnecting => {
                 Ok(())
             }
+        }
+    }
+
+    /// Returns when the task that runs the connection has ended, which it does once it is closed.
+    async fn ended(&self) {
+        while !self.keeper.0.is_finished() {
+            sleep(LOOK).await;
         }
     }
 
@@ -144,13 +164,13 @@ impl Link {
         self.keeper.0.abort();
     }
 
-    /// Tells that nothing came back for as long as a call may take: the connection is replaced.
+    /// Reports that no reply came for as long as a call may take. The connection is then replaced.
     pub(super) fn report_stall(&self) {
         self.health.stalled.notify_one();
     }
 }
 
-/// A connection that breaks at once is an error, too: the library would try for ever again.
+/// A connection that breaks at once is an error too, since fred would retry for ever.
 async fn wait_until_connected(
     client: &Client,
     mut router: AbortOnDrop<Ended>,
@@ -166,7 +186,7 @@ async fn wait_until_connected(
             }
             Ok((fault, _)) = breaks.recv(), if broke.is_none() => broke = Some(fault),
             () = sleep(LOOK) => {
-                // The task has had the time to end by itself, which tells more.
+                // The task may have ended by itself, and its error says more.
                 if let Some(fault) = broke {
                     return Err(fault);
                 }
@@ -178,7 +198,7 @@ async fn wait_until_connected(
     }
 }
 
-/// Whether it is found by a name, which may come to mean another server.
+/// Whether the server is found by a name, which may later mean another server.
 fn is_named(address: &Address) -> bool {
     matches!(address, Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
 }
@@ -192,18 +212,18 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// Tells the operator what becomes of a connection, and replaces it where the library does not.
+/// Logs the connection's events, and replaces the connection when fred does not.
 struct Keeper {
     client: Client,
     server: Arc<str>,
     is_named: bool,
     dial: Dial,
     health: Arc<Health>,
-    /// When the connection was last replaced since its server takes no writes.
+    /// When the connection was last replaced because its server refused writes.
     demoted: Option<Instant>,
 }
 
-/// What the library tells of a connection.
+/// fred's events of a connection.
 struct Events {
     breaks: Receiver<(FredError, Option<Server>)>,
     connections: Receiver<Server>,
@@ -254,7 +274,7 @@ impl Keeper {
         self.dial.lost.notify_one();
     }
 
-    /// A name may lead to the new primary, and whoever knows it by other means is told.
+    /// A host name may now lead to the new primary; a topology is told to look for it.
     async fn leave_replica(&mut self) {
         self.dial.lost.notify_one();
         if self.is_named && self.demoted.is_none_or(|last| last.elapsed() > DEMOTED_PAUSE) {
@@ -264,10 +284,10 @@ impl Keeper {
         }
     }
 
-    /// The library notices a silent peer only when nothing is written to it.
+    /// fred notices a silent peer only while nothing is written to it.
     async fn replace(&self) {
         let limit = self.client.connection_config().connection_timeout;
-        // Whatever comes of it is seen in the connection's state.
+        // The connection's state shows the result.
         let _ = timeout(limit, self.client.force_reconnection()).await;
     }
 

@@ -1,4 +1,4 @@
-//! How the connections of a store are made, wherever they lead.
+//! How the connections of a store are made, to any server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,25 +17,25 @@ use tokio::sync::Notify;
 use super::tls;
 use crate::config::{Address, Protocol, RedisConfig, Secret, Sentinels, Servers};
 
-/// How long the library may sleep between two attempts to connect, at least and at most.
+/// How long fred waits between two attempts to connect, at least and at most.
 const RECONNECT_MILLIS: (u32, u32) = (100, 1_500);
 const RECONNECT_JITTER_MILLIS: u32 = 100;
-/// After this long without traffic the peer is asked whether it is still there.
+/// After this long without traffic the system probes the peer.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// What every connection of a store has in common.
+/// The settings that all connections of a store share.
 #[derive(Clone)]
 pub(super) struct Dial {
     username: Option<String>,
     password: Option<Secret>,
-    /// None where there is no choice.
+    /// `None` on a Cluster, which has only database 0.
     db: Option<u8>,
     tls: Option<TlsConfig>,
     protocol: Protocol,
     connections: usize,
     pub(super) timeout: Duration,
     closed: Arc<AtomicBool>,
-    /// Rung when a connection broke, or leads to a server that takes no writes.
+    /// Notified when a connection broke, or leads to a server that refuses writes.
     pub(super) lost: Arc<Notify>,
 }
 
@@ -56,7 +56,7 @@ impl Dial {
         })
     }
 
-    /// For a look at a sentinel, one connection that is given so long.
+    /// For a question to a Sentinel: one connection with this timeout.
     pub(super) fn to_sentinels(&self, sentinels: &Sentinels, timeout: Duration) -> Self {
         Self {
             username: sentinels.username.clone(),
@@ -66,13 +66,13 @@ impl Dial {
         }
     }
 
-    /// One connection that is given so long, and whose end tells nobody.
+    /// One connection with this timeout, whose end notifies nobody.
     pub(super) fn for_a_look(&self, timeout: Duration) -> Self {
         let lost = Arc::default();
         Self { connections: 1, timeout: timeout.min(self.timeout), lost, ..self.clone() }
     }
 
-    /// One connection that may be silent for so long, and whose end tells nobody.
+    /// One connection that may be silent for this long, and whose end notifies nobody.
     pub(super) fn aside(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.for_a_look(timeout) }
     }
@@ -90,7 +90,7 @@ impl Dial {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Marks the store as closed; whether it was before.
+    /// Marks the store as closed. Returns whether it already was.
     pub(super) fn close(&self) -> bool {
         self.closed.swap(true, Ordering::SeqCst)
     }
@@ -101,8 +101,8 @@ impl Dial {
         let mut policy = ReconnectPolicy::new_exponential(0, least, most, 2);
         policy.set_jitter(RECONNECT_JITTER_MILLIS);
         let performance = PerformanceConfig {
-            // A little less than the caller waits: what the library itself gives up is not sent
-            // later.
+            // A little less than the caller waits: fred does not send later what it has given up
+            // itself.
             default_command_timeout: self.timeout - self.timeout / 20,
             ..PerformanceConfig::default()
         };
@@ -137,8 +137,8 @@ impl Dial {
             internal_command_timeout: self.timeout,
             max_command_attempts: 1,
             reconnect_on_auth_error: true,
-            // Unbounded, since the library's task ends when its own order to reconnect finds no
-            // room, and flushes no more once a command found none. `Node` bounds what waits.
+            // Unbounded, since fred's task ends when its own order to reconnect finds no room, and
+            // flushes no more once a command found none. `Node` bounds the waiting commands.
             max_command_buffer_len: 0,
             tcp: TcpConfig {
                 nodelay: Some(true),

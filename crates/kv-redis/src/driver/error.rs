@@ -1,31 +1,31 @@
-//! The library's errors and the server's, in terms of what a caller can do.
+//! Turns fred's and the server's errors into errors by what a caller can do.
 //!
-//! No text of the server is shown: some of its errors repeat a command's arguments. Of what the
-//! library says, only the causes of broken connections are.
+//! No error shows a text of the server, since some of these texts repeat a command's arguments. Of
+//! fred's texts, errors show only the causes of broken connections.
 
 use fred::error::{Error as FredError, ErrorKind as FredKind};
 use kv_core::{Error, ErrorKind};
 
 use super::request::Access;
 
-/// The library's words for a command that found no connection: it was never written.
+/// fred's text for a command that found no connection and was never written.
 const NOT_ROUTED: &str = "Failed to route command.";
 
-/// A script that came to an end of its own kind, after it may have written something.
+/// A script's own error, after it may have written something.
 const SCRIPT_FAILED: &str = "a script failed on what it found stored";
 
-/// A script that came to a command that its user may not run, after others.
+/// A script met a command that its user may not run, after other commands.
 const SCRIPT_DENIED: &str = "the server denies a command of the script, or its key, to this user";
 
-/// What the server calls an error: the first word of its reply, which is in capitals. The
-/// library's own texts begin otherwise.
+/// The server's name of an error: the first word of its reply, in capitals. fred's own texts begin
+/// otherwise.
 pub(super) fn code(error: &FredError) -> Option<&str> {
     let word = error.details().split_whitespace().next()?;
     let capitals = word.bytes().all(|byte| byte.is_ascii_uppercase());
     (word.len() > 1 && capitals).then_some(word)
 }
 
-/// The server answered, if only to refuse.
+/// The server answered, even with a refusal.
 pub(super) fn is_reply(error: &FredError) -> bool {
     code(error).is_some()
 }
@@ -40,17 +40,17 @@ pub(super) fn is_unknown_script(error: &FredError) -> bool {
     code(error) == Some("NOSCRIPT")
 }
 
-/// The server takes no writes since it is a replica.
+/// The server refuses writes because it is a replica.
 pub(super) fn is_demoted(error: &FredError) -> bool {
     code(error) == Some("READONLY")
 }
 
-/// Nothing came back in time.
+/// No reply came in time.
 pub(super) fn is_timeout(error: &FredError) -> bool {
     *error.kind() == FredKind::Timeout
 }
 
-/// The connection broke, so the next attempt may find another one.
+/// The connection broke; the next attempt may find another connection.
 pub(super) fn is_broken_connection(error: &FredError) -> bool {
     code(error).is_none()
         && match error.kind() {
@@ -77,8 +77,8 @@ pub(super) fn is_broken_connection(error: &FredError) -> bool {
 /// The error as a caller sees it.
 pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error {
     match code(error) {
-        // The library ends the connection and tells all that is under way so: it is not known
-        // what became of it.
+        // fred ends the connection and fails all requests in flight: nobody knows whether the
+        // server executed them.
         Some("CLUSTERDOWN") if access == Access::Write => {
             return refused("CLUSTERDOWN", error.details(), server, access).maybe_applied();
         }
@@ -116,7 +116,7 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
     }
 }
 
-/// A handshake that came to nothing: no command was sent. The library shows it as it debugs.
+/// A failed handshake: no command was sent. fred gives it in its `Debug` form.
 fn untrusted(error: &FredError, server: &str) -> Option<Error> {
     if !matches!(error.kind(), FredKind::IO | FredKind::Tls) {
         return None;
@@ -137,7 +137,7 @@ fn untrusted(error: &FredError, server: &str) -> Option<Error> {
     Some(Error::new(kind, format!("no encrypted connection to {server}: {what}")).because(details))
 }
 
-/// What is wrong with a certificate, by the library's name of it.
+/// The problem with a certificate, by the TLS library's name for it.
 fn distrust(why: &str) -> &'static str {
     let known = [
         ("UnknownIssuer", "no authority that is trusted has signed the certificate that it shows"),
@@ -149,13 +149,13 @@ fn distrust(why: &str) -> &'static str {
     found.map_or("the certificate that it shows is not to be trusted", |(_, what)| what)
 }
 
-/// It answers in plain text where TLS was begun.
+/// The server answers in plain text to a TLS handshake.
 pub(super) fn plain_text(server: &str) -> Error {
     let what = "it does not speak TLS there";
     Error::new(ErrorKind::Config, format!("no encrypted connection to {server}: {what}"))
 }
 
-/// A connection without TLS that came to nothing, as it does where TLS is expected.
+/// A connection without TLS failed, as it does on a TLS port.
 pub(super) fn unwelcome(fault: &FredError, server: &str) -> Error {
     let error = convert(fault, Access::Read, server);
     if !fault.details().contains("reset by peer") {
@@ -174,7 +174,7 @@ pub(super) fn timed_out(server: &str) -> Error {
     Error::new(ErrorKind::Timeout, format!("no reply from {server} within the configured time"))
 }
 
-/// The time was over while the request was under way.
+/// The time ended while the request was in flight.
 pub(super) fn late(access: Access, server: &str) -> Error {
     match access {
         Access::Read => timed_out(server),
@@ -182,7 +182,7 @@ pub(super) fn late(access: Access, server: &str) -> Error {
     }
 }
 
-/// The server may not have answered: what is sent next may fare no better.
+/// Whether the server may not have answered at all, so that the next request may fail too.
 pub(super) fn is_lost(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Connection | ErrorKind::Closed)
 }
@@ -212,7 +212,7 @@ pub(super) fn backpressure(server: &str) -> Error {
 fn refused(code: &str, text: &str, server: &str, access: Access) -> Error {
     match code {
         "KVFORMAT" => return unknown_format(text, server),
-        // Found on the way, when something may have been written.
+        // Found during a script, when something may have been written.
         "KVCORRUPT" => return corrupt(server).maybe_applied(),
         _ => {}
     }
@@ -248,7 +248,7 @@ fn refused(code: &str, text: &str, server: &str, access: Access) -> Error {
     if is_on_the_way && access == Access::Write { error.maybe_applied() } else { error }
 }
 
-/// The format comes from the server's data; it is shown if it looks like one.
+/// The format number comes from the server's data; it is shown if it looks like a number.
 fn unknown_format(text: &str, server: &str) -> Error {
     let is_plain = |word: &&str| word.len() < 16 && word.bytes().all(|b| b.is_ascii_alphanumeric());
     let format = text.split_whitespace().nth(1).filter(is_plain).unwrap_or("of another kind");
@@ -260,7 +260,7 @@ fn corrupt(server: &str) -> Error {
     Error::new(ErrorKind::Backend, format!("the queue's stored data on {server} cannot be read"))
 }
 
-/// The errors that Redis gives no code of their own.
+/// The errors for which Redis has no code.
 fn plain(text: &str) -> (ErrorKind, &'static str) {
     let known = [
         ("ERR value is not an integer", ErrorKind::WrongType, "the key holds no 64-bit integer"),

@@ -1,4 +1,4 @@
-//! What is known of a connection before the library says so.
+//! What is known of a connection before fred reports it.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,29 +14,29 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 use tokio_stream::wrappers::BroadcastStream;
 
-/// How long after a break the library may call itself connected: its first pause and a margin.
+/// How long after a break fred may call itself connected: its first pause and a margin.
 const UNTRUSTED: Duration = Duration::from_millis(250);
 
-/// What the calls on a connection and its keeper tell each other.
+/// The state that the calls on a connection and its task share.
 ///
-/// When a connection breaks, the library calls itself connected until it first tries again. What
-/// it is given meanwhile waits inside it, out of our hands, for as long as the server is away; so
-/// a break has to be known before the next command is handed over.
+/// When a connection breaks, fred calls itself connected until its first new attempt. Commands
+/// given to it meanwhile wait inside fred, out of our control, for as long as the server is away.
+/// So a break must be known before the next command is handed over.
 pub(super) struct Health {
     /// Counts what the server answered.
     replies: AtomicU64,
-    /// Rung when a call got no answer in time, nor any other call meanwhile.
+    /// Notified when neither a call nor any other call meanwhile got an answer in time.
     pub(super) stalled: Notify,
-    /// Rung when the server refused a write as a replica does.
+    /// Notified when the server refused a write as a replica does.
     pub(super) demoted: Notify,
     alarms: Arc<Alarms>,
-    /// How many alarms had been raised when all that was known then was heeded.
+    /// How many alarms had been raised when the last one was handled.
     heeded: AtomicU64,
     breaks: Mutex<Breaks>,
 }
 
-/// Counts what may be a break, in the moment in which the library tells of it: without a lock,
-/// which every command would have to take.
+/// Counts possible breaks at the moment of fred's notice, without a lock, which every command would
+/// have to take.
 #[derive(Default)]
 struct Alarms(AtomicU64);
 
@@ -57,7 +57,7 @@ impl Wake for Alarms {
 }
 
 struct Breaks {
-    /// The library sends its notice of a break before it takes the next command.
+    /// fred sends its notice of a break before it takes the next command.
     notices: BroadcastStream<(FredError, Option<Server>)>,
     untrusted: Option<Instant>,
 }
@@ -65,7 +65,7 @@ struct Breaks {
 impl Health {
     pub(super) fn new(notices: Receiver<(FredError, Option<Server>)>) -> Self {
         let alarms = Arc::<Alarms>::default();
-        // So that the first look asks to be woken.
+        // So that the first check asks to be woken.
         alarms.raise();
         let notices = BroadcastStream::new(notices);
         Self {
@@ -87,7 +87,7 @@ impl Health {
         self.replies.load(Ordering::Relaxed)
     }
 
-    /// A call lost its connection; it is told before the notice is sent.
+    /// A call lost its connection; fred fails the call before it sends the notice.
     pub(super) fn broke(&self) {
         self.breaks().untrusted = Some(Instant::now() + UNTRUSTED);
         self.alarms.raise();
@@ -100,7 +100,7 @@ impl Health {
         breaks.untrusted = None;
     }
 
-    /// Whether the connection broke, and the library may not know it yet.
+    /// Whether the connection broke although fred may not know it yet.
     pub(super) fn is_breaking(&self) -> bool {
         let raised = self.alarms.raised();
         if raised == self.heeded.load(Ordering::SeqCst) {
@@ -112,7 +112,7 @@ impl Health {
         }
         let is_breaking = breaks.untrusted.is_some_and(|until| Instant::now() < until);
         if !is_breaking {
-            // An alarm since then is for the next look.
+            // An alarm since then is for the next check.
             self.heeded.store(raised, Ordering::SeqCst);
         }
         is_breaking
@@ -124,7 +124,8 @@ impl Health {
 }
 
 impl Breaks {
-    /// Whether there were any; the next one raises an alarm. The channel keeps a few dozen at most.
+    /// Whether there were notices; the next one raises an alarm. The channel keeps a few dozen at
+    /// most.
     fn take_notices(&mut self, alarms: &Arc<Alarms>) -> bool {
         let waker = Waker::from(Arc::clone(alarms));
         let mut context = Context::from_waker(&waker);

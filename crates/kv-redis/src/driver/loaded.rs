@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::scripts::Script;
 
-/// So that a server that has forgotten its scripts can be told from one that never had them.
+/// This distinguishes a server that has forgotten its scripts from a server that never had them.
 #[derive(Default)]
 pub(super) struct Loaded {
     /// Counts the loads.
     loads: AtomicU64,
-    /// By digest, which load it was; there are a dozen scripts.
+    /// The number of the load, by digest; there are a dozen scripts.
     scripts: Mutex<HashMap<&'static str, u64>>,
 }
 
@@ -27,8 +27,8 @@ impl Loaded {
         self.scripts().insert(script.sha1, at);
     }
 
-    /// The server does not know a script that was sent at a moment. Whether it had it then, and so
-    /// has forgotten all of them; that is said once.
+    /// The server did not know a script sent at this moment. Returns whether the server had the
+    /// script then, and so has forgotten all scripts; returns this once.
     pub(super) fn missed(&self, script: &Script, sent: u64) -> bool {
         let mut scripts = self.scripts();
         let forgot = scripts.get(script.sha1).is_some_and(|loaded| *loaded <= sent);

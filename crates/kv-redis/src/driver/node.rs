@@ -21,7 +21,7 @@ pub(super) struct Node {
     links: Vec<Arc<Link>>,
     next: AtomicUsize,
     dial: Dial,
-    /// For writes that wait for copies: they keep a connection from all else meanwhile.
+    /// For writes that wait for copies, which block their connection.
     durable: OnceCell<Arc<Link>>,
 }
 
@@ -35,15 +35,14 @@ impl Node {
         Ok(Self { address, server, links, next, dial, durable })
     }
 
-    /// The next connection in turn, if it has room for so many commands.
+    /// The next connection in turn, if it has room for this many commands.
     pub(super) fn link(&self, commands: usize) -> Result<&Arc<Link>> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len().max(1);
         let link = self.links.get(turn).ok_or_else(|| error::unreachable(&self.server))?;
         self.with_room(link, commands)
     }
 
-    /// The connection for writes that wait for copies, if it has room; made when it is first
-    /// wanted.
+    /// The connection for writes that wait for copies, if it has room; made at its first use.
     pub(super) async fn durable_link(&self, commands: usize) -> Result<&Arc<Link>> {
         let open = async || Link::open(&self.dial, &self.address).await.map(Arc::new);
         self.with_room(self.durable.get_or_try_init(open).await?, commands)
@@ -61,7 +60,7 @@ impl Node {
         self.links.iter().all(|link| link.is_ready())
     }
 
-    /// Closes the connections after the commands that are under way.
+    /// Closes the connections after the commands in flight.
     pub(super) async fn quit(&self) -> Result<()> {
         let quit = join_all(self.all().map(|link| link.quit())).await;
         let fault = quit.into_iter().find_map(|quit| quit.err().filter(|it| !it.is_canceled()));

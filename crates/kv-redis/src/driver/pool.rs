@@ -1,8 +1,8 @@
-//! Calls in futures that are used again.
+//! Calls in reused futures.
 //!
-//! A future of the library is of seven kilobytes. To have that much allocated and freed for each
-//! command costs half of what the library needs to send it, since allocators keep only small
-//! pieces at hand for each thread.
+//! A future of fred has seven kilobytes. Allocating and freeing it for each command costs half of
+//! the time that fred needs to send the command, since allocators keep only small pieces ready for
+//! each thread.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use kv_core::Result;
 use super::Driver;
 use super::request::{Answer, Request};
 
-/// How many futures are kept while they have nothing to do: four megabytes.
+/// How many idle futures are kept: four megabytes.
 const MOST_IDLE: usize = 512;
 
 /// The futures of a store's calls.
@@ -36,7 +36,7 @@ impl CallPool {
         Call { pool: self, caller: Some(caller) }
     }
 
-    // Nobody waits for a lock here: what is not at hand at once is allocated, or freed.
+    // Nobody waits for a lock here: if the pool is busy, a future is allocated or freed.
     fn take(&self) -> Caller {
         let idle = self.idle.try_lock().ok().and_then(|mut idle| idle.pop());
         idle.unwrap_or_else(|| Caller::new(&self.driver))
@@ -51,7 +51,7 @@ impl CallPool {
     }
 }
 
-/// The answer to come; dropped before, it ends the call.
+/// The answer to come. Dropping it before the answer ends the call.
 pub(crate) struct Call<'a> {
     pool: &'a CallPool,
     caller: Option<Caller>,
@@ -74,7 +74,7 @@ struct Caller {
     calls: Pin<Box<dyn Future<Output = Infallible> + Send>>,
 }
 
-/// Where a request is put, and its answer.
+/// The place for a request and its answer.
 #[derive(Default)]
 struct Slot {
     request: Option<Request>,

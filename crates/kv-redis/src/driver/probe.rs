@@ -1,5 +1,5 @@
-//! Whether a server that answers no TLS handshake answers in plain text: Redis takes the handshake
-//! for the beginning of a command, and waits for the rest of it.
+//! Whether a server that does not answer a TLS handshake answers in plain text: Redis takes the
+//! handshake for the beginning of a command, and waits for the rest.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::config::Address;
 /// How long a handshake may take before the server is asked in plain text.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Returns once it is known that the server answers in plain text; never, if it does not.
+/// Returns when the server answers in plain text; never returns if it does not.
 pub(super) async fn answers_in_plain_text(dial: &Dial, address: &Address) {
     sleep(SLOW.min(dial.timeout / 4)).await;
     if !answers(address).await.unwrap_or(false) {
@@ -21,7 +21,7 @@ pub(super) async fn answers_in_plain_text(dial: &Dial, address: &Address) {
     }
 }
 
-/// What is sent tells nothing, and what comes back is a status or an error.
+/// The request reveals nothing, and the reply is a status or an error.
 async fn answers(address: &Address) -> std::io::Result<bool> {
     let Address::Tcp { host, port } = address else { return Ok(false) };
     let mut stream = TcpStream::connect((host.as_str(), *port)).await?;

@@ -1,24 +1,25 @@
-//! How a node of a Cluster says that a request is not its own. It has not executed it then.
+//! How a node of a Cluster redirects a request. The node has not executed the request.
 
 use fred::error::Error as FredError;
 
 use super::error;
 use crate::config::Address;
 
-/// What to do with a request that was not executed.
+/// What to do with a redirected request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     /// The slot has another owner.
     Moved { slot: u16, to: Address },
-    /// The slot is on its way to another node, which has this key already: ask it this once.
+    /// The slot is being moved to another node, which already has this key: ask that node this
+    /// once.
     Ask { to: Address },
-    /// Some of the keys are still on their way. Later they are in one place.
+    /// Some of the keys are still being moved. Later they are on one node.
     TryAgain,
 }
 
 impl Redirect {
-    /// Reads `MOVED slot host:port`, `ASK slot host:port` and `TRYAGAIN …`. Where the host is
-    /// missing it is the one that was `asked`.
+    /// Reads `MOVED slot host:port`, `ASK slot host:port` and `TRYAGAIN …`. A missing host means
+    /// the host that was `asked`.
     pub(super) fn of(fault: &FredError, asked: &Address) -> Option<Self> {
         let code = error::code(fault)?;
         if code == "TRYAGAIN" {
@@ -35,8 +36,7 @@ impl Redirect {
     }
 }
 
-/// An IPv6 address comes without brackets, and a host that the node does not know as `?` or not
-/// at all.
+/// An IPv6 address has no brackets. A host that the node does not know is `?` or missing.
 fn address(text: &str, asked: &Address) -> Option<Address> {
     let (host, port) = text.rsplit_once(':')?;
     announced(host, port.parse().ok()?, asked)

@@ -1,4 +1,4 @@
-//! What is asked of a server and what it answers, in terms of no library.
+//! Requests to a server and its replies, independent of fred.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use kv_core::Durability;
 use super::send::values_sent;
 use crate::scripts::Script;
 
-/// One command; not to be printed, since it holds values.
+/// One command. Never print it, since it holds values.
 #[derive(Clone)]
 pub(crate) enum Request {
     Get(Bytes),
@@ -21,7 +21,8 @@ pub(crate) enum Request {
         only: Only,
     },
     IncrBy(Bytes, i64),
-    Exists(Bytes),
+    /// How many of them exist.
+    Exists(Vec<Bytes>),
     Pttl(Bytes),
     Pexpire(Bytes, u64),
     Del(Vec<Bytes>),
@@ -32,7 +33,7 @@ pub(crate) enum Request {
         pattern: String,
         count: u32,
     },
-    /// For at most so long; the list, and the element taken from it.
+    /// Blocks for at most this long; answers the list and the element taken from it.
     Blpop {
         keys: Vec<Bytes>,
         wait: Duration,
@@ -43,8 +44,8 @@ pub(crate) enum Request {
         keys: Arc<[Bytes]>,
         args: Vec<Bytes>,
     },
-    /// Answered with the reply and with what was reached, or with something else than a number
-    /// where that is not known.
+    /// Answered with the reply and the number of copies; if that number is unknown, with something
+    /// other than a number.
     Durable(Box<Durable>),
     Time,
     Ping,
@@ -52,22 +53,22 @@ pub(crate) enum Request {
     Role,
     ClusterSlots,
     ClusterNodes,
-    /// What a sentinel knows of a name.
+    /// What a Sentinel knows of a name.
     PrimaryOf(String),
 }
 
-/// A write, and how many copies of it are waited for.
+/// A write, and for how many copies to wait.
 #[derive(Clone)]
 pub(crate) struct Durable {
     pub(crate) write: Request,
-    /// A key of the same slot to write to, so that what is waited for is also what others wrote
-    /// before, should this write turn out to be nothing new.
+    /// A key of the same slot to write to, so that the wait also covers earlier writes if this
+    /// write changes nothing.
     pub(crate) marker: Option<Bytes>,
     pub(crate) durability: Durability,
 }
 
 impl Request {
-    /// Whether it may be sent twice.
+    /// Whether the request may be sent twice.
     pub(crate) fn access(&self) -> Access {
         match self {
             Self::Get(_)
@@ -94,18 +95,16 @@ impl Request {
         }
     }
 
-    /// The key that says which node of a Cluster has to be asked; if there are more, all are in
-    /// the same slot.
+    /// The key that decides which node of a Cluster to ask; further keys are in the same slot.
     pub(crate) fn key(&self) -> Option<&Bytes> {
         match self {
             Self::Get(key)
             | Self::GetDel(key)
             | Self::Set { key, .. }
             | Self::IncrBy(key, _)
-            | Self::Exists(key)
             | Self::Pttl(key)
             | Self::Pexpire(key, _) => Some(key),
-            Self::Del(keys) | Self::Mget(keys) => keys.first(),
+            Self::Del(keys) | Self::Mget(keys) | Self::Exists(keys) => keys.first(),
             Self::Blpop { keys, .. } => keys.first(),
             Self::Script { keys, .. } => keys.first(),
             Self::Mset(pairs) => pairs.first().map(|(key, _)| key),
@@ -121,7 +120,7 @@ impl Request {
         }
     }
 
-    /// How many values its reply has whose sizes only the server knows.
+    /// How many values of unknown size the reply has.
     pub(super) fn values(&self) -> usize {
         match self {
             Self::Get(_) | Self::GetDel(_) => 1,
@@ -130,18 +129,19 @@ impl Request {
         }
     }
 
-    /// How many bytes it has: those of keys, values and arguments.
+    /// The bytes of the request's keys, values and arguments.
     pub(super) fn bytes(&self) -> usize {
         let all = |parts: &[Bytes]| parts.iter().map(Bytes::len).sum();
         match self {
             Self::Get(key)
             | Self::GetDel(key)
             | Self::IncrBy(key, _)
-            | Self::Exists(key)
             | Self::Pttl(key)
             | Self::Pexpire(key, _) => key.len(),
             Self::Set { key, value, .. } => key.len() + value.len(),
-            Self::Del(keys) | Self::Mget(keys) | Self::Blpop { keys, .. } => all(keys),
+            Self::Del(keys) | Self::Mget(keys) | Self::Exists(keys) | Self::Blpop { keys, .. } => {
+                all(keys)
+            }
             Self::Mset(pairs) => pairs.iter().map(|(key, value)| key.len() + value.len()).sum(),
             Self::Script { keys, args, .. } => {
                 let (keys, args): (usize, usize) = (all(keys), all(args));
@@ -159,7 +159,7 @@ impl Request {
         }
     }
 
-    /// The size of the largest value that it writes.
+    /// The size of the largest value that the request writes.
     pub(super) fn largest_value(&self) -> usize {
         match self {
             Self::Set { value, .. } => value.len(),
@@ -201,18 +201,18 @@ pub(crate) enum Access {
     Write,
 }
 
-/// A reply that is no error; not to be printed either.
+/// A reply that is not an error. Never print it.
 pub(crate) enum Answer {
     Nil,
     Int(i64),
     Data(Bytes),
     List(Vec<Answer>),
-    /// Something that no command of ours is answered with.
+    /// A reply that none of our commands returns.
     Other,
 }
 
 impl Answer {
-    /// The first so many of a list.
+    /// The first items of a list.
     pub(super) fn truncated(mut self, wanted: Option<usize>) -> Self {
         if let (Self::List(values), Some(wanted)) = (&mut self, wanted) {
             values.truncate(wanted);

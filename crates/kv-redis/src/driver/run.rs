@@ -1,4 +1,4 @@
-//! One call: sent, and sent on, until each of its requests is answered or its time is over.
+//! One call: sent, and redirected, until each of its requests is answered or its time ends.
 
 mod group;
 
@@ -20,37 +20,37 @@ use super::request::{Access, Answer, Request};
 use super::topology::Topology;
 use super::{Driver, error};
 
-/// How often a read is sent at most when the connection breaks under it.
+/// How often a read is sent at most if its connection breaks.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long to wait at most before asking again for keys that are on their way to another node.
+/// How long to wait at most before asking again for keys that are being moved to another node.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// How often a request is sent on to another node at most.
+/// How often a request is redirected to another node at most.
 const REDIRECTIONS: u32 = 16;
 
 /// What is known of one call while it runs.
 pub(super) struct Run<'a> {
     driver: &'a Driver,
-    /// Of each request, in the order in which they were given.
+    /// For each request, in the order of the requests.
     tracks: Vec<Track>,
-    /// What is still to be sent, in that order, too.
+    /// The requests still to be sent, in the same order.
     pending: Vec<Pending>,
     is_write: bool,
-    /// Whether what is late is sent again, if all of it are reads.
+    /// Whether late requests are sent again, if all of them are reads.
     repeats_late: bool,
-    /// How often something was handed over.
+    /// The number of rounds in which requests were handed over.
     rounds: u32,
-    /// What was handed over last: the connections, and how many replies each had had.
+    /// The connections of the last round, and how many replies each had had.
     watched: Vec<(Arc<Link>, u64)>,
 }
 
-/// What became of one request so far.
+/// The state of one request.
 struct Track {
     access: Access,
-    /// Whether it was handed over and its reply is not known.
+    /// Whether the request was handed over and has no reply yet.
     is_under_way: AtomicBool,
     redirections: u32,
-    /// What is to be said if nothing better comes.
+    /// The answer, unless a better one comes.
     answer: Option<Result<Answer>>,
 }
 
@@ -60,7 +60,7 @@ impl Track {
     }
 }
 
-/// A request that is to be sent, perhaps again.
+/// A request to send, perhaps again.
 struct Pending {
     at: usize,
     request: Request,
@@ -68,20 +68,20 @@ struct Pending {
 }
 
 impl Pending {
-    /// Whether the node is asked for what it does not own yet.
+    /// Whether to send ASKING first, since the node does not own the slot yet.
     fn is_asking(&self) -> bool {
         matches!(self.target, Target::Asking(_))
     }
 }
 
-/// To whom.
+/// The receiver.
 enum Target {
-    /// Who has its key, as far as is known.
+    /// The known owner of the key.
     Owner,
-    /// Who has its key, as soon as that was looked up again.
+    /// The owner of the key after the next refresh of the topology.
     NewOwner,
     This(Arc<Node>),
-    /// For this once, since it is about to have the key.
+    /// This node, this once, since it is about to own the key.
     Asking(Arc<Node>),
 }
 
@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends nothing again only because it is late.
+    /// Repeats no request only because it is late.
     pub(super) fn without_late_repeats(self) -> Self {
         Self { repeats_late: false, ..self }
     }
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// A request that was sent already, to this node, and failed so.
+    /// A request that was already sent to this node, and failed with this error.
     pub(super) fn after(
         driver: &'a Driver,
         request: Request,
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// An answer for each request, within the time.
+    /// Returns an answer for each request, within the time.
     pub(super) async fn finish(mut self, time: Duration) -> Vec<Result<Answer>> {
         let in_time = timeout(time, self.send_all()).await;
         if in_time.is_err() || self.tracks.iter().any(Track::is_late) {
@@ -174,7 +174,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A connection over which nothing at all came back in the time of a call is replaced.
+    /// Replaces a connection without any reply in the time of a call.
     fn report_stalls(&self) {
         for (link, before) in &self.watched {
             if link.replies() == *before {
@@ -183,13 +183,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// How long one round of reads may take that are repeated when it does not end in time.
+    /// How long one round of reads may take before the reads are repeated.
     fn slice(&self) -> Option<Duration> {
         let is_repeated = !self.is_write && self.repeats_late;
         is_repeated.then(|| self.driver.timeout / ATTEMPTS)
     }
 
-    /// What is to be sent, by connection. What has nowhere to go is answered.
+    /// Groups the requests by connection. Answers requests that have no receiver.
     async fn groups(&mut self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
         for pending in mem::take(&mut self.pending) {
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         groups
     }
 
-    /// The group of those that go the same way, which may be a new one.
+    /// The group of requests to the same connection; a new group if there is none.
     async fn group<'g>(
         &self,
         groups: &'g mut Vec<Group>,
@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
             }
             Err(refusal) => {
                 self.driver.topology.look_soon();
-                // Whoever is known to have the key may have been replaced: one look tells.
+                // The known owner of the key may have been replaced: one refresh tells.
                 let is_looked_up = self.rounds == 1
                     && refusal.kind() == ErrorKind::Connection
                     && matches!(self.driver.topology, Topology::Found(_));
@@ -285,14 +285,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Where to send on what a node of a Cluster did not execute.
+    /// The new receiver of a request that a node redirected.
     fn sent_on(&mut self, at: usize, redirect: Redirect) -> Option<Target> {
         let Topology::Found(found) = &self.driver.topology else { return None };
         let track = self.tracks.get_mut(at)?;
         track.redirections += 1;
         match redirect {
             Redirect::TryAgain => {
-                // A move lasts as long as it lasts, and may send this to and fro.
+                // A move may last long and redirect the request back and forth.
                 track.redirections = 0;
                 Some(Target::Owner)
             }
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Where to send again what is lost.
+    /// The receiver of the repeat of a lost request.
     fn next_target(&self, pending: &Pending, fault: &FredError) -> Option<Target> {
         if error::is_broken_connection(fault) {
             self.driver.topology.look_soon();
@@ -318,7 +318,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Waits a while before something is sent again that was not sent on.
+    /// Waits a while before a round that repeats requests which were not redirected.
     async fn pause(&self) {
         let is_sent_on = |pending: &Pending| !matches!(pending.target, Target::Owner);
         if self.rounds > 0 && !self.pending.iter().all(is_sent_on) {

@@ -1,4 +1,4 @@
-//! One request through the driver's library.
+//! One request through fred.
 
 use bytes::Bytes;
 use fred::clients::Client;
@@ -11,24 +11,24 @@ use super::error;
 use super::loaded::Loaded;
 use super::request::{Answer, Durable, Only, Request, SetExpiry};
 
-/// The library takes an array of three to five that begins with a word such as `message` or
-/// `subscribe` for a notice, drops it, and from then on gives each reply to the wrong caller.
-/// The first values of MGET are the program's, so its arrays are kept longer.
+/// fred takes an array of three to five elements that begins with a word such as `message` or
+/// `subscribe` for a published message, drops it, and then gives each reply to the wrong caller.
+/// The first value of an MGET reply is the program's, so MGET always asks for more keys.
 const SAFE_ARRAY: usize = 6;
 
-/// How long a mark lives that was made only to be waited for.
+/// How long a mark lives that is written only for a WAIT.
 const MARK_MILLIS: u64 = 60_000;
 
 /// How a request is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// A script by its digest; once more, whole, where the server does not know it: it was not
-    /// executed.
+    /// A script by its digest. If the server does not know it, it was not executed, and is sent
+    /// whole.
     Plain,
     /// A script with its source.
     Whole,
-    /// After ASKING, with nothing between the two, since another server sent it here for this
-    /// once; whole.
+    /// After ASKING, with nothing between the two, since another server redirected it here this
+    /// once; a script whole.
     Asking,
 }
 
@@ -77,18 +77,18 @@ async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answe
 async fn ask(client: &Client, request: Request) -> Result<Value, FredError> {
     let both = client.pipeline();
     let _queued = custom(&both, "ASKING", Vec::new()).await?;
-    // The pipeline keeps it, and answers that it does.
+    // The pipeline queues the command, and answers that.
     let _queued = reply(&both, request, true).await?;
     let mut replies = both.try_all::<Value>().await.into_iter();
     let mut next = || replies.next().unwrap_or_else(|| Err(FredError::new_canceled()));
-    // Where the first is refused, the second is sent back to where it came from.
+    // If the first is refused, the node redirects the second back.
     let _asking = next()?;
     next()
 }
 
-/// A write, a mark, and the wait for what was written, with nothing between them.
+/// A write, a mark, and a WAIT, with nothing between them.
 ///
-/// WAIT keeps the connection from all else, which is why these have one of their own.
+/// WAIT blocks the connection, so these commands use a separate one.
 async fn durably(client: &Client, durable: Durable, manner: Manner) -> Result<Answer, FredError> {
     let (whole, is_asking) = (manner != Manner::Plain, manner == Manner::Asking);
     let Durable { write, marker, durability } = durable;
@@ -105,7 +105,7 @@ async fn durably(client: &Client, durable: Durable, manner: Manner) -> Result<An
     let _queued = wait(&all, durability).await?;
     let mut replies = all.try_all::<Value>().await.into_iter();
     let written = replies.nth(asked - 1).unwrap_or_else(|| Err(FredError::new_canceled()))?;
-    // The write is done: that nothing is known of its copies is no refusal of it.
+    // The write is done, even if the number of its copies is unknown.
     let reached = replies.try_fold(Value::Null, |_, reply| reply);
     let reached = reached.map_or(Answer::Other, answer);
     Ok(Answer::List(vec![answer(written), reached]))
@@ -144,10 +144,10 @@ where
             return client.set(key, value, expiration(expiry), option(only), false).await;
         }
         Request::IncrBy(key, by) => return client.incr_by(key, by).await,
-        Request::Exists(key) => return client.exists(key).await,
+        Request::Exists(keys) => return client.exists(to_keys(keys)).await,
         Request::Pttl(key) => return client.pttl(key).await,
         Request::Del(keys) => return client.del(to_keys(keys)).await,
-        // It is several commands: see `durably`.
+        // This request is several commands: see `durably`.
         Request::Durable(durable) => return Box::pin(reply(client, durable.write, whole)).await,
         Request::Pexpire(key, millis) => ("PEXPIRE", vec![key, decimal(millis)]),
         Request::Mset(pairs) => {
@@ -177,7 +177,7 @@ where
     custom(client, command, args).await
 }
 
-/// A command that the library has no name for, or a worse one.
+/// A command that fred does not offer, or offers in a worse form.
 async fn custom<C>(client: &C, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
@@ -185,7 +185,7 @@ where
     client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
 }
 
-/// How many values the reply to a request for so many keys has on its way.
+/// How many values the reply to a request for this many keys has on the wire.
 pub(crate) fn values_sent(keys: usize) -> usize {
     if keys > 1 { keys.max(SAFE_ARRAY) } else { keys }
 }

@@ -1,40 +1,41 @@
-//! How large the values of a store are believed to be.
+//! The estimated size of a store's values.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What a value costs on its way beside its own bytes.
+/// The bytes of a value on the wire beside its own bytes.
 const HEADER: usize = 16;
 
-/// By which part of the difference the belief follows smaller values: after a large value some
-/// seventy replies of small ones, and not one, let a hundred keys be read in one request again.
+/// The fraction of the difference by which the estimate follows smaller values: after a large value
+/// it takes some seventy replies of small values, not one, until a request reads a hundred keys
+/// again.
 const SLOWNESS: usize = 16;
 
-/// An upper bound on the sizes of a store's values, as far as any were seen. It can be wrong: the
-/// next values may be larger.
+/// An estimated upper bound on the sizes of a store's values, from the values seen so far. The next
+/// values may be larger.
 #[derive(Default)]
 pub(crate) struct Sizes {
     largest: AtomicUsize,
-    /// Whether replies of several values have shown it: what a process writes tells little of what
-    /// others wrote.
+    /// Whether replies with several values gave the estimate: this process's own writes say little
+    /// about the values of others.
     is_known: AtomicBool,
 }
 
 impl Sizes {
     /// A value of this size was written, or read alone.
     pub(crate) fn saw(&self, bytes: usize) {
-        // Most are no larger, and a look costs less than a write.
+        // Most values are no larger, and reading the atomic costs less than writing it.
         if bytes > self.largest.load(Ordering::Relaxed) {
             self.largest.fetch_max(bytes, Ordering::Relaxed);
         }
     }
 
-    /// This is the largest value among several that were read together; 0 if there were none.
+    /// Learns the largest of several values that were read together; 0 if there were none.
     pub(crate) fn learn(&self, largest: usize) {
         let believed = self.largest.load(Ordering::Relaxed);
         if largest > believed {
             self.largest.fetch_max(largest, Ordering::Relaxed);
         } else if largest < believed {
-            // Of two at once one may be lost: the next ones make up for it.
+            // Of two updates at once one may be lost: later updates make up for it.
             let less = believed - (believed - largest).div_ceil(SLOWNESS);
             self.largest.store(less, Ordering::Relaxed);
         }
@@ -43,12 +44,12 @@ impl Sizes {
         }
     }
 
-    /// A reply did not come in time: nothing is known any more.
+    /// A reply did not come in time: the estimate is void.
     pub(crate) fn forget(&self) {
         self.is_known.store(false, Ordering::Relaxed);
     }
 
-    /// How many bytes a reply of so many values has at most; none if that is not known.
+    /// How many bytes a reply of this many values has at most; `None` if unknown.
     pub(crate) fn of(&self, values: usize) -> Option<usize> {
         let largest = self.largest.load(Ordering::Relaxed).saturating_add(HEADER);
         self.is_known.load(Ordering::Relaxed).then(|| largest.saturating_mul(values))

@@ -3,9 +3,9 @@
 /// How many slots a Cluster has.
 pub(crate) const SLOTS: u16 = 16_384;
 
-/// The key's slot: CRC16 (XMODEM) of its hash tag, or of the whole key where there is none.
+/// The key's slot: CRC16 (XMODEM) of its hash tag, or of the whole key if it has none.
 ///
-/// The tag is what stands between the first `{` and the next `}`, unless that is nothing.
+/// The tag is the text between the first `{` and the next `}`, unless it is empty.
 pub(crate) fn slot(key: &[u8]) -> u16 {
     crc16(tag(key)) % SLOTS
 }

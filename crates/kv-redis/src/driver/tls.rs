@@ -1,4 +1,4 @@
-//! From files to what encrypts a connection.
+//! From files to the configuration of TLS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::config::{ClientCertificate, Tls};
 /// Reads the files.
 ///
 /// # Errors
-/// `Config`, naming the file and what is wrong with it.
+/// `Config`; the message names the file and the problem.
 pub(super) fn load(tls: &Tls) -> Result<TlsConfig> {
     let roots = Arc::new(match &tls.ca_file {
         Some(path) => named_roots(path)?,
@@ -37,7 +37,7 @@ pub(super) fn load(tls: &Tls) -> Result<TlsConfig> {
     Ok(TlsConfig::from(TlsConnector::from(config)))
 }
 
-/// What is wrong with a certificate and its key, each of which is PEM.
+/// The problem with a certificate and its key if both are valid PEM.
 fn misfit(client: &ClientCertificate, why: rustls::Error) -> Error {
     let (field, path, problem) = match why {
         rustls::Error::InvalidCertificate(_) => {
@@ -59,7 +59,7 @@ fn named_roots(path: &Path) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Some of the system's may be of a kind that is not understood; those are left out.
+/// Certificates of the system that cannot be used are left out.
 fn system_roots() -> Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -24,31 +24,31 @@ use super::request::Request;
 use super::send::Manner;
 use crate::config::{Address, RedisConfig, Sentinels, Servers};
 
-/// The least time between two looks at who is where.
+/// The least time between two refreshes of the topology.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How soon to look again while a server is away.
+/// The time until the next refresh while a server is away.
 const AWAY: Duration = Duration::from_millis(400);
-/// How long one look at one server may take.
+/// How long one question to one server may take.
 const LOOK: Duration = Duration::from_secs(2);
-/// For how many looks a server is kept that has no slot.
+/// For how many refreshes a server without slots is kept.
 const GUEST: u8 = 8;
 
 /// The servers of a store.
 pub(super) enum Topology {
-    /// One, and always that one.
+    /// One fixed server.
     Fixed(Arc<Node>),
-    /// Found, and looked for again whenever one is lost.
+    /// Discovered servers, refreshed whenever one is lost.
     Found(Found),
 }
 
-/// Who tells where the servers are.
+/// Who knows where the servers are.
 enum Source {
-    /// Any node of a Cluster, these to begin with.
+    /// Any node of a Cluster, beginning with these.
     Cluster(Vec<Address>),
     Sentinel(Sentinels),
 }
 
-/// Servers that others tell of, and the task that keeps asking.
+/// Discovered servers, and the task that refreshes them.
 pub(super) struct Found {
     shared: Arc<Shared>,
     _keeper: AbortOnDrop<()>,
@@ -57,18 +57,18 @@ pub(super) struct Found {
 struct Shared {
     source: Source,
     dial: Dial,
-    /// What the servers are as errors name them.
+    /// The servers as errors name them.
     name: String,
     known: RwLock<Known>,
-    /// Counts the looks that began.
+    /// Counts the refreshes that began.
     begun: AtomicU64,
-    /// Who has no slot and was heard of all the same, and for how many looks it is kept.
+    /// Servers without slots that a redirection named, and for how many refreshes each is kept.
     guests: Mutex<BTreeMap<Address, u8>>,
-    /// Counts the looks that came to an end, whatever they found.
+    /// Counts the refreshes that ended, whatever they found.
     looks: watch::Sender<u64>,
 }
 
-/// What the look that began last has found.
+/// The result of the refresh that began last.
 #[derive(Default)]
 struct Known {
     look: u64,
@@ -76,7 +76,7 @@ struct Known {
 }
 
 impl Topology {
-    /// Finds the servers and connects, within the time that the caller gives it.
+    /// Finds the servers and connects. The caller bounds the time.
     pub(super) async fn open(config: &RedisConfig, dial: &Dial) -> Result<Self> {
         let source = match &config.servers {
             Servers::One(address) => {
@@ -100,7 +100,7 @@ impl Topology {
         Ok(Self::Found(Found { shared, _keeper: keeper }))
     }
 
-    /// The server that has the key of a request, or any for a request without one.
+    /// The server that has the key of a request, or any server for a request without a key.
     pub(super) fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
         match self {
             Self::Fixed(node) => Ok(Arc::clone(node)),
@@ -108,7 +108,7 @@ impl Topology {
         }
     }
 
-    /// All servers, in the order of their addresses, and those that cannot be reached now.
+    /// All servers, in the order of their addresses, and the addresses that cannot be reached now.
     pub(super) fn nodes(&self) -> (Vec<Arc<Node>>, Vec<Address>) {
         match self {
             Self::Fixed(node) => (vec![Arc::clone(node)], Vec::new()),
@@ -116,14 +116,14 @@ impl Topology {
         }
     }
 
-    /// Has somebody look for the servers, soon, if they can be elsewhere.
+    /// Starts a refresh soon, if the servers can move.
     pub(super) fn look_soon(&self) {
         if let Self::Found(found) = self {
             found.look_soon();
         }
     }
 
-    /// Looks for the servers, and returns when that is done.
+    /// Refreshes the servers, and returns afterwards.
     pub(super) async fn looked(&self) {
         if let Self::Found(found) = self {
             found.looked().await;
@@ -144,26 +144,26 @@ impl Found {
         })
     }
 
-    /// Has somebody look for the servers, soon.
+    /// Starts a refresh soon.
     pub(super) fn look_soon(&self) {
         self.shared.dial.lost.notify_one();
     }
 
-    /// Looks for the servers, and returns when that is done.
+    /// Refreshes the servers, and returns afterwards.
     async fn looked(&self) {
         let mut looks = self.shared.looks.subscribe();
         self.look_soon();
         let _ = looks.changed().await;
     }
 
-    /// A node said that another one owns the slot now: that one, if it is known.
+    /// A node said that another node owns the slot now. Returns that node, if it is known.
     pub(super) fn moved(&self, slot: u16, to: &Address) -> Option<Arc<Node>> {
         self.look_soon();
         self.shared.map().moved(slot, to)
     }
 
-    /// A node said that another one is about to own a slot: that one, if it is known. One that has
-    /// no slot yet is known to nobody; it is, after the next look.
+    /// A node said that another node is about to own a slot. Returns that node, if it is known. A
+    /// node without slots is known only after the next refresh.
     pub(super) fn met(&self, to: &Address) -> Option<Arc<Node>> {
         let node = self.at(to);
         if node.is_none() {
@@ -177,12 +177,12 @@ impl Found {
         self.shared.map().at(address)
     }
 
-    /// All addresses, in their order, also those that cannot be reached.
+    /// All addresses, in order, even addresses that cannot be reached.
     pub(super) fn places(&self) -> Vec<Address> {
         self.shared.map().places().to_vec()
     }
 
-    /// Looks for the servers now.
+    /// Refreshes the servers now.
     pub(super) async fn look(&self) -> Result<()> {
         self.shared.look(0).await
     }
@@ -218,7 +218,7 @@ impl Shared {
         }
     }
 
-    /// Asks who is where, another one first each time, and connects to who is new.
+    /// Asks for the servers, each time another one first, and connects to new servers.
     async fn look(&self, turn: usize) -> Result<()> {
         let look = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let known = self.map();
@@ -245,7 +245,7 @@ impl Shared {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those who are new, or there, and whose time is not over.
+    /// Servers without slots that are new or still kept.
     fn kept_guests(&self, known: &Map) -> Vec<Address> {
         let mut guests = self.guests();
         guests.retain(|address, looks| {
@@ -271,7 +271,7 @@ async fn open(dial: &Dial, address: &Address) -> Result<Node> {
     }
 }
 
-/// One answer of one server, over a connection for this alone.
+/// One answer of one server, over a separate connection.
 async fn asked(dial: &Dial, address: &Address, request: Request) -> Result<super::Answer> {
     let node = open(&dial.for_a_look(LOOK), address).await?;
     ask(&node, request).await
@@ -285,7 +285,7 @@ async fn ask(node: &Node, request: Request) -> Result<super::Answer> {
     answer.map_err(|fault| error::convert(&fault, access, &node.server))
 }
 
-/// Of the errors of all who were asked, the one that tells most: a refusal before a silence.
+/// Of the errors of all asked servers, the one that says most: a refusal before a silence.
 fn worst(errors: Vec<Error>, otherwise: impl FnOnce() -> Error) -> Error {
     let passing = |error: &Error| error.kind().is_passing();
     errors.into_iter().min_by_key(passing).unwrap_or_else(otherwise)

@@ -1,22 +1,21 @@
-//! What a server must be like, and what it should be like, to keep queues.
+//! What a server must support, and should support, to keep queues.
 //!
-//! It is read from INFO, which a managed server may cut short or refuse: what cannot be seen is a
-//! warning.
+//! The check reads INFO, which a managed server may shorten or refuse; then it logs a warning.
 
 use kv_core::{Error, ErrorKind, Result};
 
 use crate::driver::{Answer, Driver, Request};
 use crate::info::Info;
 
-/// The first version that knows flags of scripts, on which the queue relies when the server is
-/// full.
+/// The first version with flags of scripts, on which the queue relies when the server is full.
 const OLDEST: u32 = 7;
 
-/// Looks at each server once, and warns of what puts jobs at risk; whether all were there.
+/// Checks each server once, and warns of settings that put jobs at risk. Returns whether all
+/// servers answered.
 ///
 /// # Errors
-/// Where queues cannot be kept: `Config` for a server that evicts any key, `Unsupported` for one
-/// that is too old, `ReadOnly` for a replica; and those of the connection where no server is there.
+/// If a server cannot keep queues: `Config` if it evicts any key, `Unsupported` if it is too old,
+/// `ReadOnly` if it is a replica. If no server answers, those of the connection.
 pub(super) async fn check(driver: &Driver) -> Result<bool> {
     let (mut warnings, mut away) = (Vec::new(), Vec::new());
     let answers = driver.call_each(Request::Info).await?;
@@ -39,10 +38,10 @@ pub(super) async fn check(driver: &Driver) -> Result<bool> {
     if away.len() == servers {
         return away.pop().map_or(Ok(true), Err);
     }
-    // A queue can be used as far as its servers are there.
+    // A queue can be used as far as its servers can be reached.
     let unseen = |error: &Error| format!("a server is away, so it cannot be checked: {error}");
     warnings.extend(away.iter().map(unseen));
-    // The servers of a cluster are mostly alike.
+    // The servers of a Cluster are mostly alike.
     warnings.sort_unstable();
     warnings.dedup();
     for warning in warnings {
@@ -51,7 +50,7 @@ pub(super) async fn check(driver: &Driver) -> Result<bool> {
     Ok(away.is_empty())
 }
 
-/// Whether the server answered, if only to refuse.
+/// Whether the server answered, even with a refusal.
 fn is_refusal(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Auth | ErrorKind::Unsupported | ErrorKind::Backend)
 }
@@ -76,8 +75,8 @@ fn check_version(info: &Info<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-/// A replica is refused also where it takes writes: its primary never hears of them, and they are
-/// gone with the next synchronisation.
+/// A replica is refused even if it accepts writes: its primary never gets them, and the next
+/// synchronisation removes them.
 fn check_role(info: &Info<'_>) -> Result<()> {
     if !info.is("role", "slave") {
         return Ok(());
@@ -105,8 +104,8 @@ fn eviction(info: &Info<'_>) -> Result<Vec<String>> {
     )])
 }
 
-/// What puts jobs at risk that were acknowledged. When the file is synchronised is not in INFO,
-/// nor is it told when snapshots are taken.
+/// The settings that put acknowledged jobs at risk. INFO says neither when the file is synchronised
+/// nor when snapshots are taken.
 fn persistence(info: &Info<'_>) -> impl Iterator<Item = String> {
     let risks = [
         (

@@ -12,10 +12,10 @@ use kv_core::queue::{
 use crate::driver::Answer;
 use crate::verbs::{number, unexpected};
 
-/// In place of a time to come back: a claim came back short, and there is more.
+/// In place of a due time: the claim brought fewer jobs than its limit, and more jobs are ready.
 const MORE: i64 = -2;
 
-/// How long a job's key is.
+/// The length of a job's key.
 const KEY: usize = 14;
 
 /// The parts of a reply, in order.
@@ -104,7 +104,7 @@ fn verdicts(letters: &[u8]) -> Result<Vec<Verdict>> {
     letters.iter().map(verdict).collect()
 }
 
-/// One claim: the job's key and, unless it is its first delivery, its history.
+/// One claim: the job's key and, after its first delivery, its history.
 fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
     let head = parts.data()?;
     let body = parts.data()?;
@@ -144,7 +144,7 @@ pub(super) fn inspected(request: Inspect, answer: Answer) -> Result<Inspected> {
     if request == Inspect::Counts {
         return counts(&mut parts).map(Inspected::Counts);
     }
-    // A number comes first, so that the driver cannot take the reply for something else.
+    // A number comes first, so that fred cannot take the reply for a published message.
     parts.int()?;
     let mut jobs = Vec::new();
     let mut letters = Vec::new();

@@ -28,7 +28,7 @@ pub(super) fn submit(request: Submit) -> Vec<Bytes> {
     args
 }
 
-/// What is not plain about a job.
+/// The settings of a job that differ from the plain case.
 fn head(job: &NewJob) -> Bytes {
     const PLAIN: [&str; 16] =
         ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
@@ -128,12 +128,12 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
     vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind, decimal(bytes(most))]
 }
 
-/// A number of bytes that a script can count to.
+/// A number of bytes, clamped to what a script can count.
 fn bytes(most: usize) -> u64 {
     u64::try_from(most).map_or(MAX_STAMP, |most| most.min(MAX_STAMP))
 }
 
-/// A duration in whole microseconds, rounded up and clamped to what a script can add to a time.
+/// A duration in whole microseconds, rounded up, and clamped so that a script can add it to a time.
 fn micros(duration: Duration) -> u64 {
     let micros = duration.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
     u64::try_from(micros).unwrap_or(MAX_STAMP)

@@ -23,7 +23,7 @@
 -- All times are whole microseconds since 1970 by the server's clock, below 2^53. A number is
 -- formatted by "%.0f": tostring and .. lose digits.
 local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
-local FORMAT = '2'
+local FORMAT = '3'
 local LAST, MAX_SEQUENCE = 9007199254740991, 562949953421311
 local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2
 local call = redis.call

@@ -1,10 +1,15 @@
-//! Where a queue is stored.
+//! Where a queue is stored: the one place that knows its names.
+//!
+//! Each begins with the prefix and [`RESERVED`]. A service in Python that shares the server reads, by
+//! its `range_get`, every key under the prefix whose rest sorts at or after a name of its own; an
+//! exclamation mark sorts before all letters and digits, so it never meets what is no string.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kv_core::RESERVED;
 
-/// What a partition consists of, in the order in which the scripts name it.
+/// The parts of a partition, in the order in which the scripts name them.
 const PARTS: [&str; 11] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
     "wake",
@@ -13,29 +18,30 @@ const PARTS: [&str; 11] = [
 /// The keys of a partition.
 pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 
-/// Where, among a partition's keys, those are from which a glance tells whether to look.
+/// The places, among a partition's keys, of the keys that a glance reads.
 pub(super) const GLANCE: [usize; 4] = [0, 3, 4, 5];
 
-/// Where the list is among a partition's keys on which a waiting process blocks.
+/// The place, among a partition's keys, of the list on which a waiting process blocks.
 pub(super) const WAKE: usize = PARTS.len() - 1;
 
-/// The keys of one partition: `PREFIX{REST:NUMBER}:PART`, of a queue that is stored as
+/// The keys of one partition: `PREFIX!kv:{REST:NUMBER}:PART`, of a queue that is stored as
 /// `PREFIX` and `REST`.
 ///
-/// All have the same hash tag, so that they are in one slot of a cluster, and partitions in
-/// different ones. Neither a prefix nor a queue has braces.
+/// All keys have the same hash tag, so they are in one slot of a Cluster; other partitions are in
+/// other slots. Neither a prefix nor a queue's name has braces.
 pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
     let (prefix, rest) = split(prefix, queue);
-    Arc::new(PARTS.map(|part| Bytes::from(format!("{prefix}{{{rest}:{number}}}:{part}"))))
+    let base = format!("{prefix}{RESERVED}{{{rest}:{number}}}:");
+    Arc::new(PARTS.map(|part| Bytes::from([&*base, part].concat())))
 }
 
-/// A key of a partition's slot that holds nothing: it is written to be waited for.
+/// An empty key in a partition's slot, written only for a WAIT that follows.
 pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
     let (prefix, rest) = split(prefix, queue);
-    Bytes::from(format!("{prefix}{{{rest}:{number}}}:copied"))
+    Bytes::from(format!("{prefix}{RESERVED}{{{rest}:{number}}}:copied"))
 }
 
-/// Everything that is stored of one partition.
+/// Everything that is stored for one partition.
 pub(super) fn all_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[Bytes]> {
     let keys = of_partition(prefix, queue, number);
     keys.iter().cloned().chain([marker(prefix, queue, number)]).collect()
@@ -44,7 +50,20 @@ pub(super) fn all_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[B
 /// The key of the queue's description.
 pub(super) fn of_queue(prefix: &str, queue: &str) -> Bytes {
     let (prefix, rest) = split(prefix, queue);
+    Bytes::from(format!("{prefix}{RESERVED}{{{rest}}}:queue"))
+}
+
+/// Where builds before format 3 kept what [`of_queue`] names, in the same slot.
+pub(super) fn former_of_queue(prefix: &str, queue: &str) -> Bytes {
+    let (prefix, rest) = split(prefix, queue);
     Bytes::from(format!("{prefix}{{{rest}}}:queue"))
+}
+
+/// Where builds before format 3 kept the jobs of a partition.
+pub(super) fn former_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[Bytes]> {
+    let (prefix, rest) = split(prefix, queue);
+    let parts = ["ready", "timed", "leases", "dead"];
+    parts.map(|part| Bytes::from(format!("{prefix}{{{rest}:{number}}}:{part}"))).into()
 }
 
 fn split<'a>(prefix: &'a str, queue: &'a str) -> (&'a str, &'a str) {
@@ -63,8 +82,19 @@ mod tests {
     #[test]
     fn all_keys_of_a_partition_have_its_hash_tag_and_the_prefix() {
         let keys = of_partition("app:", "app:!kv:queue:fetch", 3);
-        assert_eq!(keys[0], "app:{!kv:queue:fetch:3}:control");
-        assert_eq!(keys[WAKE], "app:{!kv:queue:fetch:3}:wake");
-        assert_eq!(of_queue("app:", "app:!kv:queue:fetch"), "app:{!kv:queue:fetch}:queue");
+        assert_eq!(keys[0], "app:!kv:{!kv:queue:fetch:3}:control");
+        assert_eq!(keys[WAKE], "app:!kv:{!kv:queue:fetch:3}:wake");
+        assert_eq!(of_queue("app:", "app:!kv:queue:fetch"), "app:!kv:{!kv:queue:fetch}:queue");
+    }
+
+    /// What a reader in Python compares is the name without the prefix.
+    #[test]
+    fn all_keys_sort_before_every_name_that_begins_with_a_letter_or_a_digit() {
+        let (prefix, queue) = ("app:", "app:!kv:queue:fetch");
+        let described = [of_queue(prefix, queue), marker(prefix, queue, 0)];
+        for key in of_partition(prefix, queue, 0).iter().chain(&described) {
+            let rest = key.strip_prefix(prefix.as_bytes()).unwrap();
+            assert!(rest.starts_with(RESERVED.as_bytes()) && rest < &b"0"[..], "{key:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::driver::Request;
 const AT_ONCE: usize = 64;
 
 impl RedisQueues {
-    /// The description goes last, so that a removal that was cut short can be seen and repeated.
+    /// The description is removed last, so that an interrupted removal can be repeated.
     pub(super) async fn remove_queue(&self, queue: &str, partitions: u32) -> Result<()> {
         check_partitions(queue, partitions)?;
         self.opened.write().unwrap_or_else(PoisonError::into_inner).remove(queue);

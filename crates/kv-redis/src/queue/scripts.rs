@@ -1,9 +1,9 @@
-//! The scripts of the queue's verbs, each put together of the parts that it needs.
+//! The scripts of the queue's verbs, each assembled from the parts that it needs.
 
 use crate::driver::Access;
 use crate::scripts::Script;
 
-/// A script of parts, which follow the line that says what it may do.
+/// A script of these parts, after the line with its flags.
 macro_rules! script {
     ($name:literal, $access:ident, $sha1:literal, $flags:literal, $($part:literal),+) => {
         Script {
@@ -15,20 +15,28 @@ macro_rules! script {
     };
 }
 
-/// Allowed while the server is full: who settles has to open first.
+/// Allowed while the server is full: a process must open the queue before it can settle.
 static OPEN: Script = script!(
     "open",
     Write,
-    "aa229a3791160cd7c20589a2aeb7a4dbf35d0594",
+    "44449cae097e546c92c47d0463ca030fe548d8cd",
     " flags=allow-oom",
     "open.lua"
+);
+
+static FORMER: Script = script!(
+    "former",
+    Read,
+    "fa356224ef03233e1131d4f729a2b53715b13ae9",
+    " flags=no-writes",
+    "former.lua"
 );
 
 /// Refused while the server is full, before it writes anything.
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "03aad08c943a2021bc869a7a692896c69ede7801",
+    "5b05883fe8fda909d2fc36aac8ebc5f9da2bedb2",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -36,11 +44,11 @@ static SUBMIT: Script = script!(
     "submit.lua"
 );
 
-/// Allowed while the server is full: settling is what makes room.
+/// Allowed while the server is full: settling makes room.
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "e719aa4c8af9b90a240de5b1bebe303e1c2b856b",
+    "66475d84301beb2ae30d6f043d9990339284bf12",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -51,7 +59,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "29860511b0d70eca577ca9192b69fa50a54199a1",
+    "bb6b7cb75f9e5178368bada8614f5fc16946bcf9",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -61,7 +69,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "f8fd0560a1b87de5b63ab280584b216db9ba0993",
+    "717d5e25734b7dc2ee6e8aa982d3889f0499698f",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -71,7 +79,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "7bb1472a98d5d03e1a3d83d32b3ff9e23dcace38",
+    "9a31cf3e9594d1cc7c97c109d6b8d38820741f9e",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -106,6 +114,7 @@ static REMOVE: Script = script!(
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
     pub(super) open: &'static Script,
+    pub(super) former: &'static Script,
     pub(super) submit: &'static Script,
     pub(super) exchange: &'static Script,
     pub(super) tend: &'static Script,
@@ -120,6 +129,7 @@ impl Scripts {
     pub(crate) const fn new() -> Self {
         Self {
             open: &OPEN,
+            former: &FORMER,
             submit: &SUBMIT,
             exchange: &EXCHANGE,
             tend: &TEND,
@@ -132,9 +142,10 @@ impl Scripts {
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 9] {
+    pub(crate) const fn all(&self) -> [&'static Script; 10] {
         [
             self.open,
+            self.former,
             self.submit,
             self.exchange,
             self.tend,

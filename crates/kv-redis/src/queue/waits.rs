@@ -1,26 +1,26 @@
-//! One blocking command for all who wait on a store; on a Cluster one for each slot.
+//! One blocking command for all waits on a store; on a Cluster one for each slot.
 //!
-//! A script that makes a job claimable leaves an element in the partition's list, at most one, and
-//! so does a claim that leaves claimable jobs behind. A process blocks on the lists of all queues
-//! on which somebody waits: BLPOP on a connection of its own, for [`BLOCK`](listener::BLOCK) at a
-//! time. Redis gives the element to the process that has waited longest. An element for which
-//! nobody waits here any more is put back for others, and so is one whose waiter was dropped before
-//! it took what it was told.
+//! A script that makes a job claimable pushes an element to the partition's list, unless the list
+//! has one; a claim that leaves claimable jobs does the same. A process blocks on the lists of all
+//! queues on which it waits: BLPOP on a separate connection, for [`BLOCK`](lane::BLOCK) at a
+//! time. Redis gives the element to the process that has waited longest. If no wait of this process
+//! wants the element any more, or the waiter was dropped before it took the wake-up, the process
+//! puts the element back for others.
 //!
-//! On a Cluster no command can block on lists of different slots, so each partition that is waited
-//! for has a connection of its own, to the server that has it.
+//! On a Cluster no command can block on lists of different slots, so each partition with a wait has
+//! a separate connection to its server.
 //!
-//! When nothing came for that long, a glance tells of partitions in which something is to be done
-//! all the same: a delayed job that another process added is due, the lease of one that died has
-//! ended, a wake-up was lost.
+//! If no element came for that long, a glance finds partitions with work that no element announced:
+//! a delayed job of another process is due, the lease of a dead process has ended, or a wake-up was
+//! lost.
 //!
-//! After an error everybody who waits is told, and the next who waits begins anew, on a connection
-//! that is made anew. A connection for which nobody waited for [`IDLE`](listener::IDLE) is closed;
-//! nothing stays behind of queues that are gone.
+//! After an error every wait fails, and the next wait begins on a new connection. A connection on
+//! which nobody has waited for as long is closed; nothing stays of queues that are
+//! gone.
 
 mod lane;
-mod listener;
 mod notice;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,9 @@ use bytes::Bytes;
 use kv_core::queue::Partition;
 use kv_core::{Error, Result};
 
-use self::lane::{Lane, Lanes};
-use self::notice::{Wait, Waiter};
+use self::lane::{BLOCK, Lane, Lanes, MARGIN};
+use self::notice::Waiter;
+use self::wait::Wait;
 use super::keys::{self, Keys};
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
@@ -47,10 +48,10 @@ pub(super) struct Waits {
 
 /// What all listeners need.
 struct Common {
-    /// For what does not block.
+    /// For commands that do not block.
     driver: Arc<Driver>,
     scripts: Scripts,
-    /// How long a blocking command may take, its wait included.
+    /// How long a blocking command may take, including its wait.
     timeout: Duration,
 }
 
@@ -61,7 +62,7 @@ impl Waits {
         scripts: Scripts,
         nonce: u64,
     ) -> Self {
-        let timeout = config.timeout + listener::BLOCK + listener::MARGIN;
+        let timeout = config.timeout + BLOCK + MARGIN;
         let common = Arc::new(Common { driver, scripts, timeout });
         Self { common, key_prefix: config.key_prefix.clone(), nonce, lanes: Arc::default() }
     }
@@ -69,7 +70,7 @@ impl Waits {
     /// Waits until a job may be claimable in one of the partitions of a queue with these keys.
     ///
     /// # Cancel safety
-    /// What was told and is not taken goes to somebody else.
+    /// A wake-up that a dropped wait did not take goes to another wait.
     pub(super) async fn wait(
         &self,
         partitions: &[Partition],
@@ -82,7 +83,7 @@ impl Waits {
         wait.told(limit).await
     }
 
-    /// Has listeners tell somebody of these partitions, from now on.
+    /// Makes listeners report these partitions to a waiter, from now on.
     fn register(&self, partitions: &[Partition], keys: &Arc<[Keys]>) -> Result<Wait> {
         let mut by_lane: BTreeMap<Option<u16>, (Bytes, Vec<u32>)> = BTreeMap::new();
         for Partition { number, .. } in partitions {
@@ -91,7 +92,7 @@ impl Waits {
             by_lane.entry(slot).or_insert_with(|| (wake, Vec::new())).1.push(*number);
         }
         let mut wait = Wait::default();
-        // A listener that nobody needs ends under the same lock, so none ends in between.
+        // An idle listener ends under the same lock, so no listener ends in between.
         let mut lanes = lock(&self.lanes);
         if lanes.is_closed {
             return Err(Error::closed());
@@ -112,7 +113,7 @@ impl Waits {
         Lane::new(slot, Arc::clone(&self.common), self.interruption(slot, wake), lanes)
     }
 
-    /// The list that ends a lane's command, in the slot of its lists.
+    /// The list that interrupts a lane's blocking command, in the slot of the lane's lists.
     fn interruption(&self, slot: Option<u16>, wake: &Bytes) -> Bytes {
         let nonce = format!("{:016x}", self.nonce);
         match slot {
@@ -121,7 +122,7 @@ impl Waits {
         }
     }
 
-    /// Ends the listeners and tells everybody who waits.
+    /// Ends the listeners and all waits.
     pub(super) fn close(&self) {
         let by_slot = {
             let mut lanes = lock(&self.lanes);

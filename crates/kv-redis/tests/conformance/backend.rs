@@ -37,6 +37,12 @@ impl Backend for Redis {
         self.clock.advance(by).expect("a clock that can be stepped");
     }
 
+    /// A new connection to the server, which keeps the data.
+    async fn reopen(&self) -> Result<Option<RedisStore>, BoxError> {
+        let config = RedisConfig::from_url(&self.server.url())?;
+        Ok(Some(RedisStore::connect(config).await?))
+    }
+
     /// Redis hides a key once its clock is past the end, in whole milliseconds.
     fn grace(&self) -> Duration {
         Duration::from_millis(1)

@@ -17,5 +17,6 @@ mod globs;
 mod large;
 mod lifecycle;
 mod reconnect;
+mod round_trip;
 mod support;
 mod verbs;

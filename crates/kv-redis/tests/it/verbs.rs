@@ -263,3 +263,25 @@ async fn keys_are_listed_page_by_page_and_never_by_the_command_keys() {
     let stats = ask(&server, &["INFO", "commandstats"]).unwrap();
     assert!(stats.contains("cmdstat_scan:") && !stats.contains("cmdstat_keys:"), "{stats}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_among_many_is_told_as_by_a_get() {
+    let (server, store) = direct().await;
+    ask(&server, &["RPUSH", "list", "item"]);
+    store.set("text", "v".into(), Write::ALWAYS).await.unwrap();
+    // Before any size is known a script is asked, then MGET, and GET for one key.
+    for keys in [&["none", "list"][..], &["text", "none"], &["text", "list", "none"], &["list"]] {
+        let found = store.get_many(keys).await;
+        if !keys.contains(&"list") {
+            assert_eq!(found.unwrap()[1], None);
+            continue;
+        }
+        let error = found.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::WrongType, Effect::NotApplied));
+        assert_eq!(error.failed_key(), (keys.len() > 1).then_some("list").or(error.failed_key()));
+    }
+    let typed = kv_core::Store::new(store);
+    let each = typed.get_each::<u8>(["none", "list"]).await.unwrap();
+    assert!(matches!(each[0], Ok(None)), "{each:?}");
+    assert_eq!(each[1].as_ref().unwrap_err().kind(), ErrorKind::WrongType);
+}

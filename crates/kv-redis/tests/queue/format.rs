@@ -30,7 +30,7 @@ async fn a_partition_in_an_unknown_format_is_refused_by_every_verb_and_left_as_i
     engine.submit(&partition(), jobs(3)).await.unwrap();
     claimed(&*engine, 1, 1).await;
     for (format, named) in
-        [("1", "format 1"), ("3", "format 3"), ("", "another kind"), ("x y\r\nz", "format x")]
+        [("2", "format 2"), ("4", "format 4"), ("", "another kind"), ("x y\r\nz", "format x")]
     {
         put(&server, "control", "format", format.as_bytes());
         let before = contents(&server);
@@ -50,8 +50,8 @@ async fn a_queue_in_an_unknown_format_or_of_other_partitions_is_not_opened_and_l
     known.open(QUEUE, 4).await.unwrap();
     let description = stored::description(QUEUE);
     for (fields, named) in [
-        (["format", "2", "partitions", "4"], "the queue has 4"),
-        (["format", "3", "partitions", "3"], "format 3"),
+        (["format", "3", "partitions", "4"], "the queue has 4"),
+        (["format", "2", "partitions", "3"], "format 2"),
         (["format", "", "partitions", "3"], "format"),
     ] {
         let command = [&["HSET", description.as_str()], &fields[..]].concat();
@@ -65,6 +65,40 @@ async fn a_queue_in_an_unknown_format_or_of_other_partitions_is_not_opened_and_l
         }
         assert_eq!(contents(&server), before);
     }
+}
+
+/// Gives everything that is stored the names of builds before format 3.
+fn rename_to_former(server: &RedisServer) {
+    for key in contents(server).into_keys() {
+        let former = key.replace("!kv:{", "{");
+        assert_ne!(former, key);
+        server.cli(&["RENAME", &key, &former]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_queue_with_jobs_under_its_former_names_is_refused_until_they_are_worked_off() {
+    let server = RedisServer::start().unwrap();
+    let build = engine(&server.url()).await;
+    build.open(QUEUE, 3).await.unwrap();
+    build.submit(&partition(), jobs(3)).await.unwrap();
+    claimed(&*build, 1, 2).await;
+    rename_to_former(&server);
+    let before = contents(&server);
+    let next = engine(&server.url()).await;
+    for _ in 0..2 {
+        let error = next.open(QUEUE, 2).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Config, Effect::NotApplied));
+        assert!(error.to_string().contains("holds 3 jobs"), "{error}");
+        assert!(error.to_string().contains("in format 2; expected 3"), "{error}");
+    }
+    assert_eq!(contents(&server), before);
+    let former = |part| key(part).replace("!kv:{", "{");
+    server.cli(&["DEL", &former("ready"), &former("leases")]).unwrap();
+    next.open(QUEUE, 2).await.unwrap();
+    // What an older process brings in afterwards is told too.
+    server.cli(&["ZADD", &former("dead"), "1", "70000000000001"]).unwrap();
+    assert!(next.open(QUEUE, 2).await.unwrap_err().to_string().contains("holds 1 jobs"));
 }
 
 #[tokio::test]

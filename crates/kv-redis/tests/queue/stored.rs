@@ -56,13 +56,13 @@ const LONGEST: &str = "
 /// A key of a partition.
 pub(crate) fn key(partition: &Partition, part: &str) -> String {
     let (prefix, rest) = split(&partition.queue);
-    format!("{prefix}{{{rest}:{}}}:{part}", partition.number)
+    format!("{prefix}!kv:{{{rest}:{}}}:{part}", partition.number)
 }
 
 /// The key of a queue's description.
 pub(crate) fn description(queue: &str) -> String {
     let (prefix, rest) = split(queue);
-    format!("{prefix}{{{rest}}}:queue")
+    format!("{prefix}!kv:{{{rest}}}:queue")
 }
 
 fn split(queue: &str) -> (&str, &str) {
@@ -191,7 +191,7 @@ impl Stored {
             return Err(format!("a body has {} bytes", self.longest));
         }
         let is_known = match self.control.get("format") {
-            Some(format) => format == "2" && self.lifetime == -1,
+            Some(format) => format == "3" && self.lifetime == -1,
             None => self.lifetime > 0 && self.is_purged(),
         };
         if !is_known {

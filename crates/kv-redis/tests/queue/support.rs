@@ -13,7 +13,7 @@ use kv_redis::{RedisConfig, RedisStore};
 use kv_testbed::{RedisServer, Reply};
 
 /// Longer than anything takes but on a machine that stands still.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A name as queues have it that are opened through a store.
 pub(crate) const QUEUE: &str = "data_fetcher:!kv:queue:fetch";

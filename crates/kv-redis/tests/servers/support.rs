@@ -9,7 +9,7 @@ use kv_redis::{RedisConfig, RedisConfigBuilder, RedisStore};
 use kv_testbed::{RedisCluster, RedisServer, eventually, slot_of};
 
 /// Longer than anything takes but on a machine that stands still.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Three primaries without replicas, which are the soonest to start.
 pub(crate) fn three() -> RedisCluster {

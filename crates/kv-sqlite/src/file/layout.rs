@@ -81,10 +81,7 @@ pub(super) fn prepare(
 
 /// Whether the file has the tables; not yet, where it is empty.
 fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
-    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let read = |sql| number(sql).map_err(|error| at_open(path, error));
-    let (owner, format) = (read("PRAGMA application_id")?, read("PRAGMA user_version")?);
-    let tables = read("SELECT count(*) FROM sqlite_schema")?;
+    let (owner, format, tables) = marks(connection).map_err(|error| at_open(path, error))?;
     match (owner, format) {
         (APPLICATION, FORMAT) => Ok(true),
         (0, 0) if tables == 0 && is_too_short(path) => {
@@ -100,6 +97,15 @@ fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
             "is a database of another program; expected one of this library, or no file",
         )),
     }
+}
+
+/// Whose file it is, its format, and how many tables and indices it has: of one moment, since
+/// another process may make the tables meanwhile.
+fn marks(connection: &Connection) -> rusqlite::Result<(i64, i64, i64)> {
+    let read = connection.unchecked_transaction()?;
+    let number = |sql| read.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
 }
 
 /// Whether the file has something in it that SQLite passes over, since it is no whole page.

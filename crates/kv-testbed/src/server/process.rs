@@ -16,8 +16,8 @@ use crate::wait::eventually;
 pub(super) const CONFIG_FILE: &str = "redis.conf";
 pub(super) const PID_FILE: &str = "redis.pid";
 const LOG_FILE: &str = "redis.log";
-const START_LIMIT: Duration = Duration::from_secs(30);
-const KILL_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(60);
+const KILL_LIMIT: Duration = Duration::from_secs(60);
 const LOG_TAIL: usize = 2_000;
 
 /// Runs the server and a watcher that reads a pipe from the test. A line in it asks for the

@@ -77,7 +77,8 @@ async fn says_closed(store: &Arc<dyn KeyValueStore>) -> Tried {
     for (verb, error) in every_verb(store).await {
         let kind = error.map(|error| error.kind());
         let refused = kind == Some(ErrorKind::Unsupported) && optional(verb);
-        ensure!(refused || kind == Some(ErrorKind::Closed), "{verb} after close: {kind:?}");
+        let expected = if refused { kind } else { Some(ErrorKind::Closed) };
+        ensure_eq!(kind, expected, "{verb} \"k\" after close");
     }
     let get = Command::Get { key: "k".to_owned() };
     let executed = store.execute(vec![get]).await;

@@ -1,4 +1,4 @@
-//! Many at once on one key.
+//! Many at once on one key, through every handle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) async fn one_of_many_concurrent_creations_wins(t: &Trial<'_>) -> Trie
         let key = format!("k{round}");
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
-            let (store, key, value) = (Arc::clone(t.store()), key.clone(), task.to_string());
+            let (store, key, value) = (Arc::clone(t.handle(task)), key.clone(), task.to_string());
             tasks.spawn(async move {
                 let write = Write::ALWAYS.condition(Condition::Absent);
                 let outcome = store.set(&key, bytes(&value), write).await?;
@@ -38,7 +38,8 @@ pub(crate) async fn one_of_many_concurrent_creations_wins(t: &Trial<'_>) -> Trie
 
 /// Adds one to a number by conditional writes alone, until it succeeds.
 async fn add_one(store: &Arc<dyn KeyValueStore>) -> Result<(), Failure> {
-    loop {
+    // Each attempt that fails means that another task's succeeded.
+    for _ in 0..=TASKS * ROUNDS {
         let (number, condition) = match store.get("k").await? {
             None => (0, Condition::Absent),
             Some(entry) => (number(&entry.value)?, Condition::Version(entry.version)),
@@ -48,6 +49,7 @@ async fn add_one(store: &Arc<dyn KeyValueStore>) -> Result<(), Failure> {
             return Ok(());
         }
     }
+    Err(Failure::new("set \"k\": no condition was met, although others wrote less often than that"))
 }
 
 fn number(value: &[u8]) -> Result<usize, Failure> {
@@ -57,8 +59,8 @@ fn number(value: &[u8]) -> Result<usize, Failure> {
 
 pub(crate) async fn concurrent_compare_and_set_loses_no_update(t: &Trial<'_>) -> Tried {
     let mut tasks = JoinSet::new();
-    for _ in 0..TASKS {
-        let store = Arc::clone(t.store());
+    for task in 0..TASKS {
+        let store = Arc::clone(t.handle(task));
         tasks.spawn(async move {
             for _ in 0..ROUNDS {
                 add_one(&store).await?;
@@ -78,8 +80,8 @@ pub(crate) async fn concurrent_compare_and_set_loses_no_update(t: &Trial<'_>) ->
 pub(crate) async fn a_value_and_its_version_belong_together(t: &Trial<'_>) -> Tried {
     let (mut writers, mut readers) = (JoinSet::new(), JoinSet::new());
     for writer in 0..2 {
-        writers.spawn(write(Arc::clone(t.store()), writer));
-        readers.spawn(read(Arc::clone(t.store())));
+        writers.spawn(write(Arc::clone(t.handle(writer)), writer));
+        readers.spawn(read(Arc::clone(t.handle(writer))));
     }
     let mut written = BTreeMap::new();
     while let Some(writes) = writers.join_next().await {

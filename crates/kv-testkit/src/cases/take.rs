@@ -23,8 +23,8 @@ pub(crate) async fn one_of_many_concurrent_takes_gets_the_entry(t: &Trial<'_>) -
     for round in 0..50 {
         t.put("k", &round.to_string()).await?;
         let mut takers = JoinSet::new();
-        for _ in 0..8 {
-            let store = Arc::clone(t.store());
+        for taker in 0..8 {
+            let store = Arc::clone(t.handle(taker));
             takers.spawn(async move { store.take("k").await });
         }
         let mut winners = 0;

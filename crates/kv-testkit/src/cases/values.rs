@@ -69,45 +69,85 @@ pub(crate) async fn the_fast_path_agrees_with_get(t: &Trial<'_>) -> Tried {
     Ok(())
 }
 
+/// Short keys that a store could take for one another.
+const AWKWARD: &[&str] = &[
+    "a",
+    "A",
+    "a ",
+    " a",
+    "a:b",
+    "a:",
+    ":a",
+    "a*",
+    "a?",
+    "[a]",
+    "a\\",
+    "a\nb",
+    "a\r\n",
+    "a\0",
+    "\0",
+    "{a}",
+    "{a}b",
+    "{}",
+    "é",
+    "e\u{301}",
+    "日本",
+    "\u{10ffff}",
+    "%s",
+    "'\"",
+    "0",
+    "00",
+    "-",
+    "^",
+    "__proto__",
+    "a/../b",
+    "%",
+    "_",
+    "a%",
+    "a_",
+    "[",
+    "]",
+    "?",
+    "*",
+    "\\",
+    "a  ",
+    " ",
+    "a\t",
+    "a\0b",
+    "1",
+    "01",
+    "1.0",
+    "1e0",
+    "+1",
+    "-1",
+    "null",
+    "NULL",
+    "k",
+    "K",
+    "\u{212a}",
+    "ß",
+    "ss",
+    "ẞ",
+    "i",
+    "I",
+    "İ",
+    "ı",
+    "É",
+    "ﬁ",
+    "fi",
+    "\u{feff}a",
+    "\u{200b}a",
+];
+
 /// Keys that a store could mix up, cut or trip over.
 pub(crate) fn awkward_keys() -> Vec<String> {
-    let literal = [
-        "a",
-        "A",
-        "a ",
-        " a",
-        "a:b",
-        "a:",
-        ":a",
-        "a*",
-        "a?",
-        "[a]",
-        "a\\",
-        "a\nb",
-        "a\r\n",
-        "a\0",
-        "\0",
-        "{a}",
-        "{a}b",
-        "{}",
-        "é",
-        "e\u{301}",
-        "日本",
-        "\u{10ffff}",
-        "%s",
-        "'\"",
-        "0",
-        "00",
-        "-",
-        "^",
-        "__proto__",
-        "a/../b",
-    ];
+    let cut = |length: usize| ["1", "2"].map(|tail| "x".repeat(length) + tail);
     let longest = "k".repeat(1_024);
     let differs_at_the_end = ["k".repeat(1_023), "l".to_owned()].concat();
     let multi_byte = "é".repeat(512);
     let long = [longest, differs_at_the_end, multi_byte];
-    literal.into_iter().map(str::to_owned).chain(long).collect()
+    let cut = [63, 127, 191, 255, 256, 511, 512, 767].into_iter().flat_map(cut);
+    AWKWARD.iter().copied().map(str::to_owned).chain(long).chain(cut).collect()
 }
 
 pub(crate) async fn keys_of_every_shape_are_kept_apart(t: &Trial<'_>) -> Tried {
@@ -133,7 +173,7 @@ pub(crate) async fn a_value_is_never_seen_half_written(t: &Trial<'_>) -> Tried {
     t.store().set("k", values[0].clone(), Write::ALWAYS).await?;
     let mut writers = JoinSet::new();
     for writer in 0..4 {
-        let (store, values) = (Arc::clone(t.store()), values.clone());
+        let (store, values) = (Arc::clone(t.handle(writer)), values.clone());
         writers.spawn(async move {
             for round in 0..25 {
                 let value = values[(writer + round) % 2].clone();

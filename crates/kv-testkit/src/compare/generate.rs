@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kv_core::Lifetime;
 
-use super::operation::{KEYS, Key, Operation, Verb, When};
+use super::operation::{KEYS, Key, Many, Operation, Text, Verb, When};
 
 const PATTERNS: [&str; 6] = ["*", "a*", "a", "a\\*", "[^a]*", "??"];
 
@@ -29,14 +29,14 @@ impl Generator {
                 Operation::One(key, verb)
             }
             76..84 => Operation::Batch((0..self.rng.usize(0..6)).map(|_| self.command()).collect()),
-            84..88 => Operation::GetMany(self.keys()),
+            84..88 => Operation::GetMany(Many(self.keys())),
             88..92 => {
                 // With no pairs, a store may refuse a zero lifetime or not.
-                let count = self.rng.usize(1..5);
+                let count = self.count().max(1);
                 let pairs = (0..count).map(|_| (self.key(), self.value())).collect();
-                Operation::SetMany(pairs, self.lifetime())
+                Operation::SetMany(Many(pairs), self.lifetime())
             }
-            92..96 => Operation::DeleteMany(self.keys()),
+            92..96 => Operation::DeleteMany(Many(self.keys())),
             _ => Operation::Scan(PATTERNS[self.rng.usize(0..PATTERNS.len())]),
         }
     }
@@ -46,7 +46,12 @@ impl Generator {
     }
 
     fn keys(&mut self) -> Vec<Key> {
-        (0..self.rng.usize(0..5)).map(|_| self.key()).collect()
+        (0..self.count()).map(|_| self.key()).collect()
+    }
+
+    /// A few, and sometimes more than the variables of a statement of SQL were.
+    fn count(&mut self) -> usize {
+        if self.rng.u8(0..100) == 0 { self.rng.usize(1_000..1_100) } else { self.rng.usize(0..5) }
     }
 
     fn command(&mut self) -> (Key, Verb) {
@@ -75,17 +80,21 @@ impl Generator {
         }
     }
 
-    fn value(&mut self) -> String {
+    fn value(&mut self) -> Text {
         self.values += 1;
         let number = self.values;
-        match self.rng.u8(0..10) {
+        Text(match self.rng.u8(0..10) {
             0..5 => number.to_string(),
             5 => format!("-{number}"),
             // Numbers that a counter must not take.
             6 => format!("0{number}"),
             7 => format!("+{number}"),
-            _ => format!("value {number}"),
-        }
+            8 => format!("value {number}"),
+            _ if self.rng.u8(0..50) == 0 => {
+                format!("value {number}, {}", "and on ".repeat(self.rng.usize(1_000..10_000)))
+            }
+            _ => format!("value {number} %_\u{fc}\0"),
+        })
     }
 
     /// So many different ones that no two sums are equal by chance; some overflow.

@@ -53,12 +53,12 @@ impl Lives {
                 }
             }
             Operation::SetMany(pairs, lifetime) if lifetime.as_millis().is_ok() => {
-                for (key, _) in pairs {
+                for (key, _) in &pairs.0 {
                     self.change(*key, |life| life.after(*lifetime, now));
                 }
             }
             Operation::DeleteMany(keys) => {
-                for key in keys {
+                for key in &keys.0 {
                     self.change(*key, |_| Life::Missing);
                 }
             }

@@ -1,12 +1,36 @@
 //! One operation, as both sides are told it: keys by number, versions by when they were seen.
 
+use std::fmt;
+
 use kv_core::Lifetime;
+
+use crate::show::{bytes, list};
 
 /// The names of a sequence's keys, behind its prefix.
 pub(super) const KEYS: [&str; 4] = ["a", "ab", "a*", "é"];
 
 /// A key by its number.
 pub(super) type Key = usize;
+
+/// A value, whose `Debug` is short.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Text(pub(super) String);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&bytes(self.0.as_bytes()))
+    }
+}
+
+/// Many items, the first of which are shown.
+#[derive(Clone)]
+pub(super) struct Many<T>(pub(super) Vec<T>);
+
+impl<T: fmt::Debug> fmt::Debug for Many<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&list(&self.0, |item| format!("{item:?}")))
+    }
+}
 
 /// A condition, without a version that only one side would know.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +46,7 @@ pub(super) enum When {
 #[derive(Clone, Debug)]
 pub(super) enum Verb {
     Get,
-    Set { value: String, lifetime: Lifetime, when: When },
+    Set { value: Text, lifetime: Lifetime, when: When },
     Delete { when: When },
     Exists,
     Ttl,
@@ -48,9 +72,9 @@ impl Verb {
 pub(super) enum Operation {
     One(Key, Verb),
     Batch(Vec<(Key, Verb)>),
-    GetMany(Vec<Key>),
-    SetMany(Vec<(Key, String)>, Lifetime),
-    DeleteMany(Vec<Key>),
+    GetMany(Many<Key>),
+    SetMany(Many<(Key, Text)>, Lifetime),
+    DeleteMany(Many<Key>),
     Scan(&'static str),
 }
 
@@ -60,8 +84,8 @@ impl Operation {
         match self {
             Self::One(key, _) => vec![*key],
             Self::Batch(commands) => commands.iter().map(|(key, _)| *key).collect(),
-            Self::GetMany(keys) | Self::DeleteMany(keys) => keys.clone(),
-            Self::SetMany(pairs, _) => pairs.iter().map(|(key, _)| *key).collect(),
+            Self::GetMany(keys) | Self::DeleteMany(keys) => keys.0.clone(),
+            Self::SetMany(pairs, _) => pairs.0.iter().map(|(key, _)| *key).collect(),
             Self::Scan(_) => (0..KEYS.len()).collect(),
         }
     }

@@ -5,7 +5,9 @@ use kv_core::Result;
 use super::generate::Generator;
 use super::life::Lives;
 use super::operation::Operation;
+use super::shrink::SHOWN;
 use super::side::Side;
+use crate::show::cut;
 
 pub(super) struct Sequence {
     number: usize,
@@ -74,6 +76,9 @@ impl Sequence {
     /// The last operation and the two answers.
     pub(super) fn difference(&self) -> String {
         let Some((left, right)) = &self.difference else { return "no difference".to_owned() };
-        format!("{:?}: left {left:?}, right {right:?}", self.script.last())
+        let (left, right) = (cut(left.clone(), SHOWN), cut(right.clone(), SHOWN));
+        let last = self.script.last();
+        let last = last.map_or_else(String::new, |operation| format!("{operation:?}: "));
+        format!("{last}left {left:?}, right {right:?}")
     }
 }

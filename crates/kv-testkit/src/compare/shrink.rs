@@ -1,29 +1,32 @@
 //! The shortest script that still shows a difference.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::moment::{Moment, Pause};
 use super::operation::Operation;
 use super::side::Side;
 use crate::Trial;
+use crate::show::cut;
 
 /// The most scripts that are tried; each is at most a sequence long.
 const MAX_RUNS: usize = 1_000;
+
+/// How many bytes of an answer are shown.
+pub(super) const SHOWN: usize = 300;
 
 /// A part of a script.
 #[derive(Clone)]
 pub(super) enum Item {
     Do(Operation),
-    /// In milliseconds.
-    Pause(u64),
+    Pause(Pause),
 }
 
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Do(operation) => write!(f, "{operation:?}"),
-            Self::Pause(ms) => write!(f, "advance by {ms} ms"),
+            Self::Pause(pause) => write!(f, "{pause}"),
         }
     }
 }
@@ -32,12 +35,13 @@ impl fmt::Display for Item {
 pub(super) struct Shrinker<'t> {
     left: &'t Trial<'t>,
     right: &'t Trial<'t>,
+    exact: bool,
     runs: usize,
 }
 
 impl<'t> Shrinker<'t> {
-    pub(super) fn new(left: &'t Trial<'t>, right: &'t Trial<'t>) -> Self {
-        Self { left, right, runs: 0 }
+    pub(super) fn new(left: &'t Trial<'t>, right: &'t Trial<'t>, exact: bool) -> Self {
+        Self { left, right, exact, runs: 0 }
     }
 
     /// The script, as short as it gets.
@@ -57,6 +61,7 @@ impl<'t> Shrinker<'t> {
             chunk = if removed && chunk == 1 { 1 } else { chunk / 2 };
         }
         let (left, right) = answers;
+        let (left, right) = (cut(left, SHOWN), cut(right, SHOWN));
         format!("the shortest found:\n{}  left: {left}\n  right: {right}", told(&script))
     }
 
@@ -82,19 +87,21 @@ impl<'t> Shrinker<'t> {
         removed
     }
 
+    fn advance(&self, by: Duration) {
+        self.left.advance(by);
+        self.right.advance(by);
+    }
+
     /// How many items it takes to the first difference, and the two answers there.
     async fn run(&mut self, script: &[Item]) -> Option<(usize, (String, String))> {
         self.runs += 1;
         let prefix = format!("s{}:", self.runs);
-        let mut left = Side::new(Arc::clone(self.left.store()), &prefix);
-        let mut right = Side::new(Arc::clone(self.right.store()), &prefix);
-        let mut found = None;
+        let mut left = Side::new(self.left, &prefix, self.exact);
+        let mut right = Side::new(self.right, &prefix, self.exact);
+        let (mut now, mut found) = (Moment::default(), None);
         for (number, item) in script.iter().enumerate() {
             match item {
-                Item::Pause(ms) => {
-                    self.left.advance(Duration::from_millis(*ms));
-                    self.right.advance(Duration::from_millis(*ms));
-                }
+                Item::Pause(pause) => self.advance(now.go_on(*pause)),
                 Item::Do(operation) => {
                     let answers = (left.apply(operation).await, right.apply(operation).await);
                     let answers = (answers.0.text, answers.1.text);
@@ -105,6 +112,7 @@ impl<'t> Shrinker<'t> {
                 }
             }
         }
+        self.advance(now.go_on(Pause::TO_WHOLE));
         // What is left behind only takes room: the next script has keys of its own.
         let _ = (left.clean_up().await, right.clean_up().await);
         found

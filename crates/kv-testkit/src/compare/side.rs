@@ -8,17 +8,22 @@ use kv_core::{
     Result, ScanRequest, Version, Write,
 };
 
-use super::operation::{KEYS, Key, Operation, Verb, When};
-use crate::answer;
+use super::operation::{KEYS, Key, Operation, Text, Verb, When};
+use crate::{Trial, answer};
 
 /// How many versions of a key are remembered.
 const REMEMBERED: usize = 4;
 /// The most pages of one scan.
 const MAX_PAGES: usize = 10_000;
 
-/// A store, and the versions that were seen on it.
+/// The handles of a store, and the versions that were seen through them.
 pub(super) struct Side {
-    store: Arc<dyn KeyValueStore>,
+    /// Used by turns.
+    stores: Vec<Arc<dyn KeyValueStore>>,
+    turn: usize,
+    /// Whether the exact time left is told: not between whole milliseconds, where backends may
+    /// differ by one.
+    exact: bool,
     prefix: String,
     keys: Vec<String>,
     seen: [Vec<Version>; KEYS.len()],
@@ -31,18 +36,27 @@ pub(super) struct Answer {
 }
 
 impl Side {
-    pub(super) fn new(store: Arc<dyn KeyValueStore>, prefix: &str) -> Self {
+    pub(super) fn new(trial: &Trial<'_>, prefix: &str, exact: bool) -> Self {
         let keys = KEYS.iter().map(|key| [prefix, key].concat()).collect();
-        Self { store, prefix: prefix.to_owned(), keys, seen: Default::default() }
+        let handles = [Some(trial.store()), trial.another()];
+        let stores = handles.into_iter().flatten().map(Arc::clone).collect();
+        let prefix = prefix.to_owned();
+        Self { stores, turn: 0, exact, prefix, keys, seen: Default::default() }
+    }
+
+    fn store(&self) -> Result<&Arc<dyn KeyValueStore>> {
+        let turn = self.turn.checked_rem(self.stores.len()).unwrap_or(0);
+        self.stores.get(turn).ok_or_else(|| Error::new(ErrorKind::Backend, "no handle"))
     }
 
     /// Removes what the sequence left.
     pub(super) async fn clean_up(&self) -> Result<()> {
         let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
-        self.store.delete_many(&keys).await.map(drop)
+        self.store()?.delete_many(&keys).await.map(drop)
     }
 
     pub(super) async fn apply(&mut self, operation: &Operation) -> Answer {
+        self.turn = self.turn.wrapping_add(1);
         match self.ask(operation).await {
             Ok(answer) => answer,
             Err(error) => Answer { text: format!("{:?}", error.kind()), replies: Vec::new() },
@@ -52,26 +66,26 @@ impl Side {
     async fn ask(&mut self, operation: &Operation) -> Result<Answer> {
         let text = match operation {
             Operation::One(key, verb) => {
-                let reply = one(&self.store, self.command(*key, verb)).await;
+                let reply = one(self.store()?, self.command(*key, verb)).await;
                 return Ok(self.learn(&[(*key, verb.clone())], vec![reply]));
             }
             Operation::Batch(commands) => {
-                let replies = self.store.execute(self.batch(commands)).await?;
+                let replies = self.store()?.execute(self.batch(commands)).await?;
                 return Ok(self.learn(commands, replies));
             }
             Operation::GetMany(keys) => {
-                let entries = self.store.get_many(&self.names(keys)).await?;
+                let entries = self.store()?.get_many(&self.names(&keys.0)).await?;
                 let entries = entries.iter().map(|entry| answer::value(entry.as_ref()));
                 entries.collect::<Vec<_>>().join(", ")
             }
             Operation::SetMany(pairs, lifetime) => {
-                let named = |(key, value): &(Key, String)| (self.name(*key), value.clone().into());
-                let pairs: Vec<(String, Bytes)> = pairs.iter().map(named).collect();
-                self.store.set_many(pairs, *lifetime).await?;
+                let named = |(key, value): &(Key, Text)| (self.name(*key), value.0.clone().into());
+                let pairs: Vec<(String, Bytes)> = pairs.0.iter().map(named).collect();
+                self.store()?.set_many(pairs, *lifetime).await?;
                 "done".to_owned()
             }
             Operation::DeleteMany(keys) => {
-                self.store.delete_many(&self.names(keys)).await?.to_string()
+                self.store()?.delete_many(&self.names(&keys.0)).await?.to_string()
             }
             Operation::Scan(rest) => format!("{:?}", self.scan(rest).await?),
         };
@@ -104,7 +118,7 @@ impl Side {
             Verb::Get => Command::Get { key },
             Verb::Set { value, lifetime, when } => {
                 let write = Write { lifetime, condition: self.condition(number, when) };
-                Command::Set { key, value: value.into(), write }
+                Command::Set { key, value: value.0.into(), write }
             }
             Verb::Delete { when } => {
                 Command::Delete { key, condition: self.condition(number, when) }
@@ -140,7 +154,8 @@ impl Side {
             }
             seen.drain(..seen.len().saturating_sub(REMEMBERED));
         }
-        let texts: Vec<String> = replies.iter().map(answer::told).collect();
+        let told = if self.exact { answer::told } else { answer::told_roughly };
+        let texts: Vec<String> = replies.iter().map(told).collect();
         Answer { text: texts.join(", "), replies }
     }
 
@@ -149,7 +164,7 @@ impl Side {
         let (mut keys, mut cursor) = (BTreeSet::new(), None::<Cursor>);
         for _ in 0..MAX_PAGES {
             let request = ScanRequest { pattern: &pattern, cursor: cursor.as_ref(), limit: 1_000 };
-            let page = self.store.scan(request).await?;
+            let page = self.store()?.scan(request).await?;
             keys.extend(page.keys);
             cursor = page.next;
             if cursor.is_none() {

@@ -16,14 +16,16 @@ use kv_testkit::{Backend, ManualClock};
 #[derive(Default)]
 struct Contents {
     writes: u64,
+    /// The time of the last sweep.
+    swept: Duration,
     records: BTreeMap<String, Record>,
 }
 
 struct Record {
     value: Bytes,
     version: u64,
-    /// In milliseconds of the clock.
-    ends: Option<u64>,
+    /// By the clock's time.
+    ends: Option<Duration>,
 }
 
 /// The five required methods and what they declare: all that a plugin has to bring.
@@ -34,15 +36,14 @@ pub(crate) struct FiveMethods {
 }
 
 impl FiveMethods {
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.now().as_millis()).unwrap()
-    }
-
     /// The contents, without what has expired.
     fn contents(&self) -> MutexGuard<'_, Contents> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.now();
-        contents.records.retain(|_, record| record.ends.is_none_or(|ends| ends > now));
+        let now = self.clock.now();
+        if contents.swept != now {
+            contents.swept = now;
+            contents.records.retain(|_, record| record.ends.is_none_or(|ends| ends > now));
+        }
         contents
     }
 
@@ -87,7 +88,7 @@ impl KeyValueStore for FiveMethods {
         let kept = old.and_then(|record| record.ends);
         let ends = match write.lifetime {
             Lifetime::Keep => kept,
-            _ => lifetime.map(|lifetime| self.now() + lifetime),
+            _ => lifetime.map(|ms| self.clock.now() + Duration::from_millis(ms)),
         };
         contents.writes += 1;
         let version = contents.writes;
@@ -104,7 +105,11 @@ impl KeyValueStore for FiveMethods {
 
     async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
         let ends = self.contents().records.get(key).map(|record| record.ends);
-        let left = |ends| Remaining::Expires(Duration::from_millis(ends) - self.clock.now());
+        let left = |ends| {
+            let left: Duration = ends - self.clock.now();
+            let millis = left.as_nanos().div_ceil(1_000_000);
+            Remaining::Expires(Duration::from_millis(u64::try_from(millis).unwrap()))
+        };
         Ok(ends.map(|ends| ends.map_or(Remaining::Forever, left)))
     }
 
@@ -167,7 +172,7 @@ pub(crate) fn everything() -> Five {
 }
 
 /// Runs one test of this program by its whole name; what it printed to standard error.
-fn stderr_of(test: &str) -> String {
+pub(crate) fn stderr_of(test: &str) -> String {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).args(["--exact", test]).output().unwrap();
     assert!(output.status.success());

@@ -5,4 +5,7 @@
 mod broken;
 mod compare;
 mod decorators;
+mod durable;
 mod five;
+mod messages;
+mod stuck;

@@ -1,4 +1,4 @@
-//! One exchange, and who waits for what it brings.
+//! One exchange, and who waits for its answers.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use super::super::claimers::{Claims, PendingClaim};
 use super::super::connection::Connection;
 use super::{Item, Reply, Requests, interrupted};
 
-/// What leaves together. Dropped before it was answered, as with its runtime, it tells everyone
-/// so.
+/// The items of one exchange. If a batch is dropped without an answer, as when its runtime ends, it
+/// tells every waiting caller.
 pub(super) struct Batch {
     acks: Vec<Handle>,
     operations: Vec<(Handle, Operation)>,
     ack_replies: Vec<Reply>,
-    /// With how long the operation makes its job wait.
+    /// Each reply has the delay that its operation gives the job.
     operation_replies: Vec<(Reply, Option<Duration>)>,
     claim: Option<Box<dyn PendingClaim>>,
 }
@@ -76,7 +76,7 @@ impl Batch {
         connection.exchange(partition, acks, operations, limit).await
     }
 
-    /// Tells everyone; how soon a job is due that was put off.
+    /// Answers every caller, and returns how soon the first delayed job is due.
     fn answer(&mut self, answer: Result<Exchanged>) -> Option<Duration> {
         let waiting = self.ack_replies.len() + self.operation_replies.len();
         match answer {

@@ -1,29 +1,29 @@
-//! Which partition is next: for a turn, for maintenance, for a look at the time. Kept in step
-//! with the partitions by the one function that changes them.
+//! Which partition is next: for a turn, for maintenance, for a check of its time. The one function
+//! that changes partitions keeps the agenda in step with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::partition::{Life, Maintenance, Partition};
 
-/// At a time, a partition.
+/// A time and a partition.
 type At = (Duration, u32);
 
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
-    /// Those that wait for their turn, by place.
+    /// Partitions that wait for their turn, by place.
     pub(super) waiting: BTreeMap<u64, u32>,
-    /// Those that have it, by its end.
+    /// Partitions that have their turn, by its end.
     pub(super) active: BTreeSet<At>,
-    /// Those to maintain.
+    /// Partitions to maintain.
     pub(super) due: BTreeSet<At>,
-    /// Those that fail and may be tried again.
+    /// Partitions that fail, by the time of their next trial.
     pub(super) trials: BTreeSet<At>,
-    /// Those that are late if nothing is heard of them until then.
+    /// Partitions that are late if no answer comes by then.
     pub(super) silent: BTreeSet<At>,
-    /// Those whose maintenance is late if it is not over then.
+    /// Partitions whose maintenance is late if it has not ended by then.
     pub(super) late: BTreeSet<At>,
-    /// Those of which wake-ups are not heard.
+    /// Partitions whose wake-ups are ignored until then.
     pub(super) muted: BTreeSet<At>,
 }
 

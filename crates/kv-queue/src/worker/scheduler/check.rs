@@ -5,7 +5,7 @@ use super::partition::{Life, Partition};
 use super::totals::Totals;
 use super::{CLAIMS, SHARERS, Scheduler, index};
 
-/// Up to so many partitions all are checked after each change, and beyond it the one that changed.
+/// Up to this many partitions, each change checks all of them; beyond that, only the changed one.
 const ALL: usize = 64;
 
 impl Scheduler {
@@ -28,7 +28,7 @@ impl Scheduler {
         assert_eq!(self.agenda.len(), entries, "the agenda has other entries");
     }
 
-    /// How many entries in the agenda it has.
+    /// How many entries the partition has in the agenda.
     fn check_one(&self, number: u32, partition: &Partition) -> usize {
         let (found, entries) = self.agenda.found(number, Entries::of(partition));
         assert_eq!(found, entries, "entries of {number} are missing: {partition:?}");

@@ -11,7 +11,7 @@ use super::{CLAIMS, SHARERS, Scheduler, TURN};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::worker) struct Claim {
     pub(in crate::worker) limit: usize,
-    /// What the partition was told of when it left.
+    /// The partition's count of news when the claim left.
     told: u64,
     begun: Duration,
 }
@@ -20,15 +20,15 @@ pub(in crate::worker) struct Claim {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::worker) struct Answer {
     pub(in crate::worker) found: usize,
-    /// Whether claimable jobs are left although it was less than asked for.
+    /// Whether claimable jobs are left although the claim brought fewer than asked for.
     pub(in crate::worker) more: bool,
-    /// When to maintain the partition, if it was less than asked for.
+    /// When to maintain the partition, if the claim brought fewer than asked for.
     pub(in crate::worker) next_due: Option<Duration>,
 }
 
 impl Scheduler {
-    /// The partitions that are to be asked for a claim now, each with an exchange of its own if
-    /// none is about to leave.
+    /// The partitions to claim from now, each with an exchange of its own if none is about to
+    /// leave.
     pub(in crate::worker) fn grant(&mut self, now: Duration) -> Vec<u32> {
         let mut asked = Vec::new();
         if !self.is_stopped && self.room() > 0 {
@@ -38,7 +38,7 @@ impl Scheduler {
         asked
     }
 
-    /// Those whose turn it is go on, unless it is over and others wait.
+    /// Active partitions go on, unless their turn is over and others wait.
     fn grant_active(&mut self, now: Duration, asked: &mut Vec<u32>) {
         let mut turns = [None; SHARERS];
         turns.iter_mut().zip(&self.agenda.active).for_each(|(turn, one)| *turn = Some(*one));
@@ -60,8 +60,8 @@ impl Scheduler {
         }
     }
 
-    /// Those that wait follow, in order. One that has its share in hand already keeps its place;
-    /// there are hardly more of those than sharers, since each has so many jobs.
+    /// Waiting partitions follow, in order. A partition that already has its share of jobs keeps
+    /// its place; there are hardly more such partitions than sharers.
     fn grant_waiting(&mut self, now: Duration, asked: &mut Vec<u32>) {
         let mut from = 0;
         while self.room() > 0 {
@@ -84,8 +84,7 @@ impl Scheduler {
         }
     }
 
-    /// How many jobs more a partition may have in hand, so that those that share the slots have
-    /// as many each.
+    /// How many more jobs a partition may hold, so that the sharers hold equally many.
     fn share(&self, partition: &Partition) -> usize {
         let sharers = self.totals.sharing.clamp(1, SHARERS);
         self.capacity().div_ceil(sharers).saturating_sub(partition.load())
@@ -101,7 +100,7 @@ impl Scheduler {
         let limit = self.limit(number, was_asked, now);
         self.change(number, now, |partition| {
             if limit == 0 {
-                // What was asked to claim and must not waits for its turn again.
+                // A partition that was asked to claim and must not claim waits for its turn again.
                 if partition.life == (Life::Late { asked: false }) && partition.claims == 0 {
                     partition.life = Life::Idle;
                 }
@@ -132,7 +131,7 @@ impl Scheduler {
         }
     }
 
-    /// A claim came back, and its jobs are in hand.
+    /// A claim was answered, and the worker holds its jobs.
     pub(in crate::worker) fn claimed(
         &mut self,
         number: u32,
@@ -173,7 +172,7 @@ impl Scheduler {
         let is_current = self.get(number).is_some_and(|partition| partition.told == claim.told);
         self.change(number, now, |partition| {
             partition.claim_after |= is_due;
-            // What is due already is not to be put off by claims that come again and again.
+            // Repeated claims must not put off maintenance that is already due.
             if is_current && !is_due {
                 partition.due = None;
             }
@@ -187,7 +186,7 @@ impl Scheduler {
         self.due_after(number, answer.next_due, now);
     }
 
-    /// A claim failed; whether waiting mends that, the caller knows.
+    /// A claim failed; the caller knows whether waiting helps.
     pub(in crate::worker) fn claim_failed(&mut self, number: u32, claim: Claim, now: Duration) {
         self.end_claim(number, claim, now);
         self.hear(number, None, now);
@@ -201,7 +200,8 @@ impl Scheduler {
         });
     }
 
-    /// A job is not in hand any more; whether a verdict on it is awaited.
+    /// The worker no longer holds a job; `is_settling` says whether the job's verdict is still to
+    /// come.
     pub(in crate::worker) fn let_go(&mut self, number: u32, is_settling: bool, now: Duration) {
         self.change(number, now, |partition| {
             partition.held = partition.held.saturating_sub(1);

@@ -6,17 +6,18 @@ use super::agenda::first_until;
 use super::partition::{Life, Maintenance, Partition};
 use super::{Scheduler, is_starved};
 
-/// How many partitions are maintained at a time, those that take long not counted: enough that
-/// a third of 64 may hang at once and delay the others by one patience only.
+/// How many partitions are maintained at a time, late ones not counted: enough that a third of 64
+/// partitions may hang and delay the others by one patience only.
 const PLACES: usize = 32;
 
-/// How long a partition is claimed from at most without maintenance, give or take a half.
+/// The longest time for which the worker claims from a partition without maintenance, give or take
+/// a half.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A job is due in whole microseconds of the store's clock, so never sleep not at all.
+/// Due times are whole microseconds of the store's clock, so a sleep lasts at least this long.
 const SOON: Duration = Duration::from_millis(1);
 
-/// By how much processes that wait for the same job keep apart.
+/// Processes that wait for the same job spread their requests over this time, at random.
 const APART: Duration = Duration::from_millis(5);
 
 /// What a maintenance did.
@@ -32,7 +33,7 @@ pub(in crate::worker) struct Maintained {
 }
 
 impl Scheduler {
-    /// A job was put into a partition that can run after this time.
+    /// A job in this partition becomes due after this time.
     pub(in crate::worker) fn due(&mut self, number: u32, after: Duration, now: Duration) {
         if after.is_zero() {
             return self.want(number, now);
@@ -41,20 +42,21 @@ impl Scheduler {
         self.due_after(number, Some(after), now);
     }
 
-    /// Maintains a partition after this time, or at an earlier one that was set.
+    /// Maintains a partition after this time, or at an earlier time that is already set.
     pub(super) fn due_after(&mut self, number: u32, after: Option<Duration>, now: Duration) {
         let Some(after) = after else { return };
         let apart = APART.mul_f64(self.chance.f64());
         self.change(number, now, |partition| {
             let soon = if after.is_zero() { partition.pause().max(SOON) } else { SOON };
-            // Beyond any run of a program there is nothing to do.
+            // A time beyond any run of a program needs no entry.
             if let Some(due) = now.checked_add(after.max(soon).saturating_add(apart)) {
                 partition.due = Some(partition.due.map_or(due, |earlier| earlier.min(due)));
             }
         });
     }
 
-    /// A backlog of claimable jobs would keep what comes due, or ends its lease, from being seen.
+    /// Maintains a partition after a while, because a backlog of ready jobs would hide due jobs and
+    /// ended leases.
     pub(super) fn maintain_in_a_while(&mut self, number: u32, now: Duration) {
         let pause = (self.plan.lease / 3).min(PAUSE);
         let Some(partition) = self.get(number) else { return };
@@ -66,8 +68,8 @@ impl Scheduler {
         self.due_after(number, Some(pause.saturating_sub(since).max(SOON)), now);
     }
 
-    /// Maintains a partition now, unless it was a moment ago: what woke was not claimable, so it
-    /// may be due, in a queue that is paused.
+    /// Maintains a partition now, unless it was maintained a moment ago: the job of the wake-up was
+    /// not claimable, so it may be due, in a paused queue.
     pub(super) fn maintain_once(&mut self, number: u32, now: Duration) {
         let pause = (self.plan.lease / 3).min(PAUSE);
         let last = self.get(number).and_then(|partition| partition.maintained_at);
@@ -80,8 +82,8 @@ impl Scheduler {
         self.totals.maintaining < PLACES
     }
 
-    /// The partitions whose time has come, as far as there are places; and one of those that
-    /// fail, to see whether it does still.
+    /// The partitions to maintain now, as far as there are places, and a failing partition as a
+    /// trial.
     pub(super) fn start_maintenance(&mut self, now: Duration) -> Vec<u32> {
         let mut started = Vec::new();
         let patience = self.patience.get();
@@ -99,7 +101,7 @@ impl Scheduler {
         started
     }
 
-    /// Maintenance that takes long leaves its place to others.
+    /// A late maintenance leaves its place to others.
     pub(super) fn find_late(&mut self, now: Duration) {
         let patience = self.patience.get();
         while let Some(number) = first_until(&self.agenda.late, now) {
@@ -113,7 +115,7 @@ impl Scheduler {
         }
     }
 
-    /// Maintenance came back.
+    /// A maintenance was answered.
     pub(in crate::worker) fn maintained(&mut self, number: u32, answer: Maintained, now: Duration) {
         let begun = self.end_maintenance(number, now);
         self.hear(number, begun.map(|begun| now.saturating_sub(begun)), now);
@@ -141,13 +143,13 @@ impl Scheduler {
         self.change(number, now, |partition| partition.due = Some(now));
     }
 
-    /// Maintenance failed; whether waiting mends that, the caller knows.
+    /// A maintenance failed; the caller knows whether waiting helps.
     pub(in crate::worker) fn maintenance_failed(&mut self, number: u32, now: Duration) {
         self.end_maintenance(number, now);
         self.back_off(number, now);
     }
 
-    /// When it began that is over now.
+    /// Ends a maintenance, and returns when it began.
     fn end_maintenance(&mut self, number: u32, now: Duration) -> Option<Duration> {
         self.change(number, now, |partition| match std::mem::take(&mut partition.maintenance) {
             Maintenance::UnderWay { begun, .. } => Some(begun),
@@ -157,7 +159,7 @@ impl Scheduler {
 }
 
 impl Partition {
-    /// Whether its maintenance can only be a trial.
+    /// Whether the partition's maintenance can only be a trial.
     pub(super) const fn is_backing_off(&self) -> bool {
         matches!(self.life, Life::BackingOff { .. })
     }

@@ -1,25 +1,26 @@
-//! What is known of one partition.
+//! What the worker knows of one partition.
 
 use std::time::Duration;
 
 /// Where a partition stands in the worker's plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Life {
-    /// No claimable job is known in it.
+    /// The worker knows of no claimable job in the partition.
     #[default]
     Idle,
-    /// It may have claimable jobs, and waits for its turn; the lowest place is next.
+    /// The partition may have claimable jobs, and waits for its turn; the lowest place is next.
     Waiting { place: u64 },
-    /// It is one of the few that share the slots.
+    /// The partition is one of the few that share the slots.
     Active {
-        /// Whether it is asked to claim with its next exchange, for which room for one is kept.
+        /// Whether its next exchange will claim; room for one job is reserved for that claim.
         asked: bool,
-        /// Until when it goes on while others wait.
+        /// When its turn ends if others wait.
         turn_ends: Duration,
     },
-    /// Its requests take long: what they may bring counts against no limit. One claim goes on.
+    /// Its requests are late, so jobs that they may bring count against no limit. One claim goes
+    /// on.
     Late { asked: bool },
-    /// Its requests fail: it is left alone until then.
+    /// Its requests fail; no request is sent before this time.
     BackingOff { until: Duration },
 }
 
@@ -39,7 +40,7 @@ impl Life {
 pub(super) enum Maintenance {
     #[default]
     Resting,
-    /// It takes one of the places for maintenance until it is late; a trial takes none.
+    /// The maintenance takes a place until it is late; a trial takes no place.
     UnderWay { begun: Duration, late_at: Option<Duration> },
 }
 
@@ -47,52 +48,53 @@ pub(super) enum Maintenance {
 pub(super) struct Partition {
     pub(super) life: Life,
     pub(super) maintenance: Maintenance,
-    /// Whether it may have claimable jobs.
+    /// Whether the partition may have claimable jobs.
     pub(super) has_work: bool,
-    /// Jobs in hand: those that run, and those that wait for a slot.
+    /// The jobs that the worker holds: running, or waiting for a slot.
     pub(super) held: usize,
-    /// Claims under way, and how many jobs they may bring.
+    /// Claims in flight, and how many jobs they may bring.
     pub(super) claims: usize,
     pub(super) expected: usize,
     /// Settles without a verdict.
     pub(super) settling: usize,
-    /// When an answer last came, or the first request left since.
+    /// When the last answer came, or the first request after it left.
     pub(super) heard_at: Duration,
-    /// When to look whether an answer came.
+    /// When to check whether an answer came.
     pub(super) silent_at: Option<Duration>,
-    /// Whether its last answer took long, or is still missing.
+    /// Whether the last answer was late, or is still missing.
     pub(super) is_slow: bool,
-    /// How often somebody told of jobs in it; a claim that left before the last time says nothing
-    /// of now.
+    /// The number of times that jobs were announced; a claim that left before the last time is out
+    /// of date.
     pub(super) told: u64,
-    /// Whether a wake-up named it, and no claim has come back since.
+    /// Whether a wake-up named the partition and no claim was answered since.
     pub(super) is_woken: bool,
-    /// When to maintain it.
+    /// When to maintain the partition.
     pub(super) due: Option<Duration>,
     pub(super) maintained_at: Option<Duration>,
-    /// Whether to claim after the next maintenance, whatever that moves.
+    /// Whether to claim after the next maintenance, whatever it moves.
     pub(super) claim_after: bool,
     /// Requests that failed in a row.
     pub(super) failures: u32,
-    /// Requests in a row that brought nothing although something was told, and when the last was.
+    /// Requests in a row that brought no job although jobs were announced, and the time of the last
+    /// one.
     pub(super) fruitless: u32,
     pub(super) fruitless_at: Duration,
-    /// Until when wake-ups are not heard.
+    /// Until when wake-ups are ignored.
     pub(super) muted_until: Option<Duration>,
 }
 
 impl Partition {
-    /// Whether an answer is awaited from its exchanges.
+    /// Whether an exchange of the partition has no answer yet.
     pub(super) const fn is_awaited(&self) -> bool {
         self.claims > 0 || self.settling > 0 || self.life.is_asked()
     }
 
-    /// Whether nothing is asked for that would have to be waited for.
+    /// Whether the partition has no claim in flight and is not asked to claim.
     pub(super) const fn is_free(&self) -> bool {
         self.claims == 0 && !self.life.is_asked()
     }
 
-    /// Jobs in hand, and those to come.
+    /// Held jobs, and jobs that claims in flight may bring.
     pub(super) const fn load(&self) -> usize {
         self.held.saturating_add(self.expected)
     }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-/// The least and the longest patience. A job that is due begins within 50 ms although the few
-/// partitions before it hang, so the least must allow for two that follow one another.
+/// The least and the longest patience. A due job must begin within 50 ms although partitions before
+/// it hang, so the least patience must fit twice into that time.
 const PATIENCE: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
-/// How many times as long as the quicker answers one may take.
+/// An answer may take this many times as long as the quicker answers.
 const FACTOR: u32 = 4;
 
-/// Follows the time that the quicker quarter of all answers stays below: so many that are slow
-/// do not make one wait for them, and a store that is far away is not late all the time.
+/// Follows the time of the quickest quarter of all answers. So many slow answers do not lengthen
+/// the patience, and a distant store is not late all the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     quick: Duration,
@@ -23,7 +23,8 @@ impl Patience {
 
     /// Learns how long an answer took.
     pub(super) fn learn(&mut self, latency: Duration) {
-        // Three steps down weigh as much as one up: where they balance, a quarter is below.
+        // A step down is three times a step up, so they balance when a quarter of the answers is
+        // quicker.
         let step = self.quick / 8;
         let quick = if latency > self.quick { self.quick + step } else { self.quick - step * 3 };
         let [least, longest] = PATIENCE;

@@ -1,27 +1,26 @@
-//! What all partitions have together. Each partition's part is a function of its state, so that
-//! the sums move with it, in one place.
+//! The sums over all partitions. Each partition's part is a function of its state, so the sums
+//! change with the state, in one place.
 
 use super::partition::{Life, Maintenance, Partition};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
-    /// Jobs in hand.
+    /// Held jobs.
     pub(super) held: usize,
-    /// Partitions that are asked to claim, among those that count.
+    /// Counted partitions that are asked to claim.
     pub(super) asked: usize,
-    /// Jobs that claims under way may bring, and settles without a verdict, of partitions that
-    /// count.
+    /// Jobs that claims in flight may bring, and settles without a verdict, of counted partitions.
     pub(super) expected: usize,
     pub(super) settling: usize,
-    /// Jobs that claims may bring that count against no limit.
+    /// Jobs that late claims may bring; they count against no limit.
     pub(super) uncounted: usize,
-    /// Claims, settles and requests for a claim, whether they count or not.
+    /// Claims, settles and requests for a claim of all partitions.
     pub(super) under_way: usize,
     /// Partitions that wait for their turn or have it.
     pub(super) sharing: usize,
     /// Partitions that may have work, whatever their state.
     pub(super) working: usize,
-    /// Maintenance under way that is not late.
+    /// Maintenance in flight that is not late.
     pub(super) maintaining: usize,
 }
 

@@ -1,8 +1,8 @@
 //! Partitions whose requests fail, and a store that is away.
 //!
-//! Whether a partition fails is its own matter. Those that fail are left alone for 100 ms, then
-//! for longer, up to 2.5 s. As many may fail together, trials keep apart, and the first that
-//! succeeds has all others tried: what was away may be back.
+//! Each partition fails on its own. After a failure the worker sends it no request for 100 ms, then
+//! for longer, up to 2.5 s. Since many may fail together, trials are spread in time. The first
+//! successful trial lets the worker try all the others, because the store may be back.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::Scheduler;
 use super::agenda::first_until;
 use super::partition::{Life, Maintenance};
 
-/// The shortest and the longest time after a failure, up to half of which chance takes off.
+/// The shortest and the longest pause after a failure; up to half is taken off at random.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(2_500)];
 
-/// How far apart trials begin: each is up to five requests.
+/// How far apart trials begin; a trial is up to five requests.
 const TRIAL_PAUSE: Duration = Duration::from_millis(750);
 
-/// How often all partitions are looked at after failures, at most.
+/// The least time between two releases of all failing partitions.
 const RELEASE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Scheduler {
-    /// How long to wait after so many failures in a row.
+    /// How long to wait after this many failures in a row.
     pub(in crate::worker) fn pause_after(&mut self, failures: u32) -> Duration {
         let [first, longest] = BACK_OFF;
         let doublings = failures.saturating_sub(1).min(16);
@@ -28,7 +28,7 @@ impl Scheduler {
         full.mul_f64(1.0 - self.chance.f64() / 2.0)
     }
 
-    /// A request failed: the partition is left alone for a while.
+    /// A request failed: no request goes to the partition for a while.
     pub(super) fn back_off(&mut self, number: u32, now: Duration) {
         let Some(failures) = self.get(number).map(|it| it.failures.saturating_add(1)) else {
             return;
@@ -43,7 +43,7 @@ impl Scheduler {
         });
     }
 
-    /// One of those that fail, if it is time to try one.
+    /// A failing partition, if it is time for a trial.
     pub(super) fn start_trial(&mut self, now: Duration) -> Option<u32> {
         if now < self.next_trial {
             return None;
@@ -55,7 +55,7 @@ impl Scheduler {
         Some(number)
     }
 
-    /// A request succeeded. What was told of while others failed may be lost.
+    /// A request succeeded. Announcements that came while other requests failed may be lost.
     pub(super) fn recover(&mut self, number: u32, now: Duration) {
         let has_failed = self.get(number).is_some_and(|partition| partition.failures > 0);
         if has_failed {
@@ -72,7 +72,7 @@ impl Scheduler {
         }
     }
 
-    /// Has all partitions that fail tried anew, soon after one of them succeeded.
+    /// Makes the worker try all failing partitions, soon after one succeeded.
     fn release(&mut self, now: Duration) {
         if self.released_at.is_some_and(|last| now.saturating_sub(last) < RELEASE_PAUSE) {
             return;

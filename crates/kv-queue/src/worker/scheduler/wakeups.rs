@@ -1,4 +1,4 @@
-//! What is told of claimable jobs: by wake-ups, by producers of this process, by counts, by chance.
+//! News of claimable jobs: from wake-ups, from producers of this process, from counts, from scans.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use super::Scheduler;
 use super::agenda::first_until;
 use super::partition::{Life, Partition};
 
-/// How many requests of a partition may bring nothing in a row before it is left alone.
+/// How many requests in a row may bring no job before the worker pauses for a partition.
 const FRUITLESS: u32 = 2;
 
-/// For how long it is at most.
+/// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest pause after waits that brought nothing.
+/// The longest pause after waits that brought no job.
 const VAIN_PAUSE: Duration = Duration::from_millis(32);
 
 impl Partition {
-    /// How long to leave it alone that brought nothing so often although something was told.
+    /// How long to pause for a partition that brought no job this often although jobs were
+    /// announced.
     pub(super) fn pause(&self) -> Duration {
         match self.fruitless.checked_sub(FRUITLESS) {
             None | Some(0) => Duration::ZERO,
@@ -50,7 +51,7 @@ impl Scheduler {
         self.want(number, now);
     }
 
-    /// Wants a look at each partition of which nothing is known.
+    /// Wants a claim from each partition.
     pub(in crate::worker) fn want_all(&mut self, now: Duration) {
         self.lost_wakeups = false;
         for number in 0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX) {
@@ -58,7 +59,7 @@ impl Scheduler {
         }
     }
 
-    /// Wants a look at one more partition, each in turn.
+    /// Wants a claim from one more idle partition, each in turn.
     pub(in crate::worker) fn scan(&mut self, now: Duration) {
         let count = self.partitions.len();
         if self.room() == 0 || count == 0 {
@@ -72,7 +73,7 @@ impl Scheduler {
         }
     }
 
-    /// Hears what is left in each partition of the work of all.
+    /// Takes the counts of each partition, as all workers left them.
     pub(in crate::worker) fn hear_of(&mut self, counts: &[Counts], now: Duration) {
         for (number, counts) in (0..).zip(counts).filter(|(_, counts)| !counts.paused) {
             let is_due = self.get(number).is_some_and(|partition| partition.due.is_some());
@@ -82,8 +83,8 @@ impl Scheduler {
         }
     }
 
-    /// A request brought nothing although something was told. If that goes on, the partition is
-    /// left alone for longer and longer, and so are its wake-ups.
+    /// A request brought no job although jobs were announced. If that goes on, the worker pauses
+    /// longer and longer for the partition, and ignores its wake-ups meanwhile.
     pub(super) fn brought_nothing(&mut self, number: u32, is_woken: bool, now: Duration) {
         self.change(number, now, |partition| {
             let since = now.saturating_sub(partition.fruitless_at);
@@ -114,7 +115,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether wake-ups of some partitions are not to be listened to.
+    /// Whether wake-ups of some partitions are ignored.
     pub(in crate::worker) fn has_muted(&self) -> bool {
         !self.agenda.muted.is_empty()
     }
@@ -123,8 +124,9 @@ impl Scheduler {
         self.get(number).is_some_and(|partition| partition.muted_until.is_some())
     }
 
-    /// A wait for wake-ups ended, and named these; how long to leave the store alone then. An
-    /// engine that returns early, or where others are faster, is not asked without end.
+    /// A wait for wake-ups ended and named these partitions. Returns how long to pause before the
+    /// next wait, so that an engine that returns early, or faster workers elsewhere, cause no busy
+    /// loop.
     pub(in crate::worker) fn waited(&mut self, named: &[u32], now: Duration) -> Duration {
         if self.lost_wakeups {
             self.want_all(now);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// How long the server stays away at most: below the crawl's lease of 5 s, so that every lease
-/// that a kill cut short can be counted when the server is back.
+/// How long the server stays away at most: below the crawl's lease of 5 s, so that leases that a
+/// kill cut short can be seen when the server is back.
 const LONGEST_OUTAGE_MILLIS: u64 = 3_000;
 
 /// A crawl and the kills that it has to survive.

@@ -17,13 +17,13 @@ use super::super::request::{Answer, Request};
 use super::super::send::Manner;
 use super::{Pending, Track};
 
-/// What came back for one request, in the library's terms.
+/// The result of one request, in fred's types.
 pub(super) type Outcome = Result<Answer, FredError>;
 
 pub(super) struct Group {
     pub(super) node: Arc<Node>,
     pub(super) link: Arc<Link>,
-    /// Whether copies are waited for.
+    /// Whether the requests wait for copies.
     pub(super) is_durable: bool,
     pub(super) pending: Vec<Pending>,
 }
@@ -33,10 +33,10 @@ impl Group {
         Arc::ptr_eq(&self.node, node) && self.is_durable == is_durable
     }
 
-    /// Sends all; an outcome for each, in order.
+    /// Sends all requests. Returns an outcome for each, in order.
     ///
     /// # Errors
-    /// Where nothing was sent.
+    /// The outcomes if nothing was sent.
     pub(super) async fn send(
         &self,
         tracks: &[Track],
@@ -64,7 +64,7 @@ impl Group {
         if !self.pending.iter().any(Pending::is_asking) {
             return send_all(&self.link, requests).await;
         }
-        // One by one, also the others, which may be on the same keys and come after these.
+        // One by one, even later requests, which may be on the same keys and must come after these.
         let mut outcomes = Vec::with_capacity(requests.len());
         for (request, pending) in requests.into_iter().zip(&self.pending) {
             let manner = if pending.is_asking() { Manner::Asking } else { Manner::Plain };
@@ -78,7 +78,7 @@ fn late() -> Outcome {
     Err(FredError::new(FredKind::Timeout, "Request timed out."))
 }
 
-/// Hands all requests over in order, then waits for the replies, which come in that order.
+/// Hands over all requests in order, then waits for the replies, which come in the same order.
 async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(requests.len());
     let mut rest = requests.into_iter();
@@ -92,7 +92,7 @@ async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
         let mut known = Vec::new();
         let mut under_way = Vec::new();
         for request in rest.by_ref().take(CHUNK) {
-            // Sent whole once, a script is known to all that follows, in its place.
+            // After a script was sent whole, later requests can use its digest.
             let script = request.script().filter(|script| !known.contains(script));
             known.extend(script);
             let manner = if script.is_some() { Manner::Whole } else { Manner::Plain };

@@ -1,4 +1,4 @@
-//! A Redis Cluster: each node knows who has which slots.
+//! A Redis Cluster: each node knows which node has which slots.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::map::{Map, Range};
 use super::{ask, asked, worst};
 use crate::config::Address;
 
-/// Asks the nodes that are known and ready, another one first each time, then the seeds.
+/// Asks the known nodes that are ready, each time another one first, then the configured nodes.
 pub(super) async fn find(
     dial: &Dial,
     seeds: &[Address],

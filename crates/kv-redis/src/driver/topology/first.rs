@@ -1,4 +1,4 @@
-//! Several who can be asked the same, and the first answer.
+//! The same question to several servers, and the first answer.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use kv_core::{Error, Result};
 use tokio::time::timeout;
 
-/// How long to wait for somebody alone: the next one is asked as well then.
+/// How long to wait for one server before the next one is asked too.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Asks one after the other, until one answers. Who is silent does not hold up the others.
+/// Asks one after another until one answers. A silent server does not delay the others.
 ///
 /// # Errors
-/// What all of them said, if none answers.
+/// The errors of all, if none answers.
 pub(super) async fn first_of<T, F>(asks: impl Iterator<Item = F>) -> Result<T, Vec<Error>>
 where
     F: Future<Output = Result<T>>,

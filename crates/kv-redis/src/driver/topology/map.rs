@@ -1,4 +1,4 @@
-//! Who has which slots.
+//! Which server has which slots.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::config::Address;
 /// No server has the slot.
 const NOBODY: u16 = u16::MAX;
 
-/// Slots, first and last included, and who has them.
+/// Slots, first and last included, and their server.
 pub(super) type Range = (u16, u16, Address);
 
-/// What was told of the servers, before there are connections.
+/// The discovered servers, before there are connections.
 pub(super) struct Layout {
     places: Vec<Address>,
     owners: Owners,
@@ -28,7 +28,7 @@ pub(super) struct Layout {
 #[derive(Default)]
 pub(super) struct Map {
     places: Vec<Address>,
-    /// A server at each place, if it can be reached.
+    /// The server at each place, if it can be reached.
     nodes: Vec<Option<Arc<Node>>>,
     owners: Owners,
 }
@@ -48,7 +48,7 @@ impl Layout {
         Self { places: vec![address], owners: Owners::First }
     }
 
-    /// Ranges of slots and who has them, and guests, who have none.
+    /// Ranges of slots with their servers, and servers without slots (guests).
     pub(super) fn of_ranges(ranges: &[Range], guests: &[Address]) -> Self {
         let owners = ranges.iter().map(|(.., address)| address);
         let mut places: Vec<_> = owners.chain(guests).cloned().collect();
@@ -66,7 +66,7 @@ impl Layout {
         Self { places, owners: Owners::Each(owners) }
     }
 
-    /// All addresses, in their order.
+    /// All addresses, in order.
     pub(super) fn places(&self) -> impl Iterator<Item = &Address> {
         self.places.iter()
     }
@@ -74,7 +74,7 @@ impl Layout {
     /// With the connections that could be made, in the order of the addresses.
     ///
     /// # Errors
-    /// Where none could be made.
+    /// The addresses without a connection.
     pub(super) fn with_nodes(self, opened: Vec<Result<Arc<Node>>>) -> Result<Map> {
         let (mut nodes, mut errors) = (Vec::with_capacity(opened.len()), Vec::new());
         for node in opened {
@@ -91,7 +91,7 @@ impl Layout {
 }
 
 impl Map {
-    /// Who has a key; without a key, anybody who is ready.
+    /// The server that has a key; without a key, any server that is ready.
     pub(super) fn node_for(&self, key: Option<&Bytes>) -> Option<Arc<Node>> {
         let Some(key) = key else {
             let mut known = self.nodes.iter().flatten();
@@ -106,7 +106,7 @@ impl Map {
         self.nodes.get(place)?.clone()
     }
 
-    /// Who is at an address.
+    /// The server at an address.
     pub(super) fn at(&self, address: &Address) -> Option<Arc<Node>> {
         self.nodes.get(self.place(address)?)?.clone()
     }
@@ -127,14 +127,15 @@ impl Map {
         &self.places
     }
 
-    /// All who can be reached, in the order of their addresses, and who cannot.
+    /// All servers that can be reached, in the order of their addresses, and the addresses that
+    /// cannot.
     pub(super) fn nodes(&self) -> (Vec<Arc<Node>>, Vec<Address>) {
         let missing = self.places.iter().zip(&self.nodes).filter(|(_, node)| node.is_none());
         let missing = missing.map(|(address, _)| address.clone()).collect();
         (self.nodes.iter().flatten().cloned().collect(), missing)
     }
 
-    /// Whether everybody can be reached.
+    /// Whether every server can be reached.
     pub(super) fn is_whole(&self) -> bool {
         self.nodes.iter().all(|node| node.as_ref().is_some_and(|node| node.is_ready()))
     }

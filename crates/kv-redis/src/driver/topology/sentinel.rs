@@ -9,7 +9,7 @@ use super::map::{Layout, Map};
 use super::{LOOK, ask, asked, open, worst};
 use crate::config::{Address, Sentinels};
 
-/// Asks the sentinels, another one first each time, until one names a server that is a primary.
+/// Asks the Sentinels, each time another one first, until one names a server that is a primary.
 pub(super) async fn find(
     dial: &Dial,
     sentinels: &Sentinels,
@@ -33,7 +33,7 @@ pub(super) async fn find(
     })
 }
 
-/// A server that does not know the question is none of those who can be asked.
+/// A server that does not know the question is not a Sentinel.
 fn strange(error: Error, server: &Address) -> Error {
     match error.kind() {
         ErrorKind::Unsupported => {
@@ -43,7 +43,7 @@ fn strange(error: Error, server: &Address) -> Error {
     }
 }
 
-/// Reads an address; nil is for a name that the sentinel does not watch.
+/// Reads an address; nil means that the Sentinel does not watch the name.
 fn primary(answer: Answer, master: &str, sentinel: &Address) -> Result<Address> {
     if matches!(answer, Answer::Nil) {
         let message = format!("the sentinel {sentinel} knows no master {master:?}");
@@ -63,7 +63,7 @@ fn address(answer: Answer) -> Option<Address> {
     Some(Address::Tcp { host, port })
 }
 
-/// A sentinel may name a server that it has not promoted yet, or one that is a replica by now.
+/// A Sentinel may name a server that it has not promoted yet, or that is now a replica.
 async fn check(dial: &Dial, known: &Map, address: &Address) -> Result<()> {
     let role = match known.at(address).filter(|node| node.is_ready()) {
         Some(node) => ask(&node, Request::Role).await?,

@@ -1,4 +1,6 @@
-//! All who wait for what one blocking command tells, and the listener that sends it.
+//! The waiters of one blocking command, and the listener that sends the command.
+
+mod listener;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
@@ -10,26 +12,27 @@ use kv_core::{Error, Result};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::listener::Listener;
 use super::notice::{Notice, Waiter};
 use super::{Common, lock};
 use crate::driver::{Request, decimal};
+use listener::Listener;
+pub(super) use listener::{BLOCK, MARGIN};
 
-/// How long an interruption stays that nobody takes, as after a crash.
+/// How long an interruption stays if nobody takes it, as after a crash.
 const INTERRUPTION_LIFETIME: Duration = Duration::from_secs(60);
 
-/// The listeners of a store, by what can be in one command: everything, or one slot.
+/// The listeners of a store, one for each command: for everything, or for one slot.
 #[derive(Default)]
 pub(super) struct Lanes {
     pub(super) by_slot: BTreeMap<Option<u16>, Arc<Lane>>,
     pub(super) is_closed: bool,
 }
 
-/// All who wait for lists that one command can block on.
+/// The waiters for lists on which one command can block.
 pub(super) struct Lane {
     slot: Option<u16>,
     common: Arc<Common>,
-    /// The list by which the blocking command is ended when it has to block on more.
+    /// The list that interrupts the blocking command when it must block on more lists.
     interruption: Bytes,
     state: Arc<State>,
     lanes: Weak<Mutex<Lanes>>,
@@ -39,9 +42,9 @@ pub(super) struct Lane {
 #[derive(Default)]
 pub(super) struct State {
     waiting: Mutex<Waiting>,
-    /// Rung when somebody waits and nothing blocks.
+    /// Notified when a waiter comes and no command blocks.
     pub(super) begun: Notify,
-    /// Rung when there is something to put back.
+    /// Notified when there is an element to put back.
     pub(super) returned: Notify,
 }
 
@@ -49,15 +52,15 @@ pub(super) struct State {
 struct Waiting {
     waiters: HashMap<u64, (Waiter, Arc<Notice>)>,
     last: u64,
-    /// How many waits are not over; the waiters of some have been told already.
+    /// How many waits have not ended; some already have their wake-up.
     registered: usize,
-    /// The partitions on which the command blocks that is under way, if one is.
+    /// The partitions on which the command in flight blocks, if there is one.
     blocking: Option<HashSet<(Arc<str>, u32)>>,
-    /// Lists from which an element was taken in vain: a partition's once, however often.
+    /// Lists from which an element was taken in vain; each partition once.
     returned: HashSet<Bytes>,
 }
 
-/// What has to be done so that a new waiter is heard.
+/// What to do so that the command covers a new waiter.
 #[derive(Clone, Copy)]
 pub(super) enum Call {
     Nothing,
@@ -72,7 +75,7 @@ impl Waiter {
 }
 
 impl Waiting {
-    /// Tells all who wait for one of these partitions; whether there was anybody.
+    /// Wakes all waiters for one of these partitions. Returns whether there was a waiter.
     fn tell(&mut self, found: &[(&str, u32)]) -> bool {
         let mut any = false;
         self.waiters.retain(|_, (waiter, notice)| {
@@ -112,23 +115,24 @@ impl State {
         (id, call)
     }
 
-    /// A waiter is told nothing more.
+    /// Removes a waiter.
     pub(super) fn remove(&self, id: u64) {
         self.lock().waiters.remove(&id);
     }
 
-    /// The wait of a waiter is over.
+    /// Ends the wait of a waiter.
     pub(super) fn unregister(&self) {
         let mut waiting = self.lock();
         waiting.registered = waiting.registered.saturating_sub(1);
     }
 
-    /// Tells all who wait for one of these partitions; whether there was anybody.
+    /// Wakes all waiters for one of these partitions. Returns whether there was a waiter.
     pub(super) fn tell(&self, found: &[(&str, u32)]) -> bool {
         self.lock().tell(found)
     }
 
-    /// What somebody was told and did not take: another one here has it, or another process.
+    /// Passes on wake-ups that a waiter did not take: to another waiter here, or to another
+    /// process.
     pub(super) fn pass_on(&self, queue: &str, number: u32, list: Bytes) {
         let mut waiting = self.lock();
         if !waiting.tell(&[(queue, number)]) {
@@ -137,12 +141,12 @@ impl State {
         }
     }
 
-    /// The lists into which something is to be put back.
+    /// The lists to which to put elements back.
     pub(super) fn take_returned(&self) -> HashSet<Bytes> {
         mem::take(&mut self.lock().returned)
     }
 
-    /// All who wait now, as those for whom a command blocks that is about to be sent.
+    /// The partitions of all present waiters, for the next blocking command.
     pub(super) fn block(&self) -> Vec<Waiter> {
         let mut waiting = self.lock();
         let waiters: Vec<_> = waiting.waiters.values().map(|(waiter, _)| waiter.clone()).collect();
@@ -156,14 +160,14 @@ impl State {
         self.lock().blocking = None;
     }
 
-    /// Tells everybody that the wait has failed.
+    /// Fails all waits.
     pub(super) fn fail(&self, error: &Error) {
         for (_, notice) in mem::take(&mut self.lock().waiters).into_values() {
             notice.fail(error);
         }
     }
 
-    /// Ends all waits, with nothing told.
+    /// Ends all waits without wake-ups.
     fn ring(&self) {
         for (_, notice) in mem::take(&mut self.lock().waiters).into_values() {
             notice.ring();
@@ -192,7 +196,7 @@ impl Lane {
         &self.state
     }
 
-    /// Has the listener begin, on the caller's runtime if there is none.
+    /// Starts the listener on the caller's runtime, if there is none yet.
     pub(super) fn listen(&self) {
         let mut listener = lock(&self.listener);
         if listener.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -211,7 +215,7 @@ impl Lane {
         mark(&self.common, self.interruption.clone(), INTERRUPTION_LIFETIME).await
     }
 
-    /// Ends the listener and tells everybody who waits.
+    /// Ends the listener and all waits.
     pub(super) fn close(&self) {
         self.state.fail(&Error::closed());
         self.end();
@@ -230,14 +234,14 @@ impl Drop for Lane {
     }
 }
 
-/// Leaves a wake-up in a list, unless one is there.
+/// Pushes a wake-up to a list, unless the list has one.
 pub(super) async fn mark(common: &Common, list: Bytes, lifetime: Duration) -> Result<()> {
     let args = vec![decimal(lifetime.as_millis())];
     let request = Request::Script { script: common.scripts.mark, keys: [list].into(), args };
     common.driver.call(request).await.map(drop)
 }
 
-/// A listener's place among the others; it is free when this is dropped.
+/// A listener's place among the others; dropping this value frees it.
 pub(super) struct Entry {
     slot: Option<u16>,
     pub(super) state: Arc<State>,
@@ -245,7 +249,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Gives the place up, unless somebody needs the listener; whether it did.
+    /// Gives up the place, unless a waiter needs the listener. Returns whether it did.
     pub(super) fn leave_if_idle(&self) -> bool {
         self.leave(|state| state.is_idle())
     }
@@ -265,7 +269,7 @@ impl Entry {
     }
 }
 
-/// The listener ended, by itself or with its runtime: whoever still waits begins anew.
+/// The listener ended, by itself or with its runtime: remaining waiters start a new one.
 impl Drop for Entry {
     fn drop(&mut self) {
         self.leave(|state| {

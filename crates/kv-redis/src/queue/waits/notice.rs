@@ -1,19 +1,17 @@
-//! Somebody who waits, and what the listeners tell them.
+//! A waiter, and the wake-ups from its listeners.
 
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use kv_core::{Error, Result};
+use kv_core::Error;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::super::keys::Keys;
-use super::lane::{Call, Lane};
-use super::{lock, wake};
+use super::lock;
 
-/// What one of the listeners of a wait listens for.
+/// The partitions of one listener of a wait.
 #[derive(Clone)]
 pub(super) struct Waiter {
     pub(super) queue: Arc<str>,
@@ -21,7 +19,7 @@ pub(super) struct Waiter {
     pub(super) partitions: Vec<u32>,
 }
 
-/// What was told so far, by any number of listeners.
+/// The result so far, from any number of listeners.
 #[derive(Default)]
 pub(super) struct Notice {
     told: Mutex<Told>,
@@ -29,13 +27,13 @@ pub(super) struct Notice {
 }
 
 #[derive(Default)]
-struct Told {
-    numbers: Vec<u32>,
-    error: Option<Error>,
+pub(super) struct Told {
+    pub(super) numbers: Vec<u32>,
+    pub(super) error: Option<Error>,
 }
 
 impl Notice {
-    /// Something may be claimable in these partitions.
+    /// A job may be claimable in these partitions.
     pub(super) fn tell(&self, numbers: impl IntoIterator<Item = u32>) {
         lock(&self.told).numbers.extend(numbers);
         self.ring();
@@ -47,89 +45,18 @@ impl Notice {
         self.ring();
     }
 
-    /// The wait ends, whatever was told.
+    /// Ends when something is told, or the time is over.
+    pub(super) async fn rung(&self, limit: Duration) {
+        let _is_over = timeout(limit, self.rung.notified()).await;
+    }
+
+    /// What was told since the last time.
+    pub(super) fn take(&self) -> Told {
+        mem::take(&mut *lock(&self.told))
+    }
+
+    /// The wait ends, whatever its result.
     pub(super) fn ring(&self) {
         self.rung.notify_one();
-    }
-}
-
-/// One wait, on one listener or, on a Cluster, on several.
-///
-/// Each number that it was told is an element that was taken from a list of the server, so none may
-/// be lost: what is not taken when this is dropped goes to others.
-#[derive(Default)]
-pub(super) struct Wait {
-    notice: Arc<Notice>,
-    registered: Vec<Registered>,
-}
-
-struct Registered {
-    lane: Arc<Lane>,
-    id: u64,
-    call: Call,
-    waiter: Waiter,
-}
-
-impl Wait {
-    /// Has a listener tell of its partitions, too.
-    pub(super) fn add(&mut self, lane: &Arc<Lane>, waiter: Waiter) {
-        let (id, call) = lane.state().register(waiter.clone(), Arc::clone(&self.notice));
-        self.registered.push(Registered { lane: Arc::clone(lane), id, call, waiter });
-    }
-
-    /// Does what it takes that all listeners hear of it.
-    pub(super) async fn begin(&self) {
-        let calls = self.registered.iter().map(|registered| async {
-            match registered.call {
-                Call::Nothing => Ok(()),
-                Call::Begin => {
-                    registered.lane.listen();
-                    Ok(())
-                }
-                Call::Interrupt => registered.lane.interrupt().await,
-            }
-        });
-        for called in join_all(calls).await {
-            if let Err(error) = called {
-                self.notice.fail(&error);
-            }
-        }
-    }
-
-    /// All that was told, once there is anything or the time is over.
-    pub(super) async fn told(&mut self, limit: Duration) -> Result<Vec<u32>> {
-        let _is_over = timeout(limit, self.notice.rung.notified()).await;
-        let Told { mut numbers, error } = self.end();
-        numbers.sort_unstable();
-        numbers.dedup();
-        match error {
-            // A failure comes again, and what was told does not.
-            Some(error) if numbers.is_empty() => Err(error),
-            _ => Ok(numbers),
-        }
-    }
-
-    /// Nothing more is told from here on.
-    fn end(&self) -> Told {
-        for Registered { lane, id, .. } in &self.registered {
-            lane.state().remove(*id);
-        }
-        mem::take(&mut *lock(&self.notice.told))
-    }
-}
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        for number in self.end().numbers {
-            let has_it = |it: &&Registered| it.waiter.partitions.contains(&number);
-            if let Some(Registered { lane, waiter, .. }) = self.registered.iter().find(has_it)
-                && let Some(list) = wake(&waiter.keys, number)
-            {
-                lane.state().pass_on(&waiter.queue, number, list);
-            }
-        }
-        for Registered { lane, .. } in &self.registered {
-            lane.state().unregister();
-        }
     }
 }

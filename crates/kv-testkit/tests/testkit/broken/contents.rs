@@ -27,7 +27,9 @@ impl Record {
 #[derive(Default)]
 pub(super) struct Contents {
     fault: Option<Fault>,
+    /// Whole milliseconds, down and up: a deadline is counted from the later one.
     pub(super) now: u64,
+    next: u64,
     pub(super) records: BTreeMap<String, Record>,
     pub(super) jammed: bool,
     writes: u64,
@@ -44,8 +46,9 @@ impl Contents {
     }
 
     /// Every access begins here: nothing is swept, so that each verb has to look.
-    pub(super) fn at(&mut self, now: u64) {
-        self.now = now;
+    pub(super) fn at(&mut self, time: Duration) {
+        let now = u64::try_from(time.as_millis()).unwrap();
+        (self.now, self.next) = (now, u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap());
         if self.is(Fault::OldTimersDelete) {
             for (ends, key) in std::mem::take(&mut self.timers) {
                 if ends > now {
@@ -103,7 +106,7 @@ impl Contents {
             Lifetime::In(duration) if self.is(Fault::RoundsDown) => {
                 Some(self.now + u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2))
             }
-            Lifetime::In(_) => Some(self.now + lifetime.as_millis().unwrap().unwrap()),
+            Lifetime::In(_) => Some(self.next + lifetime.as_millis().unwrap().unwrap()),
         }
     }
 

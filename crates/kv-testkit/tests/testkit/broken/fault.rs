@@ -95,7 +95,7 @@ pub(crate) enum Fault {
 
 use Fault::*;
 
-pub(super) const PLANTED: &[(Fault, &str)] = &[
+pub(crate) const PLANTED: &[(Fault, &str)] = &[
     (MissingIsEmpty, "a_missing_key_is_none"),
     (LossyText, "a_value_is_read_back_byte_for_byte"),
     (EmptyIsMissing, "an_empty_value_exists"),

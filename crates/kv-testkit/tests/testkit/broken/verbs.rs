@@ -55,7 +55,7 @@ impl Broken {
 
     fn contents_even_closed(&self) -> MutexGuard<'_, Contents> {
         let mut contents = self.contents.lock().unwrap();
-        contents.at(u64::try_from(self.clock.now().as_millis()).unwrap());
+        contents.at(self.clock.now());
         contents
     }
 

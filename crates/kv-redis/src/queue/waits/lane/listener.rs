@@ -1,4 +1,4 @@
-//! The task that blocks for all who wait on one lane.
+//! The task that blocks for all waiters of one lane.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -9,33 +9,33 @@ use bytes::Bytes;
 use kv_core::Result;
 use tokio::time::sleep;
 
-use super::super::keys::{self, Keys};
-use super::Common;
-use super::lane::{Entry, State, mark};
+use super::super::super::keys::{self, Keys};
+use super::super::Common;
+use super::{Entry, State, mark};
 use crate::driver::{Answer, Aside, Request};
 use crate::verbs::unexpected;
 
-/// How long one blocking command waits. With the glance after it, that is less than one command
-/// a second.
-pub(super) const BLOCK: Duration = Duration::from_millis(2_200);
+/// How long one blocking command waits. With the glance after it this makes less than one command a
+/// second.
+pub(in super::super) const BLOCK: Duration = Duration::from_millis(2_200);
 
-/// How long a connection is kept for which nobody waits: a worker waits again and again, with
-/// pauses in which it claims.
-pub(super) const IDLE: Duration = BLOCK;
+/// How long a connection is kept without waiters: a worker waits again and again, with pauses in
+/// which it claims.
+const IDLE: Duration = BLOCK;
 
-/// How much later than it should a blocking command may be answered at least.
-pub(super) const MARGIN: Duration = Duration::from_secs(1);
+/// The least delay that is allowed for the answer to a blocking command.
+pub(in super::super) const MARGIN: Duration = Duration::from_secs(1);
 
-/// How many partitions one glance looks into; more have their turns.
+/// How many partitions one glance reads; more partitions take turns.
 const AT_A_GLANCE: usize = 256;
 
 pub(super) struct Listener {
     common: Arc<Common>,
     interruption: Bytes,
     entry: Entry,
-    /// Counts the commands, so that each begins with another list.
+    /// Counts the commands, so that each command begins with another list.
     turn: usize,
-    /// How far the last glance came.
+    /// Where the last glance ended.
     glanced: usize,
 }
 
@@ -87,7 +87,7 @@ impl Listener {
         }
     }
 
-    /// Whether somebody needs a listener again before it has been idle for long.
+    /// Whether a waiter comes before the listener has been idle for long.
     async fn is_needed(&self) -> bool {
         tokio::select! {
             () = self.state().begun.notified() => true,
@@ -96,8 +96,8 @@ impl Listener {
         }
     }
 
-    /// What to block on: all partitions for which somebody waits, another one first each time, so
-    /// that none is favoured.
+    /// The lists to block on: of all partitions with a waiter, each time another one first, so that
+    /// none is favoured.
     fn begin(&mut self) -> Vec<List> {
         let mut lists = BTreeMap::new();
         for waiter in self.state().block() {
@@ -133,14 +133,14 @@ impl Listener {
         mark(&self.common, popped, Duration::ZERO).await
     }
 
-    /// Blocks; the list from which an element was taken, or none if the time was over.
+    /// Blocks. Returns the list from which an element was taken, or none after the time.
     async fn pop(&self, aside: &Aside, lists: &[List]) -> Result<Option<Bytes>> {
         let mut keys = vec![self.interruption.clone()];
         keys.extend(lists.iter().map(|list| list.wake().clone()));
         let request = Request::Blpop { keys, wait: BLOCK };
         let mut popped = pin!(self.common.driver.call_aside(aside, request));
         loop {
-            // The command goes on meanwhile: to give it up would lose what it takes.
+            // The command goes on meanwhile: dropping it would lose the element that it takes.
             tokio::select! {
                 popped = &mut popped => return Ok(popped_list(popped?)),
                 () = self.state().returned.notified() => self.put_back().await,
@@ -148,17 +148,17 @@ impl Listener {
         }
     }
 
-    /// Puts back what was taken for somebody who is gone.
+    /// Puts back elements that were taken for dropped waiters.
     async fn put_back(&self) {
         for list in self.state().take_returned() {
             if let Err(error) = mark(&self.common, list, Duration::ZERO).await {
-                // Whoever else waits there finds the job by a glance.
+                // Other waiters find the job by a glance.
                 tracing::debug!(%error, "a wake-up could not be put back");
             }
         }
     }
 
-    /// Looks into so many partitions, and into the next ones the next time.
+    /// Reads this many partitions; the next glance reads the next ones.
     async fn glance(&mut self, lists: &[List]) -> Result<()> {
         let mut in_order: Vec<&List> = lists.iter().collect();
         in_order.sort_unstable_by(|one, two| one.place().cmp(&two.place()));

@@ -1,9 +1,9 @@
-//! Claims whose answer never came: what they took was never begun, and is handed back.
+//! Claims without an answer: their jobs never began, and are handed back.
 //!
-//! A claim may have been executed although its caller heard nothing: the time was over, the caller
-//! was dropped, the connection broke. Its jobs would wait for the end of their leases, and be
-//! charged a crash. So the request is repeated on its lane, without its claim: the partition
-//! releases what the first execution took, and executes no late one.
+//! The store may have executed a claim although the caller got no answer: a timeout, a dropped
+//! caller, a broken connection. The jobs would wait for the ends of their leases, and be charged a
+//! crash. So the request is repeated on its lane without the claim. The partition then releases the
+//! jobs of the first execution, and will not execute the claim late.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,11 @@ use kv_core::{Effect, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::repeats::is_safe_to_resend;
+use super::super::repeats::is_safe_to_resend;
+use super::Connection;
 
-/// How many claims are remembered at most. The jobs of others come back when their leases end.
+/// How many claims are remembered at most. The jobs of forgotten claims come back when their leases
+/// end.
 const MOST: usize = 1_000;
 
 /// How long a partition remembers the last request of a lane.
@@ -27,7 +28,7 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Those of one open queue, the oldest first.
+/// The unanswered claims of one open queue, the oldest first.
 #[derive(Default)]
 pub(super) struct UnansweredClaims {
     waiting: Mutex<VecDeque<Arc<Unanswered>>>,
@@ -35,17 +36,17 @@ pub(super) struct UnansweredClaims {
 
 struct Unanswered {
     partition: Partition,
-    /// Without its claim.
+    /// The request without its claim.
     request: Exchange,
     since: Instant,
     is_withdrawn: AtomicBool,
 }
 
 impl UnansweredClaims {
-    /// Withdraws those of a partition.
+    /// Withdraws the unanswered claims of a partition.
     ///
     /// # Errors
-    /// Those of the store that may pass; then some are left.
+    /// Transient errors of the store; some claims are then left.
     pub(super) async fn withdraw_all(
         &self,
         connection: &Connection,
@@ -86,16 +87,16 @@ impl Unanswered {
             if is_safe_to_resend(&error) {
                 return Err(error);
             }
-            // What is refused for good will not be accepted later: the leases end by themselves.
+            // A permanent refusal will not change: the leases end by themselves.
             tracing::debug!(queue = connection.queue(), %error, "a claim cannot be withdrawn");
         }
         self.is_withdrawn.store(true, Ordering::Release);
-        connection.unanswered().lock().retain(|one| !Arc::ptr_eq(one, self));
+        connection.unanswered.lock().retain(|one| !Arc::ptr_eq(one, self));
         Ok(())
     }
 
-    /// Tries for as long as a lease lasts. What is left then is withdrawn before the partition is
-    /// maintained from here.
+    /// Tries for as long as a lease lasts. The next maintenance by this handle withdraws what is
+    /// left.
     async fn keep_trying(self: Arc<Self>, connection: Arc<Connection>) {
         let lease = connection.settings.lease;
         let mut pause = Duration::from_millis(10);
@@ -106,8 +107,8 @@ impl Unanswered {
     }
 }
 
-/// A request with a claim is under way. Dropped before its answer is known, the claim is withdrawn
-/// in the background.
+/// Watches a request with a claim. If it is dropped before the answer, it withdraws the claim in
+/// the background.
 pub(super) struct WatchedClaim {
     connection: Arc<Connection>,
     partition: Partition,
@@ -129,7 +130,7 @@ impl WatchedClaim {
         })
     }
 
-    /// The answer is known, or it is known that there is none to come.
+    /// Takes the answer, or the error that no answer will come.
     pub(super) fn heed(mut self, answer: &Result<Exchanged>) {
         let is_unknown = |error: &Error| {
             error.effect() == Effect::MaybeApplied || error.kind() == ErrorKind::Timeout
@@ -149,8 +150,8 @@ impl Drop for WatchedClaim {
             since: Instant::now(),
             is_withdrawn: AtomicBool::new(false),
         });
-        self.connection.unanswered().remember(&unanswered);
-        // Without a runtime it is withdrawn when the partition is maintained from here.
+        self.connection.unanswered.remember(&unanswered);
+        // Without a runtime the next maintenance by this handle withdraws the claim.
         if let Ok(runtime) = Runtime::try_current() {
             runtime.spawn(unanswered.keep_trying(Arc::clone(&self.connection)));
         }

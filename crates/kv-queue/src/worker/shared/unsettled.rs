@@ -1,17 +1,17 @@
-//! A verdict that is awaited.
+//! A settle that waits for its verdict.
 
 use std::sync::Arc;
 
 use kv_core::Result;
 use kv_core::queue::Verdict;
 
-use super::shared::Shared;
-use super::state::State;
-use super::summary::{Ending, Sent};
+use super::super::state::State;
+use super::super::summary::{Ending, Sent};
+use super::Shared;
 use crate::queue::Lease;
 
-/// One delivery whose end was sent to the store. It counts as unsettled until this is dropped,
-/// and then as what the verdict says, or as lost if none came.
+/// One delivery whose settle was sent to the store. The delivery counts as unsettled until this
+/// value is dropped; then as the verdict says, or as lost without a verdict.
 pub(super) struct Unsettled {
     shared: Arc<Shared>,
     partition: u32,
@@ -27,7 +27,7 @@ impl Unsettled {
         Self { shared: Arc::clone(shared), partition, sent, ending: sent.ending(None) }
     }
 
-    /// Hears the verdict on what the worker said of a delivery.
+    /// Takes the verdict on a worker's settle.
     pub(super) fn hear(self, lease: &Lease, verdict: Result<Verdict>) {
         let (queue, job, sent) = (self.shared.queue(), lease.id(), self.sent.name());
         let verdict = verdict.map(|verdict| lease.explained(verdict));
@@ -40,7 +40,7 @@ impl Unsettled {
             Ok(Verdict::Stale) => {
                 tracing::warn!(queue, %job, sent, "lease was lost before the job was settled");
             }
-            // Unsettled, the job comes back when its lease ends.
+            // The job is unsettled and comes back when its lease ends.
             Err(error) => {
                 tracing::warn!(queue, %job, sent, %error, "delivery could not be settled");
             }
@@ -48,7 +48,7 @@ impl Unsettled {
         self.end(verdict.ok());
     }
 
-    /// Ends with a verdict, or with none.
+    /// Ends with or without a verdict.
     pub(super) fn end(mut self, verdict: Option<Verdict>) {
         self.ending = self.sent.ending(verdict);
     }
