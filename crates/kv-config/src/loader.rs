@@ -7,7 +7,6 @@ use kv_core::{Error, ErrorKind, Result};
 
 use crate::backends;
 use crate::builder::Builder;
-use crate::check;
 use crate::config::Config;
 use crate::factory::{Connect, Factory};
 use crate::formats;

@@ -301,9 +301,9 @@ fn a_backend_whose_variables_are_set_is_never_passed_over_in_silence() {
             "OC_KV_STORE_TYPE=redis",
         ),
         (
-            &["REDIS_HOST", "REDB_PATH"],
-            "OC_KV_STORE_REDIS_HOST and OC_KV_STORE_REDB_PATH are",
-            "OC_KV_STORE_TYPE=redis or OC_KV_STORE_TYPE=redb",
+            &["REDIS_HOST", "SQLITE_PATH"],
+            "OC_KV_STORE_REDIS_HOST and OC_KV_STORE_SQLITE_PATH are",
+            "OC_KV_STORE_TYPE=redis or OC_KV_STORE_TYPE=sqlite",
         ),
     ] {
         let set: Vec<(&str, &str)> = variables.iter().map(|name| (*name, "h")).collect();

@@ -270,6 +270,11 @@ async fn what_was_told_to_a_wait_that_was_dropped_goes_to_another_one_of_the_pro
     until_blocked(&server, 1);
     wake(&server, "!kv:{q:0}:wake");
     until_blocked(&server, 0);
+    // The listener blocks again, so what it took is told.
+    let other = Process::of(one.store.clone(), "other", 1).await;
+    let mut idle = pin!(other.wait(LONG));
+    assert!(timeout(SHORT, &mut idle).await.is_err());
+    until_blocked(&server, 1);
     let mut second = pin!(two.wait(LONG));
     assert!(timeout(SHORT, &mut second).await.is_err());
     drop(wait);
