@@ -120,7 +120,7 @@ fn all_clients(cluster: &RedisCluster) -> (usize, usize) {
 
 /// Leaves a wake-up for a partition in which there is nothing to do, so that no glance finds it.
 fn wake(cluster: &RedisCluster, number: u32) {
-    let list = format!("{{{QUEUE}:{number}}}:wake");
+    let list = format!("!kv:{{{QUEUE}:{number}}}:wake");
     let node = &cluster.nodes()[cluster.primary_of(slot_of(&list)).unwrap()];
     assert_eq!(node.cli(&["RPUSH", &list, "1"]).unwrap().integer(), Some(1));
 }
@@ -141,7 +141,13 @@ async fn of_wake_ups_that_come_close_together_none_is_lost() {
         wake(&cluster, two);
         // Both are taken from the server before the wait is polled again.
         until_blocked(6);
-        assert_eq!(timeout(PATIENCE, wait).await.unwrap().unwrap(), [one, two]);
+        let mut told = timeout(PATIENCE, wait).await.unwrap().unwrap();
+        if told.len() == 1 {
+            // The other reply was still on its way.
+            told.extend(timeout(PATIENCE, engine.wait(&partitions, LONG)).await.unwrap().unwrap());
+            told.sort_unstable();
+        }
+        assert_eq!(told, [one, two]);
     }
 }
 
