@@ -60,6 +60,20 @@ macro_rules! setters {
     )*};
 }
 
+impl Config {
+    /// Starts a configuration that the program sets.
+    pub fn builder() -> Builder {
+        Self::loader().builder()
+    }
+}
+
+impl Loader {
+    /// Starts a configuration that the program sets.
+    pub fn builder(&self) -> Builder {
+        Builder::new(self.clone())
+    }
+}
+
 impl Builder {
     pub(crate) fn new(loader: Loader) -> Self {
         Self { loader, given: Vec::new() }

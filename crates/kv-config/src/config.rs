@@ -1,41 +1,14 @@
 //! A configuration that was checked, and the store that it opens.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use kv_core::{KeyValueStore, Result, Serializer, Store};
 use tracing::info;
 
-use crate::builder::Builder;
-use crate::factory::{Connect, Factory};
+use crate::factory::Connect;
 use crate::layers::Chosen;
-use crate::loader::Loader;
 use crate::settings::Settings;
-
-/// Opens the store that the process's environment describes.
-///
-/// Whoever wants more than the store keeps the configuration: [`Config::from_env`], then
-/// [`Config::open`]. So the [metrics](Config::metrics) of the layer `observe` are reached.
-///
-/// # Errors
-/// `Config`, naming everything that is wrong; otherwise those of the backend's connection.
-///
-/// # Cancel safety
-/// Dropping the future opens nothing.
-///
-/// ```
-/// # async fn open() -> kv_core::Result<()> {
-/// let store = kv_config::from_env().await?;
-/// store.set("greeting", "hello").await?;
-/// # Ok(()) }
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-/// # if cfg!(feature = "memory") { runtime.block_on(open()).unwrap(); }
-/// ```
-pub async fn from_env() -> Result<Store> {
-    Config::from_env()?.open().await
-}
 
 /// A configuration that was checked as a whole.
 ///
@@ -63,51 +36,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// `Config`, naming everything that is wrong.
-    pub fn from_env() -> Result<Self> {
-        Self::loader().from_env()
-    }
-
-    /// Reads variables as an environment has them; those of other prefixes are left alone.
-    ///
-    /// # Errors
-    /// `Config`, naming everything that is wrong.
-    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self>
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
-        Self::loader().from_vars(variables)
-    }
-
-    /// Reads a TOML file of at most 1 MiB, and not the environment;
-    /// [`Loader::with_file`] reads both.
-    ///
-    /// # Errors
-    /// `Config`, naming everything that is wrong.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        Self::loader().from_file(path)
-    }
-
-    /// Starts a configuration that the program sets.
-    pub fn builder() -> Builder {
-        Self::loader().builder()
-    }
-
-    /// A loader that knows a backend of another crate; its name is that of the type, and begins
-    /// its variables: `OC_KV_STORE_SQLITE_PATH` of `sqlite`.
-    pub fn with_backend(name: &str, factory: Factory) -> Loader {
-        Self::loader().with_backend(name, factory)
-    }
-
-    /// A loader, to which backends and files can be added.
-    pub fn loader() -> Loader {
-        Loader::default()
-    }
-
     /// The selected backend's name.
     pub fn backend(&self) -> &str {
         &self.backend

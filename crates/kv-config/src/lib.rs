@@ -48,9 +48,9 @@ mod values;
 mod variable;
 
 pub use builder::Builder;
-pub use config::{Config, from_env};
+pub use config::Config;
 pub use factory::Factory;
-pub use loader::Loader;
+pub use loader::{Loader, from_env};
 pub use reference::reference_markdown;
 pub use settings::{FromSetting, Settings};
 pub use variable::Variable;

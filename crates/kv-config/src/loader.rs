@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Error, ErrorKind, Result, Store};
 
 use crate::backends;
-use crate::builder::Builder;
 use crate::config::Config;
 use crate::factory::{Connect, Factory};
 use crate::formats;
@@ -18,6 +17,29 @@ use crate::source::{Given, environment, file};
 use crate::suggest::nearest;
 use crate::table::{Group, groups};
 use crate::values::Values;
+
+/// Opens the store that the process's environment describes.
+///
+/// Whoever wants more than the store keeps the configuration: [`Config::from_env`], then
+/// [`Config::open`]. So the [metrics](Config::metrics) of the layer `observe` are reached.
+///
+/// # Errors
+/// `Config`, naming everything that is wrong; otherwise those of the backend's connection.
+///
+/// # Cancel safety
+/// Dropping the future opens nothing.
+///
+/// ```
+/// # async fn open() -> kv_core::Result<()> {
+/// let store = kv_config::from_env().await?;
+/// store.set("greeting", "hello").await?;
+/// # Ok(()) }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # if cfg!(feature = "memory") { runtime.block_on(open()).unwrap(); }
+/// ```
+pub async fn from_env() -> Result<Store> {
+    Config::from_env()?.open().await
+}
 
 /// Reads configurations, with backends of other crates and with a file for what is unset.
 ///
@@ -45,6 +67,48 @@ use crate::values::Values;
 pub struct Loader {
     factories: Vec<(String, Factory)>,
     files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_env() -> Result<Self> {
+        Self::loader().from_env()
+    }
+
+    /// Reads variables as an environment has them; those of other prefixes are left alone.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        Self::loader().from_vars(variables)
+    }
+
+    /// Reads a TOML file of at most 1 MiB, and not the environment;
+    /// [`Loader::with_file`] reads both.
+    ///
+    /// # Errors
+    /// `Config`, naming everything that is wrong.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        Self::loader().from_file(path)
+    }
+
+    /// A loader that knows a backend of another crate; its name is that of the type, and begins
+    /// its variables: `OC_KV_STORE_SQLITE_PATH` of `sqlite`.
+    pub fn with_backend(name: &str, factory: Factory) -> Loader {
+        Self::loader().with_backend(name, factory)
+    }
+
+    /// A loader, to which backends and files can be added.
+    pub fn loader() -> Loader {
+        Loader::default()
+    }
 }
 
 impl Loader {
@@ -91,11 +155,6 @@ impl Loader {
     /// `Config`, naming everything that is wrong.
     pub fn from_file(&self, path: impl AsRef<Path>) -> Result<Config> {
         self.clone().with_file(path.as_ref()).load(Vec::new())
-    }
-
-    /// Starts a configuration that the program sets.
-    pub fn builder(&self) -> Builder {
-        Builder::new(self.clone())
     }
 
     pub(crate) fn load(&self, last: Vec<Given>) -> Result<Config> {

@@ -1,5 +1,7 @@
 //! The contract that a backend implements.
 
+pub(crate) mod provided;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use crate::queue::QueueSupport;
 use crate::{
     Achieved, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, provided,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
 };
 
 /// Bytes under string keys: what a backend implements and [`Store`](crate::Store) builds on.

@@ -1,8 +1,11 @@
 //! What a transparent layer implements: one method, which stands around every call.
 
+mod layered;
+
 use kv_core::{KeyValueStore, Result};
 
-use crate::{Call, Layered};
+use crate::Call;
+pub use layered::Layered;
 
 /// Code around each call of a store, whatever the call is.
 ///

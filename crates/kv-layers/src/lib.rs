@@ -50,7 +50,6 @@ mod call;
 mod chance;
 mod fallback;
 mod layer;
-mod layered;
 mod limit;
 mod observe;
 mod retry;
@@ -59,8 +58,7 @@ mod timeout;
 
 pub use call::{Access, Call, Operation};
 pub use fallback::{Fallback, FallbackStore};
-pub use layer::Layer;
-pub use layered::Layered;
+pub use layer::{Layer, Layered};
 pub use limit::Limit;
 pub use observe::{Ended, Figures, Latencies, Meter, Metrics, Observe};
 pub use retry::Retry;

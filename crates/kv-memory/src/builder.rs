@@ -28,6 +28,18 @@ pub struct MemoryStoreBuilder {
     seed: Option<u64>,
 }
 
+impl MemoryStore {
+    /// An unbounded store on the machine's clocks.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Settings for a store.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::new()
+    }
+}
+
 impl MemoryStoreBuilder {
     /// The default interval at which expired keys are freed.
     pub const DEFAULT_CLEANUP_INTERVAL: Duration = Duration::from_secs(1);

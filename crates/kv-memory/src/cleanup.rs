@@ -6,9 +6,9 @@ use fastrand::Rng;
 use kv_core::Result;
 
 use crate::contents::Victims;
-use crate::record::NEVER;
 use crate::slots::Slot;
 use crate::table::Table;
+use crate::time::NEVER;
 
 /// The most records that a sweep removes before it unlocks the shards, and the most that a write
 /// removes on its behalf.

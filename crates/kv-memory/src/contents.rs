@@ -38,7 +38,7 @@ impl Contents {
         self.bytes
     }
 
-    /// When the next record expires, or [`NEVER`](crate::record::NEVER).
+    /// When the next record expires, or [`NEVER`](crate::time::NEVER).
     pub(crate) fn next_due(&self) -> u64 {
         self.expiry.next()
     }
@@ -167,7 +167,7 @@ fn deadline(slot: &Slot) -> Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::NEVER;
+    use crate::time::NEVER;
 
     fn evict(contents: &mut Contents, spare: Option<u64>) -> Option<String> {
         let slot = contents.evict(Victims::All, spare, &mut Rng::with_seed(1))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::NEVER;
+use crate::time::NEVER;
 
 /// A record with a deadline. The version finds it, and tells it from others of the same deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

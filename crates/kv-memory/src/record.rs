@@ -6,10 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::{Entry, Remaining, Version};
 
-use crate::time::Moment;
-
-/// The deadline of a record that does not expire.
-pub(crate) const NEVER: u64 = u64::MAX;
+use crate::time::{Moment, NEVER};
 
 /// A record that was used again counts as this many times younger, so that a scan over keys that
 /// nobody reads again evicts its own keys first.

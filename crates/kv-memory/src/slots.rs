@@ -178,7 +178,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::record::NEVER;
+    use crate::time::NEVER;
 
     /// Few hashes, so that most keys collide.
     fn slot(key: u64, version: u64) -> Slot {

@@ -16,7 +16,6 @@ use kv_core::{
     Reply, Result, ScanPage, ScanRequest, Stats, Write,
 };
 
-use crate::MemoryStoreBuilder;
 use crate::queue::MemoryQueues;
 use crate::sweeper::Sweeper;
 use crate::table::Table;
@@ -67,16 +66,6 @@ impl Inner {
 }
 
 impl MemoryStore {
-    /// An unbounded store on the machine's clocks.
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// Settings for a store.
-    pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder::new()
-    }
-
     pub(crate) fn assemble(
         max_entries: Option<usize>,
         cleanup_interval: Duration,

@@ -14,8 +14,8 @@ use fastrand::Rng;
 use kv_core::{Error, Result, Stats};
 
 use crate::contents::Contents;
-use crate::record::NEVER;
 use crate::slots::MAX_RECORDS;
+use crate::time::NEVER;
 use crate::time::Time;
 
 /// The most shards: enough that threads seldom meet.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use kv_core::{Clock, SystemClock};
 
-use crate::record::NEVER;
-
 const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// The deadline of a record that does not expire.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// How far the coarse clock may lag behind the exact one. It lags by a tick, a few milliseconds;
 /// a minute leaves room for a machine whose ticking processor is held up.

@@ -5,9 +5,10 @@ use kv_core::{
     Condition, Entry, Error, Lifetime, Outcome, Remaining, Result, Version, Write, add_to_counter,
 };
 
-use crate::record::{NEVER, Record};
+use crate::record::Record;
 use crate::table::{Place, Table, Writing};
 use crate::time::Moment;
+use crate::time::NEVER;
 
 impl Table {
     #[inline]

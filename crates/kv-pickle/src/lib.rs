@@ -71,6 +71,7 @@
 //! pickle made a `serde_json::Value` of 178 bytes for each of its bytes.
 
 mod bounds;
+mod class;
 mod classes;
 mod error;
 mod escapes;

@@ -9,7 +9,7 @@ mod opcode;
 use std::collections::HashMap;
 
 use crate::bounds::Budget;
-use crate::classes::{self, Class};
+use crate::class::{self, Class};
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::nodes::{Id, Node, Nodes};
@@ -223,7 +223,7 @@ impl<'a> Machine<'a, '_> {
             opcode::INST => {
                 let names = (self.input.word(), self.input.word());
                 let (Ok(module), Ok(name)) = names else { return names_are_malformed() };
-                return classes::unknown(module, name);
+                return class::unknown(module, name);
             }
             opcode::OBJ | opcode::NEWOBJ | opcode::NEWOBJ_EX | opcode::BUILD => {
                 "an object is built, which is not data"

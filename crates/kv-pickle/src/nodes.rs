@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::{Index, IndexMut};
 
-use crate::classes::Class;
+use crate::class::Class;
 
 /// Names a node; only [`Nodes::push`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq)]

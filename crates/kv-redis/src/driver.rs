@@ -3,6 +3,7 @@
 //! fred sends each command once. This module repeats reads, and bounds the time and the number of
 //! calls, since fred's own bounds do not cover all of its calls.
 
+mod access;
 mod aside;
 mod budget;
 mod cluster;
@@ -33,16 +34,17 @@ use kv_core::{Achieved, Effect, Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
+pub(crate) use self::access::Access;
 pub(crate) use self::aside::Aside;
 pub(crate) use self::budget::{BUDGET, UNKNOWN, pieces};
 pub(crate) use self::cluster::Cluster;
 use self::dial::Dial;
 pub(crate) use self::pool::CallPool;
 use self::redirect::Redirect;
-pub(crate) use self::request::{Access, Answer, Durable, Only, Request, SetExpiry};
+pub(crate) use self::request::{Answer, Durable, Only, Request, SetExpiry, values_sent};
 use self::run::Run;
 use self::send::Manner;
-pub(crate) use self::send::{decimal, values_sent};
+pub(crate) use self::send::decimal;
 pub(crate) use self::sizes::Sizes;
 use self::topology::Topology;
 use crate::config::{Address, RedisConfig};

@@ -5,21 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use kv_core::{Clock, Result, SystemClock};
 
 use crate::SqliteStore;
-use crate::file::Settings;
-
-/// When a commit is flushed to the disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SqliteSync {
-    /// From time to time: a write that was answered survives the death of the process, and a power
-    /// cut may cost the last moments.
-    #[default]
-    Normal,
-    /// With each commit: a write that was answered survives a power cut.
-    Full,
-}
+use crate::file::{Settings, SqliteSync};
 
 /// Settings of a [`SqliteStore`]; from [`SqliteStore::builder`].
 ///
@@ -41,6 +30,24 @@ pub enum SqliteSync {
 #[must_use]
 pub struct SqliteStoreBuilder {
     settings: Settings,
+}
+
+impl SqliteStore {
+    /// Opens the file with the settings that a builder begins with.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStoreBuilder::open`].
+    ///
+    /// # Cancel safety
+    /// That of [`SqliteStoreBuilder::open`].
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::builder(path).open().await
+    }
+
+    /// Settings for a store in the file at this path.
+    pub fn builder(path: impl Into<PathBuf>) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::new(path.into())
+    }
 }
 
 impl SqliteStoreBuilder {
@@ -101,9 +108,4 @@ impl fmt::Debug for SqliteStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.settings.fmt(f)
     }
-}
-
-/// A thread that cannot be started.
-pub(crate) fn no_thread(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Backend, "the system starts no more threads").because(error)
 }

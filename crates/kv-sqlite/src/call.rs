@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kv_core::{Error, ErrorKind, Result};
 
-use crate::session::Session;
+use crate::file::Session;
 
 /// What a thread does for a caller, whatever the answer's type.
 pub(crate) trait Job: Send + Sync {

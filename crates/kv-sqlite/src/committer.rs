@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use kv_core::{Error, Result};
 
-use crate::builder::SqliteSync;
 use crate::call::Job;
 use crate::error::{is_busy, is_full, of_sqlite};
-use crate::file::{LOG_BYTES, level};
+use crate::file::Session;
+use crate::file::{LOG_BYTES, SqliteSync, level};
 use crate::inbox::{Ending, Inbox};
-use crate::session::Session;
 use crate::turn::Turn;
 use crate::watch::Wakes;
 

@@ -13,6 +13,11 @@ pub(crate) fn of_sqlite(path: &Path, error: rusqlite::Error) -> Error {
     Error::new(kind, format!("{}: {what}", path.display())).because(error)
 }
 
+/// A thread that cannot be started.
+pub(crate) fn no_thread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Backend, "the system starts no more threads").because(error)
+}
+
 fn describe(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
     use ErrorKind::{Backend, Config, OutOfMemory, ReadOnly, Timeout, TooLarge};
     let Some(code) = error.sqlite_error_code() else {

@@ -2,6 +2,7 @@
 
 mod guard;
 mod layout;
+mod session;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,14 +11,24 @@ use std::time::Duration;
 use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::builder::SqliteSync;
 use crate::error::of_sqlite;
-use crate::session::Session;
 use crate::time::Time;
 use crate::turn::Turn;
 
 pub(crate) use guard::{Identity, not_writable};
 pub(crate) use layout::{LOG_BYTES, level};
+pub(crate) use session::Session;
+
+/// When a commit is flushed to the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SqliteSync {
+    /// From time to time: a write that was answered survives the death of the process, and a power
+    /// cut may cost the last moments.
+    #[default]
+    Normal,
+    /// With each commit: a write that was answered survives a power cut.
+    Full,
+}
 
 /// How a store is to be opened.
 #[derive(Clone, Debug)]

@@ -39,14 +39,15 @@ mod inbox;
 mod pool;
 mod queue;
 mod scan;
-mod session;
 mod store;
 mod sweep;
 mod time;
 mod turn;
 mod verbs;
 mod watch;
+mod workers;
 
-pub use builder::{SqliteStoreBuilder, SqliteSync};
+pub use builder::SqliteStoreBuilder;
+pub use file::SqliteSync;
 pub use store::SqliteStore;
 pub use verbs::MAX_VALUE_BYTES;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::call::Job;
+use crate::file::Session;
 use crate::inbox::{Ending, Inbox};
-use crate::session::Session;
 
 /// The most reads that a thread takes at once.
 const MOST_READS: usize = 32;

@@ -17,9 +17,9 @@ use kv_core::queue::{
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::Machine;
 
-use crate::session::Session;
-use crate::store::Workers;
+use crate::file::Session;
 use crate::verbs::check_size;
+use crate::workers::Workers;
 use tables::SqlTables;
 
 /// All queues of a file.

@@ -6,7 +6,7 @@
 
 use kv_core::{Cursor, Error, ErrorKind, Pattern, Result, ScanPage, ScanRequest};
 
-use crate::session::Session;
+use crate::file::Session;
 
 /// The most keys that one page looks at.
 const MAX_PAGE: u32 = 1_000;

@@ -2,10 +2,9 @@
 
 #[cfg(test)]
 mod tests;
-mod workers;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,14 +17,12 @@ use kv_core::{
     Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
 };
 
-use crate::builder::SqliteStoreBuilder;
 use crate::file::Settings;
 use crate::queue::SqliteQueues;
 use crate::scan::Walk;
 use crate::sweep::ROWS_AT_ONCE;
 use crate::verbs::check_size;
-
-pub(crate) use workers::Workers;
+use crate::workers::Workers;
 
 /// The most keys of a batch, and about the most bytes, that travel as one call.
 const CHUNK: (usize, usize) = (1_000, 4 << 20);
@@ -65,22 +62,6 @@ struct Tally {
 }
 
 impl SqliteStore {
-    /// Opens the file with the settings that a builder begins with.
-    ///
-    /// # Errors
-    /// Those of [`SqliteStoreBuilder::open`].
-    ///
-    /// # Cancel safety
-    /// That of [`SqliteStoreBuilder::open`].
-    pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::builder(path).open().await
-    }
-
-    /// Settings for a store in the file at this path.
-    pub fn builder(path: impl Into<PathBuf>) -> SqliteStoreBuilder {
-        SqliteStoreBuilder::new(path.into())
-    }
-
     pub(crate) async fn start(settings: Settings) -> Result<Self> {
         Ok(Self { workers: Workers::start(settings).await?, tally: Arc::default() })
     }
@@ -163,7 +144,7 @@ impl SqliteStore {
     async fn run(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         let writes = commands.iter().any(is_write);
         let bytes = commands.iter().map(size).sum();
-        let step = move |session: &crate::session::Session| {
+        let step = move |session: &crate::file::Session| {
             let mut replies = Vec::with_capacity(commands.len());
             for command in &commands {
                 let reply = session.command(command);
@@ -303,7 +284,7 @@ impl KeyValueStore for SqliteStore {
         let size = |(key, value): &(String, Bytes)| key.len().saturating_add(value.len());
         for (done, chunk) in chunks(entries, size).into_iter().enumerate() {
             let (bytes, write) = (chunk.iter().map(size).sum(), Write::ALWAYS.lifetime(lifetime));
-            let step = move |session: &crate::session::Session| {
+            let step = move |session: &crate::file::Session| {
                 session.atomically(|| {
                     chunk.iter().try_for_each(|(key, value)| {
                         session.set(key, value, &write).map(drop).map_err(|error| error.key(key))
@@ -321,7 +302,7 @@ impl KeyValueStore for SqliteStore {
         for (done, keys) in keys.chunks(CHUNK.0).enumerate() {
             let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
             let bytes = keys.iter().map(String::len).sum();
-            let step = move |session: &crate::session::Session| {
+            let step = move |session: &crate::file::Session| {
                 session.atomically(|| {
                     keys.iter().try_fold(0, |sum, key| {
                         Ok(sum + u64::from(session.delete(key, &Condition::Always)?))
@@ -336,7 +317,7 @@ impl KeyValueStore for SqliteStore {
     async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
         lifetime.as_millis()?;
         let key = key.to_owned();
-        let step = move |session: &crate::session::Session| session.increment(&key, by, lifetime);
+        let step = move |session: &crate::file::Session| session.increment(&key, by, lifetime);
         self.workers.write(0, false, step).await
     }
 

@@ -2,7 +2,7 @@
 
 use kv_core::Result;
 
-use crate::session::Session;
+use crate::file::Session;
 
 /// The most rows that one step removes, so that no other step waits for long.
 pub(crate) const ROWS_AT_ONCE: u64 = 1_000;

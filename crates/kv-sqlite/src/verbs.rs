@@ -7,7 +7,7 @@ use kv_core::{
 };
 use rusqlite::Row;
 
-use crate::session::Session;
+use crate::file::Session;
 
 /// The largest value, and the largest body of a job, in bytes: 64 MiB.
 pub const MAX_VALUE_BYTES: usize = 64 << 20;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use kv_core::{Clock, SystemClock};
 
 use crate::call::{Call, Job, Limits};
+use crate::file::Session;
 use crate::inbox::{Ending, Inbox};
-use crate::session::Session;
 
 pub(crate) use wakes::Wakes;
 

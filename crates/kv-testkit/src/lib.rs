@@ -62,6 +62,7 @@ mod clock;
 mod compare;
 mod failure;
 mod faulty;
+mod guard;
 mod method;
 mod moves;
 mod recorder;
@@ -77,13 +78,14 @@ pub use clock::ManualClock;
 pub use compare::{Comparison, Report, compare};
 pub use failure::Failure;
 pub use faulty::{Fault, Faulty};
+pub use guard::PATIENCE;
 pub use method::Method;
 pub use recorder::{Recorder, Treatment, forwards};
 pub use suite::{Case, cases};
 pub use trial::Trial;
 #[doc(hidden)]
 pub use watch::run_test;
-pub use watch::{PATIENCE, run_apart, run_case, runtime};
+pub use watch::{run_apart, run_case, runtime};
 
 /// The guide's code is a test.
 #[cfg(doctest)]

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::guard::{Guard, PATIENCE};
 use crate::told::Log;
 use crate::trial::End;
-use crate::watch::{Guard, PATIENCE};
 use crate::{Backend, Failure, Trial, refusals};
 use kv_core::Capabilities;
 

@@ -1,7 +1,7 @@
 //! Counters: shared integers, apart from typed values.
 
 use super::Store;
-use crate::provided::parse_counter;
+use crate::backend::provided::parse_counter;
 use crate::{Capabilities, Condition, Expiry, Remaining, Result};
 
 /// Counters have separate names: `get`, `exists` and `delete` do not see a counter, and no format

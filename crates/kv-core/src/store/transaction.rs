@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{SetOptions, Store};
-use crate::provided::{ATTEMPTS, conflict};
+use crate::backend::provided::{ATTEMPTS, conflict};
 use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Result, Version, Write};
 
 /// The condition under which a key is still in the state that was read.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::opcode;
-use crate::classes::Class;
+use crate::class::Class;
 use crate::error::Result;
 use crate::escapes;
 use crate::input::Input;

@@ -15,12 +15,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::access::Access;
 use super::dial::Dial;
 use super::error;
 use super::health::Health;
 use super::loaded::Loaded;
 use super::probe::answers_in_plain_text;
-use super::request::{Access, Answer, Request};
+use super::request::{Answer, Request};
 use super::send::{Manner, send};
 use crate::config::Address;
 

@@ -6,7 +6,7 @@
 use fred::error::{Error as FredError, ErrorKind as FredKind};
 use kv_core::{Error, ErrorKind};
 
-use super::request::Access;
+use super::access::Access;
 
 /// fred's text for a command that found no connection and was never written.
 const NOT_ROUTED: &str = "Failed to route command.";

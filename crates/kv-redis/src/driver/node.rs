@@ -7,9 +7,9 @@ use futures_util::future::{join_all, try_join_all};
 use kv_core::Result;
 use tokio::sync::OnceCell;
 
+use super::access::Access;
 use super::connect::Link;
 use super::dial::Dial;
-use super::request::Access;
 use super::{CHUNK, MOST_WAITING, error};
 use crate::config::Address;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::Durability;
 
-use super::send::values_sent;
+use super::access::Access;
 use crate::scripts::Script;
 
 /// One command. Never print it, since it holds values.
@@ -194,11 +194,14 @@ pub(crate) enum Only {
     IfPresent,
 }
 
-/// Whether a request may be sent twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
+/// fred takes an array of three to five elements that begins with a word such as `message` or
+/// `subscribe` for a published message, drops it, and then gives each reply to the wrong caller.
+/// The first value of an MGET reply is the program's, so MGET always asks for more keys.
+pub(super) const SAFE_ARRAY: usize = 6;
+
+/// How many values the reply to a request for this many keys has on the wire.
+pub(crate) fn values_sent(keys: usize) -> usize {
+    if keys > 1 { keys.max(SAFE_ARRAY) } else { keys }
 }
 
 /// A reply that is not an error. Never print it.

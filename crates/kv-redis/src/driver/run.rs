@@ -13,10 +13,11 @@ use kv_core::{ErrorKind, Result};
 use tokio::time::{sleep, timeout};
 
 use self::group::Group;
+use super::access::Access;
 use super::connect::Link;
 use super::node::Node;
 use super::redirect::Redirect;
-use super::request::{Access, Answer, Request};
+use super::request::{Answer, Request};
 use super::topology::Topology;
 use super::{Driver, error};
 

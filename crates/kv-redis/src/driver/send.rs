@@ -9,12 +9,7 @@ use kv_core::Durability;
 
 use super::error;
 use super::loaded::Loaded;
-use super::request::{Answer, Durable, Only, Request, SetExpiry};
-
-/// fred takes an array of three to five elements that begins with a word such as `message` or
-/// `subscribe` for a published message, drops it, and then gives each reply to the wrong caller.
-/// The first value of an MGET reply is the program's, so MGET always asks for more keys.
-const SAFE_ARRAY: usize = 6;
+use super::request::{Answer, Durable, Only, Request, SAFE_ARRAY, SetExpiry};
 
 /// How long a mark lives that is written only for a WAIT.
 const MARK_MILLIS: u64 = 60_000;
@@ -183,11 +178,6 @@ where
     C: ClientLike + Sync,
 {
     client.custom(CustomCommand::new_static(name, None::<u16>, false), args).await
-}
-
-/// How many values the reply to a request for this many keys has on the wire.
-pub(crate) fn values_sent(keys: usize) -> usize {
-    if keys > 1 { keys.max(SAFE_ARRAY) } else { keys }
 }
 
 fn padded(mut keys: Vec<Bytes>) -> Vec<Bytes> {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use kv_core::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
-use super::{BUSY, at_open, turn_within};
-use crate::builder::SqliteSync;
+use super::{BUSY, SqliteSync, at_open, turn_within};
 use crate::turn::Turn;
 
 /// Marks the files of this library: the letters `ockv`.

@@ -1,26 +1,10 @@
 //! Queues and partitions by their numbers.
 
-use kv_core::queue::{MAX_PARTITIONS, Partition};
+use kv_core::queue::Partition;
 use kv_core::{Error, ErrorKind, Result};
 
-use super::tables::SqlTables;
-use crate::session::Session;
-
-/// A partition that exists.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    /// Which queue; no number is ever used again.
-    pub(super) queue: i64,
-    /// Which of all partitions of the file.
-    pub(super) partition: i64,
-}
-
-impl Found {
-    fn of(queue: i64, number: u32) -> Self {
-        let partition = queue.saturating_mul(i64::from(MAX_PARTITIONS)) + i64::from(number);
-        Self { queue, partition }
-    }
-}
+use super::tables::{Found, SqlTables};
+use crate::file::Session;
 
 /// The number of a queue, and that of its partitions.
 pub(super) fn describe(session: &Session, queue: &str) -> Result<Option<(i64, u32)>> {

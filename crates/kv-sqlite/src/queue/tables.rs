@@ -2,11 +2,27 @@
 
 use bytes::Bytes;
 use kv_core::Result;
+use kv_core::queue::MAX_PARTITIONS;
 use kv_queue_machine::{Counter, Map, Member, Set, Tables};
 use rusqlite::{Row, params_from_iter};
 
-use super::partition::Found;
-use crate::session::Session;
+use crate::file::Session;
+
+/// A partition that exists.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// Which queue; no number is ever used again.
+    pub(super) queue: i64,
+    /// Which of all partitions of the file.
+    pub(super) partition: i64,
+}
+
+impl Found {
+    pub(super) fn of(queue: i64, number: u32) -> Self {
+        let partition = queue.saturating_mul(i64::from(MAX_PARTITIONS)) + i64::from(number);
+        Self { queue, partition }
+    }
+}
 
 /// Numbers of a partition's row: counters, sizes of sets, places of what can be cleared at once.
 const COLUMNS: usize = Counter::ALL.len() + Set::ALL.len() + CLEARABLE.len();

@@ -15,7 +15,7 @@ use kv_queue_machine::{Counter, Map, Set, Tables};
 use super::partition;
 use super::tables::SqlTables;
 use crate::SqliteStore;
-use crate::session::Session;
+use crate::file::Session;
 
 /// The engine of a file of its own, on a clock that stands still.
 struct Sqlite {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::Partition;
 
-use super::partition::{self, Found};
-use crate::session::Session;
-use crate::store::Workers;
+use super::partition;
+use super::tables::Found;
+use crate::file::Session;
+use crate::workers::Workers;
 
 /// Returns in which partitions a job is claimable, due or past its lease, as soon as there is one;
 /// none when the time is over, as the next look finds.

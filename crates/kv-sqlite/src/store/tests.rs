@@ -9,7 +9,7 @@ use futures_executor::block_on;
 use futures_util::future::join_all;
 use kv_core::{Command, Effect, Error, ErrorKind, KeyValueStore, Lifetime, Result, Write};
 
-use crate::session::Session;
+use crate::file::Session;
 use crate::{SqliteStore, SqliteStoreBuilder};
 
 struct Bench {

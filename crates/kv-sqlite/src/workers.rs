@@ -9,13 +9,13 @@ use std::time::Duration;
 use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::sync::{Notify, oneshot};
 
-use crate::builder::no_thread;
 use crate::call::{Answer, Call, Job, Limits};
 use crate::committer::Committer;
+use crate::error::no_thread;
+use crate::file::Session;
 use crate::file::{self, LOG_BYTES, Opened, READERS, Settings, Shared};
 use crate::inbox::Inbox;
 use crate::pool;
-use crate::session::Session;
 use crate::watch::{Nudge, Wakes, Watch};
 
 /// The threads of one store. They end when this is dropped, after what is in line.
