@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::{SetOptions, Store};
 use crate::backend::provided::{ATTEMPTS, conflict};
-use crate::{BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Result, Version, Write};
+use crate::{
+    BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Version, Write,
+};
 
 /// The condition under which a key is still in the state that was read.
 fn unchanged(version: Option<Version>) -> Condition {
@@ -54,7 +56,12 @@ impl Store {
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
-        let lifetime = self.lifetime(expiry);
+        let has_lifetimes = self.shared.capabilities.contains(Capabilities::TTL);
+        let lifetime = match expiry {
+            // Without lifetimes there is none to keep.
+            Expiry::Keep if !has_lifetimes => Ok(Lifetime::Never),
+            expiry => self.lifetime(expiry),
+        };
         let was_there = expiry == Expiry::Keep;
         async move {
             let (key, backend) = (stored?, self.backend()?);

@@ -35,6 +35,13 @@ pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
     Arc::new(PARTS.map(|part| Bytes::from([&*base, part].concat())))
 }
 
+/// The key of a partition's counters, beside its list of wake-ups.
+pub(super) fn counters_beside(wake: &Bytes) -> Bytes {
+    let [counters, .., wakes] = PARTS;
+    let base = wake.len().saturating_sub(wakes.len());
+    [wake.slice(..base), Bytes::from_static(counters.as_bytes())].concat().into()
+}
+
 /// An empty key in a partition's slot, written only for a WAIT that follows.
 pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
     let (prefix, rest) = split(prefix, queue);
@@ -84,6 +91,7 @@ mod tests {
         let keys = of_partition("app:", "app:!kv:queue:fetch", 3);
         assert_eq!(keys[0], "app:!kv:{!kv:queue:fetch:3}:control");
         assert_eq!(keys[WAKE], "app:!kv:{!kv:queue:fetch:3}:wake");
+        assert_eq!(counters_beside(&keys[WAKE]), keys[0]);
         assert_eq!(of_queue("app:", "app:!kv:queue:fetch"), "app:!kv:{!kv:queue:fetch}:queue");
     }
 

@@ -89,7 +89,7 @@ static INSPECT: Script = script!(
 static MARK: Script = script!(
     "mark",
     Write,
-    "33bdccea4ca7213a6c03d730c47d047a5da67335",
+    "48a83fb21664ae167e42144b41a9723f59e8c3be",
     " flags=allow-oom",
     "mark.lua"
 );

@@ -122,6 +122,8 @@ fn all_clients(cluster: &RedisCluster) -> (usize, usize) {
 fn wake(cluster: &RedisCluster, number: u32) {
     let list = format!("!kv:{{{QUEUE}:{number}}}:wake");
     let node = &cluster.nodes()[cluster.primary_of(slot_of(&list)).unwrap()];
+    // Counters, as every partition has them that had a job.
+    node.cli(&["HSET", &list.replace(":wake", ":control"), "sequence", "0"]).unwrap();
     assert_eq!(node.cli(&["RPUSH", &list, "1"]).unwrap().integer(), Some(1));
 }
 

@@ -12,6 +12,7 @@ use kv_core::{Error, Result};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::super::keys;
 use super::notice::{Notice, Waiter};
 use super::{Common, lock};
 use crate::driver::{Request, decimal};
@@ -212,7 +213,8 @@ impl Lane {
     }
 
     pub(super) async fn interrupt(&self) -> Result<()> {
-        mark(&self.common, self.interruption.clone(), INTERRUPTION_LIFETIME).await
+        let list = [self.interruption.clone()].into();
+        mark(&self.common, list, INTERRUPTION_LIFETIME).await
     }
 
     /// Ends the listener and all waits.
@@ -234,10 +236,16 @@ impl Drop for Lane {
     }
 }
 
-/// Pushes a wake-up to a list, unless the list has one.
-pub(super) async fn mark(common: &Common, list: Bytes, lifetime: Duration) -> Result<()> {
+/// Puts a wake-up back into a partition's list, unless one is there or nothing is stored of the
+/// partition any more.
+pub(super) async fn put_back(common: &Common, list: Bytes) -> Result<()> {
+    let counters = keys::counters_beside(&list);
+    mark(common, [list, counters].into(), Duration::ZERO).await
+}
+
+async fn mark(common: &Common, keys: Arc<[Bytes]>, lifetime: Duration) -> Result<()> {
     let args = vec![decimal(lifetime.as_millis())];
-    let request = Request::Script { script: common.scripts.mark, keys: [list].into(), args };
+    let request = Request::Script { script: common.scripts.mark, keys, args };
     common.driver.call(request).await.map(drop)
 }
 

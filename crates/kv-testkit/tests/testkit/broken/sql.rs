@@ -70,7 +70,7 @@ impl Sql {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         let mut table = self.table.lock().unwrap();
-        table.at(u64::try_from(self.clock.now().as_millis()).unwrap(), self.slip);
+        table.at(u64::try_from(self.clock.now().as_micros()).unwrap(), self.slip);
         table
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Bytes, Capabilities, Clock, Condition, Cursor, Entry, Error, ErrorKind, KeyValueStore,
-    Lifetime, Outcome, Remaining, Result, ScanPage, ScanRequest, Version, Write, async_trait,
+    Lifetime, Outcome, Remaining, Result, ScanPage, ScanRequest, Stats, Version, Write,
+    async_trait,
 };
 use kv_testkit::ManualClock;
 
@@ -93,11 +94,18 @@ impl DurableStore {
         Ok((known, now))
     }
 
-    /// What every write does before it is answered, unless the fault delays it to the close.
-    fn write_down(&self, known: &mut Disk, delayed: bool) {
+    /// What every write of a key does before it is answered, unless the fault delays it to the
+    /// close.
+    fn write_down(&self, known: &mut Disk, key: &str, delayed: bool) {
         known.mark = known.mark.max(self.time.now(known.mark));
-        if !delayed && !self.is(Fault::WrittenOnClose) {
-            *self.disk.lock().unwrap() = known.clone();
+        if delayed || self.is(Fault::WrittenOnClose) {
+            return;
+        }
+        let mut disk = self.disk.lock().unwrap();
+        (disk.mark, disk.writes) = (known.mark, known.writes);
+        match known.records.get(key) {
+            Some(record) => drop(disk.records.insert(key.to_owned(), record.clone())),
+            None => drop(disk.records.remove(key)),
         }
     }
 
@@ -190,7 +198,7 @@ impl KeyValueStore for DurableStore {
         let version = self.version(&record);
         known.records.insert(key.to_owned(), record);
         let conditional = !matches!(write.condition, Condition::Always);
-        self.write_down(&mut known, conditional && self.is(Fault::ConditionsOnClose));
+        self.write_down(&mut known, key, conditional && self.is(Fault::ConditionsOnClose));
         Ok(Outcome::Written(version))
     }
 
@@ -200,7 +208,7 @@ impl KeyValueStore for DurableStore {
         let wanted = found.is_some() && self.meets(found, &condition);
         if wanted {
             known.records.remove(key);
-            self.write_down(&mut known, self.is(Fault::DeletesOnClose));
+            self.write_down(&mut known, key, self.is(Fault::DeletesOnClose));
         }
         Ok(wanted)
     }
@@ -239,6 +247,10 @@ impl KeyValueStore for DurableStore {
         let (known, _) = self.known()?;
         let since_the_start = self.is(Fault::NowSinceTheStart);
         Ok(if since_the_start { self.time.clock.now() } else { self.time.now(known.mark) })
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.known().map(|_| Stats::default())
     }
 
     async fn close(&self) -> Result<()> {

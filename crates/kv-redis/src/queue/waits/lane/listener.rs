@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::super::keys::{self, Keys};
 use super::super::Common;
-use super::{Entry, State, mark};
+use super::{Entry, State, put_back};
 use crate::driver::{Answer, Aside, Request};
 use crate::verbs::unexpected;
 
@@ -130,7 +130,7 @@ impl Listener {
         if self.state().tell(&[list.place()]) {
             return Ok(());
         }
-        mark(&self.common, popped, Duration::ZERO).await
+        put_back(&self.common, popped).await
     }
 
     /// Blocks. Returns the list from which an element was taken, or none after the time.
@@ -151,7 +151,7 @@ impl Listener {
     /// Puts back elements that were taken for dropped waiters.
     async fn put_back(&self) {
         for list in self.state().take_returned() {
-            if let Err(error) = mark(&self.common, list, Duration::ZERO).await {
+            if let Err(error) = put_back(&self.common, list).await {
                 // Other waiters find the job by a glance.
                 tracing::debug!(%error, "a wake-up could not be put back");
             }

@@ -127,7 +127,7 @@ impl Table {
         if lifetime == Lifetime::In(std::time::Duration::ZERO) && s.has(Slip::ZeroPasses) {
             return Ok((None, 0));
         }
-        let ms = lifetime.as_millis()?;
+        let micros = lifetime.as_millis()?.map(|ms| ms.saturating_mul(1_000));
         let kept = row.map_or((None, 0), |row| (row.ends, row.given));
         Ok(match lifetime {
             Lifetime::Never if s.has(Slip::NeverKeeps) => kept,
@@ -140,10 +140,11 @@ impl Table {
             Lifetime::In(_) if s.has(Slip::ForgetsTheLifetime) => (None, 0),
             Lifetime::In(whole) if whole > HUGE && s.has(Slip::HugeIsNever) => (None, 0),
             Lifetime::In(whole) if s.has(Slip::RoundsDown) => {
-                let ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX / 2);
-                (Some(self.now + ms), ms)
+                let cut = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX / 2);
+                let micros = cut.saturating_mul(1_000).min(u64::MAX / 2);
+                (Some(self.now + micros), micros)
             }
-            Lifetime::In(_) => (ms.map(|ms| self.now + ms), ms.unwrap_or(0)),
+            Lifetime::In(_) => (micros.map(|end| self.now + end), micros.unwrap_or(0)),
         })
     }
 
@@ -154,7 +155,7 @@ impl Table {
             let (kind, by) = row.how;
             s.slip == Some(Slip::DeadlineComesBackAfter(kind, by))
         });
-        found.map_or((None, 0), |row| (Some(self.now + 300), row.given))
+        found.map_or((None, 0), |row| (Some(self.now + 300_000), row.given))
     }
 
     /// The row that a key had before it went.
@@ -224,7 +225,10 @@ impl Table {
     }
 
     fn left(&self, row: &Row) -> Remaining {
-        let left = |ends: u64| std::time::Duration::from_millis(ends.saturating_sub(self.now));
+        let left = |ends: u64| {
+            let micros = ends.saturating_sub(self.now);
+            std::time::Duration::from_millis(micros.div_ceil(1_000))
+        };
         row.ends.map_or(Remaining::Forever, |ends| Remaining::Expires(left(ends)))
     }
 
