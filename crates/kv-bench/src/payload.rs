@@ -21,7 +21,8 @@ const DIGITS: usize = 16;
 /// The payload of the job with this number: a text that takes so many bytes as JSON.
 pub(crate) fn payload(id: u64, bytes: usize) -> String {
     let filling = bytes.saturating_sub(DIGITS + 2);
-    format!("{id:0DIGITS$}{:x<filling$}", "")
+    // A width ends at 2^16.
+    format!("{id:0DIGITS$}") + &"x".repeat(filling)
 }
 
 /// The same as JSON, for those who store bytes.
