@@ -59,7 +59,8 @@ async fn crawl() -> Result<ExitCode, BoxError> {
         .retry(RetryPolicy::exponential(Duration::from_millis(100), Duration::from_secs(2)))
         .open(&store)
         .await?;
-    eprintln!("crawling {} on {:?}", arguments.root.display(), store.serializer());
+    let format = store.serializer().name();
+    eprintln!("crawling {}; values are stored as {format}", arguments.root.display());
     let crawler = Arc::new(Crawler::new(&arguments.root, &store, &queue));
     let before = start(&arguments, &store, &queue, &crawler).await?;
 
