@@ -15,8 +15,15 @@ pub(super) fn describe(session: &Session, queue: &str) -> Result<Option<(i64, u3
 /// # Errors
 /// `Config` for a partition of a queue that was not opened.
 pub(super) fn find(session: &Session, partition: &Partition) -> Result<Found> {
-    let known = describe(session, &partition.queue)?;
-    match known {
+    place(describe(session, &partition.queue)?, partition)
+}
+
+/// Where a partition is, by the description of its queue.
+///
+/// # Errors
+/// Those of [`find`].
+pub(super) fn place(described: Option<(i64, u32)>, partition: &Partition) -> Result<Found> {
+    match described {
         Some((queue, count)) if partition.number < count => Ok(Found::of(queue, partition.number)),
         _ => Err(not_open(partition)),
     }

@@ -7,7 +7,6 @@ use kv_core::Result;
 use kv_core::queue::Partition;
 
 use super::partition;
-use super::tables::Found;
 use crate::file::Session;
 use crate::workers::Workers;
 
@@ -41,10 +40,15 @@ pub(super) async fn until(
 fn look(session: &Session, partitions: &[Partition]) -> Result<Vec<u32>> {
     session.snapshot(|| {
         let mut ready = Vec::new();
-        for partition in partitions {
-            let found: Found = partition::find(session, partition)?;
-            if partition::has_work(session, found)? {
-                ready.push(partition.number);
+        // A queue is described once, however many partitions it has.
+        for of_one in partitions.chunk_by(|one, other| one.queue == other.queue) {
+            let Some(first) = of_one.first() else { continue };
+            let described = partition::describe(session, &first.queue)?;
+            for partition in of_one {
+                let found = partition::place(described, partition)?;
+                if partition::has_work(session, found)? {
+                    ready.push(partition.number);
+                }
             }
         }
         Ok(ready)
