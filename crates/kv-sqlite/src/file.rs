@@ -5,7 +5,7 @@ mod layout;
 mod session;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
@@ -45,6 +45,9 @@ pub(crate) struct Shared {
     pub(crate) path: PathBuf,
     pub(crate) time: Time,
     pub(crate) identity: Identity,
+    /// Held by the thread that closes its connection: of two that close at once, neither is the
+    /// last, and the log would stay.
+    closing: Mutex<()>,
 }
 
 /// An open file: connections for each thread.
@@ -71,6 +74,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened> {
     layout::prepare(&path, &first, &turn, settings.timeout)?;
     let shared = Arc::new(Shared {
         identity: Identity::of(&path)?,
+        closing: Mutex::default(),
         time: Time::new(Arc::clone(&settings.clock)),
         path,
     });

@@ -1,7 +1,7 @@
 //! One connection, as the steps of calls use it.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use kv_core::Result;
@@ -224,8 +224,10 @@ impl Session {
 
     /// Ends the connection; the last one of all processes empties the log.
     pub(crate) fn close(self) {
-        self.connection.flush_prepared_statement_cache();
-        if let Err((_, error)) = self.connection.close() {
+        let Self { connection, shared, .. } = self;
+        connection.flush_prepared_statement_cache();
+        let _alone = shared.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err((_, error)) = connection.close() {
             tracing::warn!(%error, "a connection to the file did not close");
         }
     }
