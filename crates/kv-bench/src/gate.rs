@@ -70,7 +70,7 @@ async fn a_lost_reply_claims_nothing_twice(bed: &Bed) -> Result<()> {
     let proxy = Proxy::start(("127.0.0.1", bed.port())).await?;
     let ours = Ours::open(&format!("redis://127.0.0.1:{}/0", proxy.port())).await?;
     ours.fill(JOBS as u64, SMALL).await?;
-    // Requests that claim or settle, and no others here, name a lane.
+    // Requests that claim or settle, and no others here, name a session.
     proxy.cut(Cut::in_reply("lane:", 0));
     let deliveries = ours.queue.dequeue(JOBS).await?;
     let leased = ours.queue.stats().await?.leased;

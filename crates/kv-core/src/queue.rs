@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope};
+pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope};
 pub use limits::{
-    MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES, check_control,
-    check_exchange, check_inspect, check_partitions, check_submit, check_tend, cut_reason,
+    MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
+    check_control, check_exchange, check_inspect, check_partitions, check_submit, check_tend,
+    cut_reason,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
@@ -63,9 +64,9 @@ impl std::fmt::Debug for QueueSupport {
 /// - The store's clock decides when a lease ends or a job is due; requests carry durations only.
 /// - A handle's token is a fence: once a job was recovered or claimed again, every settle, extend
 ///   and checkpoint with the old token gets [`Verdict::Stale`] and changes nothing.
-/// - If the reply to a request with a [`Lane`] is lost, the caller can send the same request again:
-///   the first execution counts, and the repeat gets its answer. A lane has one request in flight;
-///   a request older than the lane's last one fails with `Conflict`.
+/// - If the reply to a request with a [`Session`] is lost, the caller can send the same request
+///   again: the first execution counts, and the repeat gets its answer. A session has one request
+///   in flight; a request older than the session's last one fails with `Conflict`.
 /// - A repeat of an [`Exchange`] may ask for less. The repeat's own claim bounds which of the
 ///   recorded deliveries come again, in the recorded order. The same step releases each other
 ///   recorded delivery whose lease is still held under its token. So a repeat without a claim
@@ -76,7 +77,7 @@ impl std::fmt::Debug for QueueSupport {
 ///
 /// # Cancel safety
 /// A dropped future may leave its request executed. If the reply to a claim is lost, the jobs come
-/// back when their leases end, or a repeat on the same lane returns them, or a repeat without a
+/// back when their leases end, or a repeat on the same session returns them, or a repeat without a
 /// claim releases them.
 #[async_trait]
 pub trait QueueEngine: Send + Sync + 'static {
@@ -92,7 +93,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` if the partition is full,
-    /// `Conflict` for a lane's older request. After such an error no job is added.
+    /// `Conflict` for a session's older request. After such an error no job is added.
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>>;
 
     /// Like [`submit`](Self::submit), and waits until copies have the jobs, even the jobs that an
@@ -117,12 +118,12 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// then the claim. Returns a verdict for each item.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`MAX_BATCH`] items of a kind, `Conflict` for a lane's older
+    /// `TooLarge` for more than [`MAX_BATCH`] items of a kind, `Conflict` for a session's older
     /// request. After such an error nothing has changed.
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged>;
 
     /// Maintains a partition: promotes due jobs, recovers jobs whose lease ended, and forgets
-    /// unique windows and lanes past their time; up to a limit of each.
+    /// unique windows and sessions past their time; up to a limit of each.
     ///
     /// # Errors
     /// Those of the store.

@@ -14,7 +14,7 @@
 //! | [`Set::Leases`] | `key:token` | end of the lease | delivered jobs |
 //! | [`Set::Dead`] | job key | time of death | dead letters |
 //! | [`Set::Windows`] | unique key | end of the window | unique keys that end by time |
-//! | [`Set::Lanes`] | lane's name | when it is forgotten | lanes |
+//! | [`Set::Sessions`] | session's name | when it is forgotten | sessions |
 //!
 //! | Map | Key | Value |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | [`Map::Body`] | job key | the body, for every job of every state |
 //! | [`Map::Checkpoint`] | job key | the last checkpoint's state |
 //! | [`Map::Unique`] | unique key | the key of the job that holds it |
-//! | [`Map::Lane`] | lane's name | the last request's number and reply |
+//! | [`Map::Session`] | session's name | the last request's number and reply |
 //!
 //! A set is ordered by score, then by the member's bytes. From its submission to its end a job is
 //! in exactly one of `Ready`, `Timed`, `Leases` and `Dead`; it exists while `Body` has its body. So
@@ -43,10 +43,10 @@
 //! everything that it can refuse before its first write: [`TooLarge`](kv_core::ErrorKind::TooLarge)
 //! for more than [`MAX_BATCH`](kv_core::queue::MAX_BATCH) items or a limit above it, a priority
 //! above [`MAX_PRIORITY`](kv_core::queue::MAX_PRIORITY), a unique key of more than
-//! [`MAX_UNIQUE_BYTES`](kv_core::queue::MAX_UNIQUE_BYTES), a lane's name of more than
-//! [`MAX_LANE_BYTES`](kv_core::queue::MAX_LANE_BYTES) or a request number above
+//! [`MAX_UNIQUE_BYTES`](kv_core::queue::MAX_UNIQUE_BYTES), a session's name of more than
+//! [`MAX_SESSION_BYTES`](kv_core::queue::MAX_SESSION_BYTES) or a request number above
 //! [`MAX_STAMP`](kv_core::queue::MAX_STAMP); [`Conflict`](kv_core::ErrorKind::Conflict) for a
-//! lane's older request. An exchange never refuses an item for its value, since it carries many
+//! session's older request. An exchange never refuses an item for its value, since it carries many
 //! jobs of a worker: a reason is cut, a progress is clamped to
 //! [`MAX_STAMP`](kv_core::queue::MAX_STAMP), a duration is clamped.
 //!
@@ -54,8 +54,8 @@
 //! Stored bytes that no machine wrote never make a step panic. A job with an unreadable record, or
 //! without its body or checkpoint, harms no other job: a claim or a hand-back makes it a dead
 //! letter with a [`reason`] of its own. A step drops a member that does not name a job when it
-//! meets the member. A lane that cannot be read fails with [`Backend`](kv_core::ErrorKind::Backend)
-//! before the first write.
+//! meets the member. A session that cannot be read fails with
+//! [`Backend`](kv_core::ErrorKind::Backend) before the first write.
 //!
 //! # The order of ready jobs
 //! Ready jobs of one priority that were never delivered are in the order of their submissions. A
@@ -72,6 +72,6 @@ mod tables;
 pub mod testing;
 mod time;
 
-pub use machine::{LANE_LIFETIME, LANE_SLACK, Machine, PAST_AT_ONCE, reason};
+pub use machine::{Machine, PAST_AT_ONCE, SESSION_LIFETIME, SESSION_SLACK, reason};
 pub use memory::MemTables;
 pub use tables::{Counter, Map, Member, Set, Tables};

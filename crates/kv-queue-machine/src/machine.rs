@@ -6,8 +6,8 @@ mod control;
 mod exchange;
 mod inspect;
 mod job;
-mod lane;
 pub mod reason;
+mod session;
 mod settle;
 mod submit;
 mod tend;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use kv_core::queue::JobKey;
 use kv_core::{Bytes, Result};
 
-pub use lane::{LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE};
+pub use session::{PAST_AT_ONCE, SESSION_LIFETIME, SESSION_SLACK};
 
 use crate::tables::{Counter, Map, Member, Set, Tables};
 use crate::time;
@@ -38,7 +38,7 @@ use crate::time;
 ///     time_to_live: None,
 /// };
 /// let mut machine = Machine::new(&mut tables, Duration::from_secs(1_700_000_000));
-/// machine.submit(&Submit { lane: None, jobs: vec![job] })?;
+/// machine.submit(&Submit { session: None, jobs: vec![job] })?;
 /// let Inspected::Counts(counts) = machine.inspect(&Inspect::Counts)? else { panic!() };
 /// assert_eq!(counts.ready, 1);
 /// # Ok::<(), kv_core::Error>(())

@@ -63,7 +63,7 @@ pub(crate) fn job_of(set: Set, member: &str) -> Result<JobKey> {
     match set {
         Set::Ready => parse_ready(member),
         Set::Leases => Ok(parse_lease(member)?.key),
-        Set::Timed | Set::Dead | Set::Windows | Set::Lanes => parse_key(member),
+        Set::Timed | Set::Dead | Set::Windows | Set::Sessions => parse_key(member),
     }
 }
 

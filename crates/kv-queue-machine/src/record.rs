@@ -1,4 +1,4 @@
-//! What the tables store of jobs and lanes beside their place in the sets.
+//! What the tables store of jobs and sessions beside their place in the sets.
 
 use bytes::Bytes;
 use kv_core::queue::{JobKey, Submitted, Verdict};
@@ -53,16 +53,16 @@ impl JobRecord {
     }
 }
 
-/// The last request of a lane.
+/// The last request of a session.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct LaneRecord {
+pub(crate) struct SessionRecord {
     pub(crate) request: u64,
     pub(crate) kept_until: u64,
-    pub(crate) reply: LaneReply,
+    pub(crate) reply: SessionReply,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) enum LaneReply {
+pub(crate) enum SessionReply {
     Submitted(Vec<SubmitRecord>),
     Exchanged(ExchangeRecord),
 }
@@ -147,9 +147,9 @@ mod tests {
         for _ in 0..2_000 {
             let bytes: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
             let _ = decode::<JobRecord>("a job", &bytes).map_err(|e| e.kind());
-            let _ = decode::<LaneRecord>("a lane", &bytes).map_err(|e| e.kind());
+            let _ = decode::<SessionRecord>("a session", &bytes).map_err(|e| e.kind());
         }
-        let wrong = decode::<LaneRecord>("a lane", &[0xc1]).err().unwrap();
+        let wrong = decode::<SessionRecord>("a session", &[0xc1]).err().unwrap();
         assert_eq!(wrong.kind(), ErrorKind::Backend);
     }
 }

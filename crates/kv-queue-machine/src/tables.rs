@@ -18,14 +18,14 @@ pub enum Set {
     Dead,
     /// Unique keys that end by time, by their end.
     Windows,
-    /// Names of lanes, by the stamp at which they are forgotten.
-    Lanes,
+    /// Names of sessions, by the stamp at which they are forgotten.
+    Sessions,
 }
 
 impl Set {
     /// Every set.
     pub const ALL: [Self; 6] =
-        [Self::Ready, Self::Timed, Self::Leases, Self::Dead, Self::Windows, Self::Lanes];
+        [Self::Ready, Self::Timed, Self::Leases, Self::Dead, Self::Windows, Self::Sessions];
 }
 
 /// Bytes under keys.
@@ -39,13 +39,14 @@ pub enum Map {
     Checkpoint,
     /// Keys of jobs, by unique key.
     Unique,
-    /// Last requests, by name of a lane.
-    Lane,
+    /// Last requests, by name of a session.
+    Session,
 }
 
 impl Map {
     /// Every map.
-    pub const ALL: [Self; 5] = [Self::Job, Self::Body, Self::Checkpoint, Self::Unique, Self::Lane];
+    pub const ALL: [Self; 5] =
+        [Self::Job, Self::Body, Self::Checkpoint, Self::Unique, Self::Session];
 }
 
 /// A number below 2^53, zero at first.

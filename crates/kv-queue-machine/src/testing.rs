@@ -3,7 +3,7 @@
 //! A [`Subject`] is an engine under test with a clock that the test sets. [`check`] draws a script
 //! of abstract steps from a seed, runs it on the subject and on the machine over [`NaiveTables`],
 //! and compares the replies one by one, up to a renaming of tokens. The steps include repeats (as
-//! after a lost reply), older requests of a lane, stale and forged handles, duplicates inside a
+//! after a lost reply), older requests of a session, stale and forged handles, duplicates inside a
 //! request, and requests that an engine must refuse. A failure is shrunk to a short script and
 //! printed with its seed.
 
@@ -27,4 +27,4 @@ pub use dump::Dump;
 pub use host::MachineHost;
 pub use naive::NaiveTables;
 pub use run::{START, Subject, run};
-pub use script::{LaneUse, Pick, Script, Step};
+pub use script::{Pick, Script, SessionUse, Step};

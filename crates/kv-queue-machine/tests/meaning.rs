@@ -13,8 +13,6 @@ mod bytes;
 mod control;
 #[path = "meaning/exchange.rs"]
 mod exchange;
-#[path = "meaning/lanes.rs"]
-mod lanes;
 #[path = "meaning/order.rs"]
 mod order;
 #[path = "meaning/refused.rs"]
@@ -22,6 +20,8 @@ mod refused;
 #[cfg(test)]
 #[path = "meaning/release.rs"]
 mod release;
+#[path = "meaning/sessions.rs"]
+mod sessions;
 #[path = "meaning/submit.rs"]
 mod submit;
 #[path = "meaning/tend.rs"]

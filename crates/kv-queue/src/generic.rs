@@ -55,7 +55,7 @@ const MAX_UNIQUE: usize = 20_000;
 /// Steps of one engine on one partition take turns, so only other processes make a step begin
 /// again; after too many attempts the step fails with `Conflict`. If the result of a step's last
 /// write is unknown, the error says `MaybeApplied`, and the caller can repeat the request on its
-/// lane.
+/// session.
 ///
 /// # Cancel safety
 /// A dropped step is executed whole or not at all. It may leave blobs that no index names.

@@ -11,8 +11,8 @@ mod budget;
 mod claimers;
 mod connection;
 mod exchanges;
-mod lanes;
 mod repeats;
+mod sessions;
 
 pub(crate) use claimers::{Claimer, Claims, PendingClaim};
 pub use connection::Undecodable;

@@ -47,7 +47,7 @@ const FORMAT: &str = "3";
 ///
 /// # Cancel safety
 /// A dropped verb is executed whole or not at all, even later if it waits for the connection to
-/// come back. Its repeat on the same lane gets its answer.
+/// come back. Its repeat on the same session gets its answer.
 pub(crate) struct RedisQueues {
     driver: Arc<Driver>,
     calls: CallPool,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Claim, Exchange, Handle, Lane, MAX_BATCH, Partition, Policy, QueueEngine,
-    QueueSupport,
+    BATCH_BYTES, Claim, Exchange, Handle, MAX_BATCH, Partition, Policy, QueueEngine, QueueSupport,
+    Session,
 };
 use kv_core::{Error, Store};
 use kv_queue::{Job, Queue, Worker};
@@ -82,17 +82,18 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Acks the jobs in hand and claims up to `limit`, one request after another on one lane,
+    /// Acks the jobs in hand and claims up to `limit`, one request after another on one session,
     /// until none is left or `most` were claimed.
     pub(crate) async fn process(&self, limit: usize, most: u64, tally: &Tally) -> Result<()> {
-        let mut lane = Lane { name: format!("{:032x}", fastrand::u128(..)).into(), request: 0 };
+        let mut session =
+            Session { name: format!("{:032x}", fastrand::u128(..)).into(), request: 0 };
         let (mut acks, mut claimed): (Vec<Handle>, u64) = (Vec::new(), 0);
         loop {
-            lane.request += 1;
+            session.request += 1;
             let claim =
                 (claimed < most).then_some(Claim { limit, bytes: BATCH_BYTES, lease: LEASE });
             let request = Exchange {
-                lane: lane.clone(),
+                session: session.clone(),
                 acks: std::mem::take(&mut acks),
                 operations: Vec::new(),
                 claim,

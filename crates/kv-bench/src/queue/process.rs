@@ -36,7 +36,7 @@ pub(crate) fn one_by_one(scenario: &str, bed: &Arc<Bed>, settings: &Settings) ->
         .enter(
             ENGINE,
             Tier::Fenced,
-            "100 tasks, each on a lane: `exchange`, one ack, claim 1",
+            "100 tasks, each on a session: `exchange`, one ack, claim 1",
             ours(How::Engine),
         )
         .enter(

@@ -1,4 +1,4 @@
-//! The things that the queue's verbs name: partitions, jobs, handles, lanes, policies.
+//! The things that the queue's verbs name: partitions, jobs, handles, sessions, policies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -100,7 +100,7 @@ pub struct Handle {
 /// A sender's session and the sequence number of a request. An engine recognises a repeated request
 /// by them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
+pub struct Session {
     /// The session: a random name, new for each start of a sender; at most 64 bytes.
     pub name: Arc<str>,
     /// The sequence number: rises with every new request of the session; the same in a repeat.

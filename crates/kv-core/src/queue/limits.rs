@@ -1,13 +1,13 @@
 //! What every engine refuses before it writes anything.
 
-use super::{Control, Exchange, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend};
+use super::{Control, Exchange, Inspect, MAX_BATCH, MAX_PRIORITY, NewJob, Session, Submit, Tend};
 use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
 pub const MAX_UNIQUE_BYTES: usize = 1_024;
 
-/// The longest name of a lane in bytes.
-pub const MAX_LANE_BYTES: usize = 64;
+/// The longest name of a session in bytes.
+pub const MAX_SESSION_BYTES: usize = 64;
 
 /// The longest reason that is kept, in bytes; a longer reason is cut at a character.
 pub const MAX_REASON_BYTES: usize = 1_024;
@@ -36,7 +36,7 @@ pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
 /// # Errors
 /// `TooLarge`; the message names the item and the limit.
 pub fn check_submit(request: &Submit) -> Result<()> {
-    request.lane.as_ref().map_or(Ok(()), lane)?;
+    request.session.as_ref().map_or(Ok(()), session)?;
     check_batch("jobs", request.jobs.len())?;
     request.jobs.iter().try_for_each(job)
 }
@@ -46,7 +46,7 @@ pub fn check_submit(request: &Submit) -> Result<()> {
 /// # Errors
 /// `TooLarge`; the message names the item and the limit.
 pub fn check_exchange(request: &Exchange) -> Result<()> {
-    lane(&request.lane)?;
+    session(&request.session)?;
     check_batch("acks", request.acks.len())?;
     check_batch("operations", request.operations.len())?;
     check_batch("claims", request.claim.map_or(0, |claim| claim.limit))
@@ -118,14 +118,15 @@ fn job(job: &NewJob) -> Result<()> {
     Ok(())
 }
 
-fn lane(lane: &Lane) -> Result<()> {
-    let bytes = lane.name.len();
-    if bytes > MAX_LANE_BYTES {
-        let message = format!("a lane's name of {bytes} bytes; expected at most {MAX_LANE_BYTES}");
+fn session(session: &Session) -> Result<()> {
+    let bytes = session.name.len();
+    if bytes > MAX_SESSION_BYTES {
+        let message =
+            format!("a session's name of {bytes} bytes; expected at most {MAX_SESSION_BYTES}");
         return Err(too_large(message));
     }
-    if lane.request > MAX_STAMP {
-        let message = format!("request number {}; expected at most {MAX_STAMP}", lane.request);
+    if session.request > MAX_STAMP {
+        let message = format!("request number {}; expected at most {MAX_STAMP}", session.request);
         return Err(too_large(message));
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Handle, JobKey, Lane, Policy, Unique};
+use super::{Handle, JobKey, Policy, Session, Unique};
 
 /// A job to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct NewJob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submit {
     /// Makes the request repeatable.
-    pub lane: Option<Lane>,
+    pub session: Option<Session>,
     /// At most [`MAX_BATCH`](super::MAX_BATCH).
     pub jobs: Vec<NewJob>,
 }
@@ -44,7 +44,7 @@ pub enum Submitted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// Makes the request repeatable.
-    pub lane: Lane,
+    pub session: Session,
     /// The deliveries whose jobs are done.
     pub acks: Vec<Handle>,
     /// All other operations on deliveries, in order.
@@ -178,7 +178,7 @@ pub struct Tended {
     pub recovered: usize,
     /// Jobs that became dead letters.
     pub buried: usize,
-    /// Unique windows and lanes past their time that were forgotten.
+    /// Unique windows and sessions past their time that were forgotten.
     pub forgotten: usize,
     /// Whether the limit left due jobs or ended leases.
     pub more: bool,
@@ -213,7 +213,7 @@ pub enum Control {
         /// At most this many.
         limit: usize,
     },
-    /// Removes all jobs, dead letters, unique keys and lanes. Counters stay.
+    /// Removes all jobs, dead letters, unique keys and sessions. Counters stay.
     Purge {
         /// At most this many jobs a call.
         limit: usize,

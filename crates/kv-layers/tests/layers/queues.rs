@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Lane, Partition, Policy,
-    QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Partition, Policy,
+    QueueEngine, QueueSupport, Session, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{
     Achieved, Bytes, Capabilities, Condition, Durability, Entry, KeyValueStore, Outcome, Remaining,
@@ -54,12 +54,13 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
     let store = Observe::to(metrics.clone()).on(Retry::new().on(noted.store()));
     let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
     let partition = Partition { queue: "q".into(), number: 0 };
-    let lane = Lane { name: "l".into(), request: 1 };
+    let session = Session { name: "l".into(), request: 1 };
     let policy = Policy::default();
-    let exchange = Exchange { lane, acks: Vec::new(), operations: Vec::new(), claim: None, policy };
+    let exchange =
+        Exchange { session, acks: Vec::new(), operations: Vec::new(), claim: None, policy };
     engine.open("q", 1).await.unwrap();
-    engine.submit(&partition, Submit { lane: None, jobs: Vec::new() }).await.unwrap();
-    let submit = Submit { lane: None, jobs: Vec::new() };
+    engine.submit(&partition, Submit { session: None, jobs: Vec::new() }).await.unwrap();
+    let submit = Submit { session: None, jobs: Vec::new() };
     let _ = engine.submit_durable(&partition, submit, Durability::replicas(1)).await.unwrap();
     engine.exchange(&partition, exchange).await.unwrap();
     engine.tend(&partition, Tend { limit: 1, policy }).await.unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use kv_core::queue::{
-    Claim, Control, Exchange, Lane, NewJob, Operation, Partition, Policy, QueueEngine, Submit, Tend,
+    Claim, Control, Exchange, NewJob, Operation, Partition, Policy, QueueEngine, Session, Submit,
+    Tend,
 };
 use kv_core::{ErrorKind, async_trait};
 use kv_queue_machine::testing::{Dump, ManualClock, START, Subject, check};
@@ -34,19 +35,20 @@ impl Memory {
     fn submit(&self, number: u32, delay: Duration) {
         let job =
             NewJob { body: "body".into(), priority: 8, delay, unique: None, time_to_live: None };
-        let request = Submit { lane: None, jobs: vec![job] };
+        let request = Submit { session: None, jobs: vec![job] };
         block_on(self.queues.submit(&partition(number), request)).unwrap();
     }
 
     fn exchange(&self, request: u64, operation: Option<Operation>) {
-        let lane = |request| Lane { name: "lane".into(), request };
+        let session = |request| Session { name: "session".into(), request };
         let policy = Policy::default();
         let claim = Some(Claim { limit: 1, bytes: 1, lease: Duration::from_secs(1) });
-        let ask = Exchange { lane: lane(request), acks: vec![], operations: vec![], claim, policy };
+        let ask =
+            Exchange { session: session(request), acks: vec![], operations: vec![], claim, policy };
         let claimed = block_on(self.queues.exchange(&partition(0), ask.clone())).unwrap().claimed;
         if let Some(operation) = operation {
             let operations = vec![(claimed[0].handle, operation)];
-            let ask = Exchange { lane: lane(request + 1), operations, claim: None, ..ask };
+            let ask = Exchange { session: session(request + 1), operations, claim: None, ..ask };
             block_on(self.queues.exchange(&partition(0), ask)).unwrap();
         }
     }

@@ -8,7 +8,8 @@ use crate::member;
 use crate::tables::{Counter, Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Executes an operator's action. An action has no lane, so it cannot be told from its repeat.
+    /// Executes an operator's action. An action has no session, so it cannot be told from its
+    /// repeat.
     ///
     /// - `Pause` and `Resume` change nothing if the partition is already in that state.
     /// - `Cancel` ends a ready or timed job, and removes a dead letter, which counts as evicted.
@@ -22,7 +23,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ///   time to live; the checkpoint and the unique key stay. `more` says that the limit left dead
     ///   letters among `keys`, or any.
     /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
-    ///   or cancelled. When no job is left, it removes all unique keys, windows and lanes.
+    ///   or cancelled. When no job is left, it removes all unique keys, windows and sessions.
     ///   Counters and a pause stay, so that no key or token comes twice.
     ///
     /// An action treats an unreadable record as a fresh one, and drops a member that does not name
@@ -151,8 +152,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         }
         self.tables.clear_map(Map::Unique)?;
         self.tables.clear_set(Set::Windows)?;
-        self.tables.clear_map(Map::Lane)?;
-        self.tables.clear_set(Set::Lanes)?;
+        self.tables.clear_map(Map::Session)?;
+        self.tables.clear_set(Set::Sessions)?;
         Ok(Controlled { affected, more: false })
     }
 }

@@ -8,9 +8,9 @@ use kv_core::queue::{Claimed, Exchange, Exchanged, Handle, Operation, Policy, ch
 use super::Machine;
 use super::budget::Budget;
 use super::claim::{Claims, Delivery, Found};
-use super::lane::{self, Recorded};
+use super::session::{self, Recorded};
 use crate::member;
-use crate::record::{self, ExchangeRecord, LaneReply};
+use crate::record::{self, ExchangeRecord, SessionReply};
 use crate::tables::{Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
@@ -32,20 +32,20 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `more` is true and `next_due` zero if it brought fewer jobs than its own limit; otherwise
     /// `next_due` is `None`. Later repeats are then answered from this answer.
     ///
-    /// An exchange with a partition without jobs and lanes records nothing, not even its lane, so
-    /// an idle worker leaves nothing behind.
+    /// An exchange with a partition without jobs and sessions records nothing, not even its
+    /// session, so an idle worker leaves nothing behind.
     ///
     /// # Errors
     /// `TooLarge` and `Conflict`, as the crate's documentation says, and those of the tables.
     pub fn exchange(&mut self, request: &Exchange) -> Result<Exchanged> {
         check_exchange(request)?;
-        let kept_until = match self.recorded(&request.lane)? {
+        let kept_until = match self.recorded(&request.session)? {
             Recorded::New { kept_until } => kept_until,
-            Recorded::Done { kept_until, reply: LaneReply::Exchanged(record) } => {
+            Recorded::Done { kept_until, reply: SessionReply::Exchanged(record) } => {
                 return self.replay(record, kept_until, request);
             }
-            Recorded::Done { reply: LaneReply::Submitted(_), .. } => {
-                return Err(lane::other_verb(request.lane.request));
+            Recorded::Done { reply: SessionReply::Submitted(_), .. } => {
+                return Err(session::other_verb(request.session.request));
             }
         };
         request.claim.as_ref().map_or(Ok(()), |claim| self.check_tokens(claim))?;
@@ -72,15 +72,15 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             more: claims.more,
         };
         if !is_blank {
-            self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
+            self.record_reply(&request.session, kept_until, SessionReply::Exchanged(record))?;
         }
         let (claimed, more) = (claims.claimed, claims.more);
         Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
-    /// Whether the partition has neither jobs nor lanes.
+    /// Whether the partition has neither jobs nor sessions.
     fn is_blank(&self) -> Result<bool> {
-        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead, Set::Lanes] {
+        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead, Set::Sessions] {
             if self.tables.len(set)? > 0 {
                 return Ok(false);
             }
@@ -124,7 +124,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         }
         let (due, more) = (record.due, record.more);
         if is_full {
-            self.record_reply(&request.lane, kept_until, LaneReply::Exchanged(record))?;
+            self.record_reply(&request.session, kept_until, SessionReply::Exchanged(record))?;
         }
         let next_due = if more { Some(Duration::ZERO) } else { self.until(due) };
         Ok(Exchanged { acks, operations, claimed, next_due, more })

@@ -39,7 +39,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// A job with an unreadable record becomes a dead letter when it would be handed back. Its
     /// lease can be extended, and a checkpoint gives it a fresh record.
     ///
-    /// The call has no lane, so it cannot be told from its repeat: only hosts should call it.
+    /// The call has no session, so it cannot be told from its repeat: only hosts should call it.
     ///
     /// # Errors
     /// Those of the tables.

@@ -4,8 +4,8 @@ use kv_core::queue::{JobKey, NewJob, Submit, Submitted, Unique, UniqueScope, che
 use kv_core::{Bytes, Error, ErrorKind, Result};
 
 use super::Machine;
-use super::lane::{self, Recorded};
-use crate::record::{self, JobRecord, LaneReply};
+use super::session::{self, Recorded};
+use crate::record::{self, JobRecord, SessionReply};
 use crate::tables::{Counter, Map, Set, Tables};
 use crate::{member, time};
 
@@ -24,14 +24,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     pub fn submit(&mut self, request: &Submit) -> Result<Vec<Submitted>> {
         check_submit(request)?;
         let mut kept_until = 0;
-        if let Some(lane) = &request.lane {
-            match self.recorded(lane)? {
+        if let Some(session) = &request.session {
+            match self.recorded(session)? {
                 Recorded::New { kept_until: until } => kept_until = until,
-                Recorded::Done { reply: LaneReply::Submitted(replies), .. } => {
+                Recorded::Done { reply: SessionReply::Submitted(replies), .. } => {
                     return record::replay_submitted(&replies);
                 }
-                Recorded::Done { reply: LaneReply::Exchanged(_), .. } => {
-                    return Err(lane::other_verb(lane.request));
+                Recorded::Done { reply: SessionReply::Exchanged(_), .. } => {
+                    return Err(session::other_verb(session.request));
                 }
             }
         }
@@ -45,9 +45,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         if sequence != first {
             self.tables.set_counter(Counter::Sequence, sequence)?;
         }
-        if let Some(lane) = &request.lane {
-            let reply = LaneReply::Submitted(record::record_submitted(&replies));
-            self.record_reply(lane, kept_until, reply)?;
+        if let Some(session) = &request.session {
+            let reply = SessionReply::Submitted(record::record_submitted(&replies));
+            self.record_reply(session, kept_until, reply)?;
         }
         Ok(replies)
     }
@@ -96,7 +96,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             UniqueScope::Window(window) => {
                 let end = time::after(self.now, window);
                 self.tables.insert(Set::Windows, end, &unique.key)?;
-                self.forget_past(Set::Windows, Map::Unique, lane::PAST_AT_ONCE).map(drop)
+                self.forget_past(Set::Windows, Map::Unique, session::PAST_AT_ONCE).map(drop)
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::tables::{Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap or too old, then
-    /// forgets windows and lanes past their end: at most `limit` of each.
+    /// forgets windows and sessions past their end: at most `limit` of each.
     ///
     /// A due job becomes ready, or a dead letter if its time to live ended before its first
     /// delivery. A job that was never delivered has waited since its submission and keeps its own
@@ -29,7 +29,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.recover(request, &mut tended)?;
         self.evict(&request.policy, request.limit)?;
         tended.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
-        tended.forgotten += self.forget_past(Set::Lanes, Map::Lane, request.limit)?;
+        tended.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
         tended.more = self.has_more(&request.policy)?;
         tended.next_due = self.until(self.next_due()?);
         Ok(tended)
@@ -98,7 +98,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn has_more(&self, policy: &Policy) -> Result<bool> {
-        for set in [Set::Timed, Set::Leases, Set::Windows, Set::Lanes] {
+        for set in [Set::Timed, Set::Leases, Set::Windows, Set::Sessions] {
             if !self.tables.first_until(set, self.now, 1)?.is_empty() {
                 return Ok(true);
             }

@@ -7,7 +7,9 @@ use kv_core::queue::{
     BATCH_BYTES, Claim, MAX_BATCH, MAX_PRIORITY, NewJob, Operation, Policy, Unique, UniqueScope,
 };
 
-use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Script, Step};
+use super::script::{
+    Controlling, Exchanging, Inspecting, Pick, PickHandle, Script, SessionUse, Step,
+};
 
 /// Short, and few, so that times meet to the microsecond.
 const WAITS: [Duration; 7] = [
@@ -118,10 +120,10 @@ fn step(rng: &mut Rng) -> Step {
     match rng.u8(..100) {
         0..15 => Step::Advance(pick(rng, &STEPS)),
         15..38 => {
-            let lane = rng.bool().then(|| lane(rng));
-            Step::Submit(partition, lane, jobs(rng))
+            let session = rng.bool().then(|| session(rng));
+            Step::Submit(partition, session, jobs(rng))
         }
-        38..76 => Step::Exchange(partition, lane(rng), Box::new(exchanging(rng))),
+        38..76 => Step::Exchange(partition, session(rng), Box::new(exchanging(rng))),
         76..87 => Step::Tend(partition, limit(rng), policy(rng)),
         87..94 => Step::Control(partition, controlling(rng)),
         _ => Step::Inspect(partition, inspecting(rng)),
@@ -147,14 +149,14 @@ fn claim(rng: &mut Rng) -> Option<Claim> {
     wanted.then(|| Claim { limit: limit(rng), bytes: bytes(rng), lease: pick(rng, &WAITS) })
 }
 
-fn lane(rng: &mut Rng) -> LaneUse {
-    let lane = rng.usize(..3);
+fn session(rng: &mut Rng) -> SessionUse {
+    let session = rng.usize(..3);
     match rng.u8(..20) {
-        0..2 => LaneUse::Repeat(lane),
-        2..4 => LaneUse::Less(lane, claim(rng)),
-        4 => LaneUse::Older(lane),
-        5 => LaneUse::Reused(lane),
-        _ => LaneUse::Next(lane),
+        0..2 => SessionUse::Repeat(session),
+        2..4 => SessionUse::Less(session, claim(rng)),
+        4 => SessionUse::Older(session),
+        5 => SessionUse::Reused(session),
+        _ => SessionUse::Next(session),
     }
 }
 

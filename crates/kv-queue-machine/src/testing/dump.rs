@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::naive::NaiveTables;
 use crate::member;
 use crate::memory::MemTables;
-use crate::record::{JobRecord, LaneRecord, decode};
+use crate::record::{JobRecord, SessionRecord, decode};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
 /// The contents of a partition's tables.
@@ -51,7 +51,7 @@ fn counters<T: Tables>(tables: &T) -> BTreeMap<Counter, u64> {
 }
 
 impl Dump {
-    /// Checks that every index agrees with every body, key and lane.
+    /// Checks that every index agrees with every body, key and session.
     ///
     /// # Errors
     /// The inconsistencies.
@@ -63,8 +63,8 @@ impl Dump {
             let keys: BTreeSet<_> = self.map(map).keys().cloned().collect();
             same(what, &keys.difference(&bodies).cloned().collect(), &BTreeSet::new())?;
         }
-        let lanes: BTreeSet<_> = self.map(Map::Lane).keys().cloned().collect();
-        same("lanes", &self.names(Set::Lanes), &lanes)?;
+        let sessions: BTreeSet<_> = self.map(Map::Session).keys().cloned().collect();
+        same("sessions", &self.names(Set::Sessions), &sessions)?;
         self.check_ranks()?;
         self.check_unique()?;
         self.check_records()
@@ -123,8 +123,9 @@ impl Dump {
 
     /// Records are readable, and a job with a unique key for its lifetime holds that key.
     fn check_records(&self) -> Result<(), String> {
-        for lane in self.map(Map::Lane).values() {
-            let _: LaneRecord = decode("a lane", lane).map_err(|error| error.to_string())?;
+        for session in self.map(Map::Session).values() {
+            let _: SessionRecord =
+                decode("a session", session).map_err(|error| error.to_string())?;
         }
         for (key, record) in self.map(Map::Job) {
             let record: JobRecord = decode("a job", record).map_err(|e| e.to_string())?;

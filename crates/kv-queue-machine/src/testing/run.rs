@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use kv_core::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, Lane, MAX_BATCH, Partition,
-    QueueEngine, Submit, Submitted, Tend,
+    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, MAX_BATCH, Partition, QueueEngine,
+    Session, Submit, Submitted, Tend,
 };
 
 use super::ask::{Answer, Request, answer, ask};
 use super::rename::Tokens;
-use super::script::{Controlling, Exchanging, Inspecting, LaneUse, Pick, PickHandle, Step};
+use super::script::{Controlling, Exchanging, Inspecting, Pick, PickHandle, SessionUse, Step};
 use super::{Coverage, Dump, NaiveTables, Script};
 use crate::Machine;
 
@@ -71,10 +71,10 @@ struct Side {
     /// The machine's handles, in the order of their claims.
     handles: Vec<Handle>,
     keys: Vec<JobKey>,
-    lanes: [Talk; 3],
+    sessions: [Talk; 3],
 }
 
-/// The last request of a lane.
+/// The last request of a session.
 #[derive(Default)]
 struct Talk {
     number: u64,
@@ -100,19 +100,22 @@ impl<'a> Run<'a> {
                 self.subject.set_time(self.now).await;
                 Ok(())
             }
-            Step::Submit(at, lane, jobs) => {
-                let submit = |lane| Request::Submit(Submit { lane, jobs: jobs.clone() });
-                let request = match lane {
+            Step::Submit(at, session, jobs) => {
+                let submit = |session| Request::Submit(Submit { session, jobs: jobs.clone() });
+                let request = match session {
                     None => submit(None),
-                    Some(lane) => self.side(*at).on_lane(*lane, |lane| submit(Some(lane))),
+                    Some(session) => {
+                        self.side(*at).on_session(*session, |session| submit(Some(session)))
+                    }
                 };
                 self.compare(*at, request).await
             }
-            Step::Exchange(at, lane, exchanging) => {
+            Step::Exchange(at, session, exchanging) => {
                 let side = self.side(*at);
                 let exchange = side.exchange(exchanging);
-                let request =
-                    side.on_lane(*lane, |lane| Request::Exchange(Exchange { lane, ..exchange }));
+                let request = side.on_session(*session, |session| {
+                    Request::Exchange(Exchange { session, ..exchange })
+                });
                 self.compare(*at, request).await
             }
             Step::Tend(at, limit, policy) => {
@@ -168,25 +171,29 @@ impl<'a> Run<'a> {
 }
 
 impl Side {
-    /// A request on a lane: made by `make`, or the lane's last request.
-    fn on_lane(&mut self, lane: LaneUse, make: impl FnOnce(Lane) -> Request) -> Request {
-        let (LaneUse::Next(index)
-        | LaneUse::Repeat(index)
-        | LaneUse::Older(index)
-        | LaneUse::Reused(index)
-        | LaneUse::Less(index, _)) = lane;
-        let talk = &mut self.lanes[index];
-        let name = format!("lane-{index}").into();
-        match (lane, &talk.last) {
-            (LaneUse::Repeat(_), Some(last)) => last.clone(),
-            (LaneUse::Less(_, claim), Some(Request::Exchange(last))) => {
+    /// A request on a session: made by `make`, or the session's last request.
+    fn on_session(
+        &mut self,
+        session: SessionUse,
+        make: impl FnOnce(Session) -> Request,
+    ) -> Request {
+        let (SessionUse::Next(index)
+        | SessionUse::Repeat(index)
+        | SessionUse::Older(index)
+        | SessionUse::Reused(index)
+        | SessionUse::Less(index, _)) = session;
+        let talk = &mut self.sessions[index];
+        let name = format!("session-{index}").into();
+        match (session, &talk.last) {
+            (SessionUse::Repeat(_), Some(last)) => last.clone(),
+            (SessionUse::Less(_, claim), Some(Request::Exchange(last))) => {
                 Request::Exchange(Exchange { claim, ..last.clone() })
             }
-            (LaneUse::Older(_), Some(_)) => make(Lane { name, request: talk.number - 1 }),
-            (LaneUse::Reused(_), Some(_)) => make(Lane { name, request: talk.number }),
+            (SessionUse::Older(_), Some(_)) => make(Session { name, request: talk.number - 1 }),
+            (SessionUse::Reused(_), Some(_)) => make(Session { name, request: talk.number }),
             _ => {
                 talk.number += 1;
-                let request = make(Lane { name, request: talk.number });
+                let request = make(Session { name, request: talk.number });
                 talk.last = Some(request.clone());
                 request
             }
@@ -196,7 +203,7 @@ impl Side {
     fn exchange(&self, exchanging: &Exchanging) -> Exchange {
         let operations = exchanging.operations.iter();
         Exchange {
-            lane: Lane { name: "".into(), request: 0 },
+            session: Session { name: "".into(), request: 0 },
             acks: exchanging.acks.iter().filter_map(|pick| self.handle(*pick)).collect(),
             operations: operations
                 .filter_map(|(pick, operation)| Some((self.handle(*pick)?, operation.clone())))

@@ -18,18 +18,18 @@ pub struct Script {
 #[derive(Clone, Copy, Debug)]
 pub struct Pick(pub usize);
 
-/// How a request uses a lane.
+/// How a request uses a session.
 #[derive(Clone, Copy, Debug)]
-pub enum LaneUse {
+pub enum SessionUse {
     /// The next number.
     Next(usize),
-    /// The lane's last request again, instead of this one.
+    /// The session's last request again, instead of this one.
     Repeat(usize),
     /// A number below the last one.
     Older(usize),
     /// The last number, although this is another request.
     Reused(usize),
-    /// The lane's last request again, instead of this one, with this claim.
+    /// The session's last request again, instead of this one, with this claim.
     Less(usize, Option<Claim>),
 }
 
@@ -39,9 +39,9 @@ pub enum Step {
     /// Time passes.
     Advance(Duration),
     /// A submit.
-    Submit(u32, Option<LaneUse>, Vec<NewJob>),
+    Submit(u32, Option<SessionUse>, Vec<NewJob>),
     /// An exchange.
-    Exchange(u32, LaneUse, Box<Exchanging>),
+    Exchange(u32, SessionUse, Box<Exchanging>),
     /// A tend with its limit.
     Tend(u32, usize, Policy),
     /// A control.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::{
     BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
-    Handle, Inspect, Inspected, JobKey, Lane, NewJob, Operation, Policy, Submit, Submitted, Tend,
-    Tended, Unique, UniqueScope, Verdict,
+    Handle, Inspect, Inspected, JobKey, NewJob, Operation, Policy, Session, Submit, Submitted,
+    Tend, Tended, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 
@@ -42,7 +42,7 @@ impl Bench {
     }
 
     pub(crate) fn submit(&mut self, jobs: Vec<NewJob>) -> Vec<Submitted> {
-        done(self.machine().submit(&Submit { lane: None, jobs }))
+        done(self.machine().submit(&Submit { session: None, jobs }))
     }
 
     /// Adds one job that is no duplicate.
@@ -53,11 +53,11 @@ impl Bench {
         }
     }
 
-    /// An exchange on the next request of its own lane.
+    /// An exchange on the next request of its own session.
     pub(crate) fn exchange(&mut self, exchange: Exchange) -> Exchanged {
         self.request += 1;
-        let lane = Lane { name: "bench".into(), request: self.request };
-        let exchange = Exchange { lane, policy: self.policy, ..exchange };
+        let session = Session { name: "bench".into(), request: self.request };
+        let exchange = Exchange { session, policy: self.policy, ..exchange };
         done(self.machine().exchange(&exchange))
     }
 
@@ -156,7 +156,7 @@ pub(crate) fn unique(key: &str, scope: UniqueScope) -> NewJob {
 
 pub(crate) fn exchange() -> Exchange {
     Exchange {
-        lane: Lane { name: "bench".into(), request: 0 },
+        session: Session { name: "bench".into(), request: 0 },
         acks: Vec::new(),
         operations: Vec::new(),
         claim: None,

@@ -2,7 +2,7 @@
 
 use kv_core::Bytes;
 use kv_core::queue::{
-    Control, Exchange, Handle, Inspect, Inspected, JobKey, Lane, NewJob, Operation, Submitted,
+    Control, Exchange, Handle, Inspect, Inspected, JobKey, NewJob, Operation, Session, Submitted,
     UniqueScope, Verdict,
 };
 use kv_queue_machine::{Map, Set, Tables, reason};
@@ -116,7 +116,7 @@ fn a_cancelled_job_whose_member_was_not_found_ends_when_it_is_met() {
 #[test]
 fn a_repeat_buries_what_broke_meanwhile_and_brings_the_rest() {
     let mut bench = Bench::with(&["a", "b", "c"]);
-    let request = Exchange { lane: Lane { name: "lane".into(), request: 1 }, ..claim(3) };
+    let request = Exchange { session: Session { name: "session".into(), request: 1 }, ..claim(3) };
     let first = bench.machine().exchange(&request).unwrap();
     garble(&mut bench, first.claimed[0].handle.key);
     bench.tables.delete(Map::Body, &first.claimed[1].handle.key.to_string()).unwrap();

@@ -1,5 +1,5 @@
 use kv_core::queue::{
-    Claim, Control, Exchange, Inspect, JobKey, Lane, MAX_STAMP, NewJob, Operation, Submit, Tend,
+    Claim, Control, Exchange, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Session, Submit, Tend,
     UniqueScope, Verdict,
 };
 use kv_core::{Bytes, ErrorKind};
@@ -11,18 +11,18 @@ use crate::bench::{Bench, claim, exchange, job, unique};
 #[test]
 fn a_submit_beyond_a_limit_adds_nothing() {
     let mut bench = Bench::new();
-    let lane = |name: &str, request| Some(Lane { name: name.into(), request });
-    for (lane, last) in [
+    let session = |name: &str, request| Some(Session { name: name.into(), request });
+    for (session, last) in [
         (None, NewJob { priority: 16, ..job("x") }),
         (None, unique(&"u".repeat(1_025), UniqueScope::Live)),
-        (lane(&"l".repeat(65), 1), job("x")),
-        (lane("l", 1 << 53), job("x")),
+        (session(&"l".repeat(65), 1), job("x")),
+        (session("l", 1 << 53), job("x")),
     ] {
-        let request = Submit { lane, jobs: vec![job("first"), last] };
+        let request = Submit { session, jobs: vec![job("first"), last] };
         let error = bench.machine().submit(&request).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
-    let request = Submit { lane: None, jobs: vec![job("x"); 1_001] };
+    let request = Submit { session: None, jobs: vec![job("x"); 1_001] };
     assert_eq!(bench.machine().submit(&request).unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(!bench.tables.is_changed());
 }
@@ -42,8 +42,8 @@ fn an_exchange_beyond_a_limit_does_nothing() {
             ..exchange()
         },
     ] {
-        let lane = Lane { name: "other".into(), request: 1 };
-        let error = bench.machine().exchange(&Exchange { lane, ..request }).unwrap_err();
+        let session = Session { name: "other".into(), request: 1 };
+        let error = bench.machine().exchange(&Exchange { session, ..request }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
     assert_eq!(bench.ack(handle), Verdict::Applied);
@@ -86,14 +86,14 @@ fn values_at_the_edge_of_an_exchange_are_clamped_not_refused() {
 }
 
 #[test]
-fn a_lane_that_cannot_be_read_is_an_error_before_anything_is_done() {
+fn a_session_that_cannot_be_read_is_an_error_before_anything_is_done() {
     let mut bench = Bench::with(&["a"]);
     let handle = bench.take().handle;
-    bench.tables.put(Map::Lane, "bench", Bytes::from_static(&[0xc1, 0xff])).unwrap();
+    bench.tables.put(Map::Session, "bench", Bytes::from_static(&[0xc1, 0xff])).unwrap();
     let ack = Exchange { acks: vec![handle], ..exchange() };
     let exchanged = bench.machine().exchange(&ack).map(drop);
-    let lane = Some(Lane { name: "bench".into(), request: 9 });
-    let submitted = bench.machine().submit(&Submit { lane, jobs: vec![job("b")] }).map(drop);
+    let session = Some(Session { name: "bench".into(), request: 9 });
+    let submitted = bench.machine().submit(&Submit { session, jobs: vec![job("b")] }).map(drop);
     for refused in [exchanged, submitted] {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Backend);
     }
@@ -105,12 +105,12 @@ fn tokens_and_sequence_numbers_that_are_used_up_refuse_before_anything_is_done()
     let mut bench = Bench::with(&["a", "b"]);
     let handle = bench.take().handle;
     bench.tables.set_counter(Counter::Token, MAX_STAMP).unwrap();
-    let lane = Lane { name: "other".into(), request: 1 };
-    let request = Exchange { lane, acks: vec![handle], ..claim(1) };
+    let session = Session { name: "other".into(), request: 1 };
+    let request = Exchange { session, acks: vec![handle], ..claim(1) };
     assert_eq!(bench.machine().exchange(&request).unwrap_err().kind(), ErrorKind::Backend);
     assert_eq!((bench.counts().leased, bench.counts().done), (1, 0));
     bench.tables.set_counter(Counter::Sequence, JobKey::MAX_SEQUENCE - 1).unwrap();
-    let submit = Submit { lane: None, jobs: vec![job("x"); 2] };
+    let submit = Submit { session: None, jobs: vec![job("x"); 2] };
     assert_eq!(bench.machine().submit(&submit).unwrap_err().kind(), ErrorKind::Backend);
     assert_eq!(bench.counts().ready, 1);
 }

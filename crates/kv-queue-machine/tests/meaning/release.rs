@@ -1,4 +1,6 @@
-use kv_core::queue::{BATCH_BYTES, Claim, Exchange, Exchanged, Lane, NewJob, Operation, Verdict};
+use kv_core::queue::{
+    BATCH_BYTES, Claim, Exchange, Exchanged, NewJob, Operation, Session, Verdict,
+};
 use kv_queue_machine::{Map, reason};
 
 use crate::bench::{Bench, LEASE, SECOND, claim, job};
@@ -55,8 +57,8 @@ fn a_release_of_a_cancelled_job_ends_it() {
 
 /// A claim of three jobs, and a repeat of it with another claim.
 fn repeated(bench: &mut Bench, again: Option<Claim>) -> [Exchanged; 2] {
-    let lane = Lane { name: "lane".into(), request: 1 };
-    let request = Exchange { lane, ..claim(3) };
+    let session = Session { name: "session".into(), request: 1 };
+    let request = Exchange { session, ..claim(3) };
     let first = bench.machine().exchange(&request).unwrap();
     bench.now += SECOND;
     let repeat = Exchange { claim: again, ..request };
@@ -91,8 +93,8 @@ fn a_repeat_that_asks_for_fewer_bytes_releases_the_rest_and_says_that_there_is_m
     let [first, repeat] = repeated(&mut bench, Some(Claim { limit: 3, bytes: 4, lease: LEASE }));
     assert_eq!(repeat.claimed, first.claimed[..2]);
     assert_eq!((repeat.more, repeat.next_due), (true, Some(std::time::Duration::ZERO)));
-    let lane = Lane { name: "lane".into(), request: 1 };
-    let again = bench.machine().exchange(&Exchange { lane, ..claim(3) }).unwrap();
+    let session = Session { name: "session".into(), request: 1 };
+    let again = bench.machine().exchange(&Exchange { session, ..claim(3) }).unwrap();
     assert_eq!(again, repeat, "a later repeat gets the same answer");
     assert_eq!(bench.bodies(9), ["cc"]);
 }
@@ -100,8 +102,8 @@ fn a_repeat_that_asks_for_fewer_bytes_releases_the_rest_and_says_that_there_is_m
 #[test]
 fn a_repeat_that_withdraws_leaves_alone_what_was_settled_or_is_held_by_another_claim() {
     let mut bench = Bench::with(&["a", "b"]);
-    let lane = Lane { name: "lane".into(), request: 1 };
-    let request = Exchange { lane, ..claim(2) };
+    let session = Session { name: "session".into(), request: 1 };
+    let request = Exchange { session, ..claim(2) };
     let first = bench.machine().exchange(&request).unwrap();
     bench.ack(first.claimed[0].handle);
     bench.snooze(first.claimed[1].handle);
@@ -115,8 +117,8 @@ fn a_repeat_that_withdraws_leaves_alone_what_was_settled_or_is_held_by_another_c
 #[test]
 fn a_repeat_of_what_was_never_done_is_done_and_leaves_nothing_for_a_late_original() {
     let mut bench = Bench::with(&["a"]);
-    let lane = Lane { name: "lane".into(), request: 1 };
-    let original = Exchange { lane, ..claim(1) };
+    let session = Session { name: "session".into(), request: 1 };
+    let original = Exchange { session, ..claim(1) };
     let repeat = Exchange { claim: None, ..original.clone() };
     assert!(bench.machine().exchange(&repeat).unwrap().claimed.is_empty());
     assert!(bench.machine().exchange(&original).unwrap().claimed.is_empty());

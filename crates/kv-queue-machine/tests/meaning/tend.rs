@@ -1,5 +1,5 @@
 use kv_core::queue::{NewJob, Policy, UniqueScope};
-use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables, reason};
+use kv_queue_machine::{SESSION_LIFETIME, SESSION_SLACK, Set, Tables, reason};
 
 use crate::bench::{Bench, LEASE, SECOND, job, unique};
 
@@ -106,15 +106,15 @@ fn a_burial_drops_dead_letters_that_are_too_old() {
 }
 
 #[test]
-fn windows_and_lanes_are_forgotten_at_their_end() {
+fn windows_and_sessions_are_forgotten_at_their_end() {
     let mut bench = Bench::new();
     bench.add(unique("u", UniqueScope::Window(SECOND)));
     bench.take();
     bench.now += SECOND;
     assert_eq!(bench.tend(10).forgotten, 1);
-    bench.now += LANE_LIFETIME + LANE_SLACK;
+    bench.now += SESSION_LIFETIME + SESSION_SLACK;
     assert_eq!(bench.tend(10).forgotten, 1);
-    for set in [Set::Windows, Set::Lanes] {
+    for set in [Set::Windows, Set::Sessions] {
         assert_eq!(bench.tables.len(set).unwrap(), 0);
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Lane, MAX_BATCH, Partition,
-    QueueEngine, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, MAX_BATCH, Partition,
+    QueueEngine, Session, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Result, async_trait};
 use kv_queue_machine::MemTables;
@@ -75,7 +75,7 @@ impl QueueEngine for FaultyHost {
             Ok(exchanged) if self.fault == HostFault::AckBeforeRun => {
                 request.acks = exchanged.claimed.iter().map(|claimed| claimed.handle).collect();
                 (request.operations, request.claim) = (Vec::new(), None);
-                request.lane = Lane { name: "own".into(), request: u64::MAX >> 11 };
+                request.session = Session { name: "own".into(), request: u64::MAX >> 11 };
                 let ack = self.host.with(&self.at(at), |tables| {
                     tables.at(kv_core::Clock::wall(&*self.clock)).exchange(&request)
                 });
@@ -85,7 +85,7 @@ impl QueueEngine for FaultyHost {
                 if self.fault == HostFault::OlderDone
                     && error.kind() == kv_core::ErrorKind::Conflict =>
             {
-                request.lane.name = "other".into();
+                request.session.name = "other".into();
                 self.host.exchange(&self.at(at), request).await
             }
             other => other,

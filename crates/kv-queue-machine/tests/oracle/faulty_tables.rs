@@ -16,7 +16,7 @@ pub(crate) enum Fault {
     UniqueKept,
     /// Windows never end.
     EndlessWindow,
-    /// Lanes are not remembered.
+    /// Sessions are not remembered.
     NoReplay,
     /// The count of done jobs skips every fifth.
     CounterDrift,
@@ -123,7 +123,7 @@ impl Tables for FaultyTables {
 
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
         match (self.fault, map) {
-            (Fault::NoDedup, Map::Unique) | (Fault::NoReplay, Map::Lane) => Ok(None),
+            (Fault::NoDedup, Map::Unique) | (Fault::NoReplay, Map::Session) => Ok(None),
             _ => self.tables.get(map, key),
         }
     }

@@ -27,7 +27,7 @@ impl GenericEngine {
         let mut exchanged = self.step(partition, blobs, step).await?;
         let claimed = std::mem::take(&mut exchanged.claimed);
         let filled = self.fill(partition, claimed, &request.policy).await;
-        // The claims are made, so only a repeat on the lane brings their bodies.
+        // The claims are made, so only a repeat on the session brings their bodies.
         exchanged.claimed = filled.map_err(kv_core::Error::maybe_applied)?;
         Ok(exchanged)
     }

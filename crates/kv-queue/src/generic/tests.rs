@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    BATCH_BYTES, Claim, Exchange, Exchanged, Inspect, Inspected, Lane, NewJob, Partition, Policy,
-    QueueEngine, Submit,
+    BATCH_BYTES, Claim, Exchange, Exchanged, Inspect, Inspected, NewJob, Partition, Policy,
+    QueueEngine, Session, Submit,
 };
 
 use super::GenericEngine;
@@ -44,12 +44,12 @@ fn job(body: &str) -> NewJob {
 }
 
 fn submit(bodies: &[&str]) -> Submit {
-    Submit { lane: None, jobs: bodies.iter().map(|body| job(body)).collect() }
+    Submit { session: None, jobs: bodies.iter().map(|body| job(body)).collect() }
 }
 
 fn exchange(request: u64) -> Exchange {
     Exchange {
-        lane: Lane { name: "lane".into(), request },
+        session: Session { name: "session".into(), request },
         acks: Vec::new(),
         operations: Vec::new(),
         claim: None,

@@ -16,8 +16,8 @@ use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Serializer, Store}
 use tokio::time::Instant;
 
 use super::budget::Budget;
-use super::lanes::Lanes;
 use super::repeats::{Patience, Repeats};
+use super::sessions::Sessions;
 use crate::retry::RetryPolicy;
 use unanswered::{UnansweredClaims, WatchedClaim};
 
@@ -33,7 +33,7 @@ pub(crate) struct Connection {
     store: Store,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) settings: Settings,
-    lanes: Lanes,
+    sessions: Sessions,
     repeats: Repeats,
     budget: Budget,
     unanswered: UnansweredClaims,
@@ -101,7 +101,7 @@ impl Connection {
             tended,
             partitions,
             settings,
-            lanes: Lanes::new(),
+            sessions: Sessions::new(),
             repeats,
             budget: Budget::new(),
             unanswered: UnansweredClaims::default(),
@@ -193,14 +193,14 @@ impl Connection {
             if fail_fast { Patience::None } else { Patience::Long(self.settings.timeout) };
         let bytes = jobs.iter().map(|job| job.body.len()).sum();
         self.budget.learn_of_jobs(jobs.iter().map(|job| job.body.len()));
-        let lane = self.lanes.take();
-        let request = Submit { lane: Some(lane.clone()), jobs };
+        let session = self.sessions.take();
+        let request = Submit { session: Some(session.clone()), jobs };
         let sent = async {
             let _under_way = self.budget.admit(bytes).await;
             self.repeats.insist(patience, |_| self.learning(submit(request.clone()))).await
         };
         let answer = self.repeats.write(sent).await?;
-        self.lanes.give_back(lane);
+        self.sessions.give_back(session);
         Ok(answer)
     }
 
@@ -224,8 +224,9 @@ impl Connection {
         let patience = if settles { Patience::Long(lease.max(timeout)) } else { Patience::Short };
         let bytes = self.budget.size();
         let claim = (limit > 0).then_some(Claim { limit, bytes, lease });
-        let lane = self.lanes.take();
-        let request = Arc::new(Exchange { lane: lane.clone(), acks, operations, claim, policy });
+        let session = self.sessions.take();
+        let request =
+            Arc::new(Exchange { session: session.clone(), acks, operations, claim, policy });
         let under_way = WatchedClaim::of(self, partition, &request);
         let timeouts = AtomicU32::new(0);
         let send = |_| async {
@@ -249,7 +250,7 @@ impl Connection {
         }
         if let Ok(answer) = &answer {
             self.budget.learn_of_jobs(answer.claimed.iter().map(|one| one.body.len()));
-            self.lanes.give_back(lane);
+            self.sessions.give_back(session);
         }
         answer
     }

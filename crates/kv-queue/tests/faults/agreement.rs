@@ -6,7 +6,7 @@ use kv_testbed::{RedisServer, Reply};
 use crate::bench::{one, queue};
 
 /// What does not agree in the partitions of all queues, as the engine's layout says it must: a
-/// job is in one set and has a body, nothing is stored of others, lanes are remembered with an
+/// job is in one set and has a body, nothing is stored of others, sessions are remembered with an
 /// end, and every job that ever entered is somewhere or was counted out.
 const DISAGREEMENTS: &str = r"
 local found = {}
@@ -30,14 +30,14 @@ for _, control in ipairs(redis.call('KEYS', '*:control')) do
     local key = string.sub(field, 1, 14)
     if not jobs[key] then say(key .. ' is no job') end
   end
-  local lanes = 0
+  local sessions = 0
   for _, field in ipairs(redis.call('HKEYS', control)) do
     if string.sub(field, 1, 5) == 'lane:' then
-      lanes = lanes + 1
-      if not redis.call('ZSCORE', base .. 'lanes', field) then say(field .. ' has no end') end
+      sessions = sessions + 1
+      if not redis.call('ZSCORE', base .. 'sessions', field) then say(field .. ' has no end') end
     end
   end
-  if lanes ~= redis.call('ZCARD', base .. 'lanes') then say('lanes that are not there') end
+  if sessions ~= redis.call('ZCARD', base .. 'sessions') then say('sessions that are not there') end
   local entered = tonumber(redis.call('HGET', control, 'sequence') or 0)
   for _, gone in ipairs({ 'done', 'cancelled', 'evicted' }) do
     count = count + tonumber(redis.call('HGET', control, gone) or 0)

@@ -234,9 +234,10 @@ fn refused(code: &str, text: &str, server: &str, access: Access) -> Error {
         }
         "BUSY" => (ErrorKind::Backpressure, "the server is busy with a long script"),
         "TRYAGAIN" => (ErrorKind::Backpressure, "the keys are being moved"),
-        "KVCONFLICT" => {
-            (ErrorKind::Conflict, "the lane has done a newer request, or this one for another verb")
-        }
+        "KVCONFLICT" => (
+            ErrorKind::Conflict,
+            "the session has done a newer request, or this one for another verb",
+        ),
         "KVEXHAUSTED" => {
             (ErrorKind::Backend, "the numbers of the partition have come to their end")
         }

@@ -108,7 +108,7 @@ local function fade()
       kept[#kept + 1] = value
     end
   end
-  call('UNLINK', UNIQUE, WINDOWS, LANES, CONTROL, JOBS)
+  call('UNLINK', UNIQUE, WINDOWS, SESSIONS, CONTROL, JOBS)
   if #kept > 0 then
     call('HSET', CONTROL, unpack(kept))
   end

@@ -13,10 +13,10 @@ use super::keys;
 use crate::driver::decimal;
 
 pub(super) fn submit(request: Submit) -> Vec<Bytes> {
-    let Submit { lane, jobs } = request;
+    let Submit { session, jobs } = request;
     let mut args = Vec::with_capacity(3 + 3 * jobs.len());
-    match lane {
-        Some(lane) => args.extend([keys::lane(&lane.name), decimal(lane.request)]),
+    match session {
+        Some(session) => args.extend([keys::session(&session.name), decimal(session.request)]),
         None => args.extend([Bytes::new(), Bytes::new()]),
     }
     args.push(decimal(jobs.len()));
@@ -53,13 +53,13 @@ fn head(job: &NewJob) -> Bytes {
 }
 
 pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
-    let Exchange { lane, acks, operations, claim, policy } = request;
+    let Exchange { session, acks, operations, claim, policy } = request;
     let mut args = Vec::with_capacity(8 + acks.len() + 4 * operations.len());
     let none = Claim { limit: 0, bytes: 0, lease: Duration::ZERO };
     let claim = claim.unwrap_or(none);
     args.extend([
-        keys::lane(&lane.name),
-        decimal(lane.request),
+        keys::session(&session.name),
+        decimal(session.request),
         decimal(acks.len()),
         decimal(operations.len()),
         decimal(claim.limit),

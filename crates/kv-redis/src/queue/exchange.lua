@@ -38,8 +38,8 @@ local function length(hash, field)
   return (size > 0 or call('HEXISTS', hash, field) == 1) and size or nil
 end
 
--- Looks whether all of a job is there. Answers what is missing, or false; how many bytes its body and
--- checkpoint have; and the body, if it is sure to fit.
+-- Looks whether all of a job is there. Answers what is missing, or false; how many bytes its body
+-- and checkpoint have; and the body, if it is sure to fit.
 local function find(key, job)
   if not job then
     return RECORD
@@ -199,10 +199,10 @@ local function replay(reply, token, keys)
   return told, full
 end
 
--- Stores what a lane's last exchange answered, and other fields and values of CONTROL.
+-- Stores what a session's last exchange answered, and other fields and values of CONTROL.
 local function remember_exchange(reply, token, due, keys, fields)
   local record = { reply[3], reply[4], token, number(due), table.concat(keys) }
-  remember(lane, request, kept, 'E', table.concat(record, ' '), fields)
+  remember(session, request, kept, 'E', table.concat(record, ' '), fields)
 end
 
 -- Where a repeat released nothing, it comes back when the original does. Else later repeats are
@@ -216,7 +216,7 @@ if repeated then
     settled = is_key(keys[#keys]) and settled
   end
   if not settled then
-    corrupt('a lane')
+    corrupt('a session')
   end
   local reply = { -1, tonumber(token), settled, operated }
   local told, full = replay(reply, token, keys)

@@ -1,8 +1,8 @@
 
 -- Settles, extends and checkpoints, then claims. ARGV: "lane:NAME", the request's number, how many
 -- acks, how many operations, how many to claim at most, how many bytes of them, their lease, the
--- policy as "FAILURES CRASHES DELIVERIES KEEP_DEAD KEEP_DEAD_FOR" with -1 for ever, then for each ack
--- "KEY:TOKEN", and for each operation its letter, "KEY:TOKEN" and two values:
+-- policy as "FAILURES CRASHES DELIVERIES KEEP_DEAD KEEP_DEAD_FOR" with -1 for ever, then for each
+-- ack "KEY:TOKEN", and for each operation its letter, "KEY:TOKEN" and two values:
 --   r retry       delay, reason
 --   f fail        "", reason
 --   s snooze      delay, ""
@@ -14,19 +14,19 @@
 -- acks and on the operations as letters (a applied, b buried, s stale, c cancelled); then for each
 -- claim "KEY", "KEY ATTEMPT DELIVERY" or "KEY ATTEMPT DELIVERY PROGRESS", its body, and with a
 -- progress the checkpoint.
-local lane, request = ARGV[1], ARGV[2]
+local session, request = ARGV[1], ARGV[2]
 -- A text plus 0 is its number, without a call.
 local acks, operations, limit = ARGV[3] + 0, ARGV[4] + 0, ARGV[5] + 0
 local bytes, lease, HEADER = ARGV[6] + 0, ARGV[7], 8
-local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', lane, 'largest')
+local control = call('HMGET', CONTROL, 'format', 'paused', 'token', 'done', session, 'largest')
 
--- The common case comes before everything else, since to define functions takes time: on a lane
+-- The common case comes before everything else, since to define functions takes time: on a session
 -- that is known, acks and a claim that is met in full, all of jobs without a history, a deadline, a
--- checkpoint and a unique key that ends with them, whose bodies fit. It does what the rest would do. What is not
--- plain is left to the rest before anything was written.
+-- checkpoint and a unique key that ends with them, whose bodies fit. It does what the rest would
+-- do. What is not plain is left to the rest before anything was written.
 local last, till = string.match(control[5] or '', '^(%d+) (%d+)')
 local plain = operations == 0 and limit > 0 and control[1] == FORMAT and control[2] ~= '1'
-if plain and last and last + 0 < request + 0 and till + 0 >= now + LANE_LIFETIME then
+if plain and last and last + 0 < request + 0 and till + 0 >= now + SESSION_LIFETIME then
   -- As text, here and below: a number is formatted anew in each call.
   local top = limit == 1 and '0' or format('%.0f', limit - 1)
   local keys = call('ZRANGE', READY, '0', top)
@@ -81,7 +81,7 @@ if plain and last and last + 0 < request + 0 and till + 0 >= now + LANE_LIFETIME
       reply[2 * i + 4] = bodies[i]
     end
     call('ZADD', LEASES, unpack(leases))
-    call('HSET', CONTROL, 'token', token, 'done', format('%.0f', (control[4] or 0) + #ended), lane,
+    call('HSET', CONTROL, 'token', token, 'done', format('%.0f', (control[4] or 0) + #ended), session,
       request .. ' ' .. till .. ' E' .. settled .. '  ' .. token .. ' -1 ' .. table.concat(keys))
     if call('LLEN', WAKE) == 0 and call('ZCARD', READY) > 0 then
       call('RPUSH', WAKE, '1')

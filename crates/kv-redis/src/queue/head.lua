@@ -1,6 +1,6 @@
 -- The keys of a partition, in the order in which every script declares them:
 --   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, largest, and the last
---                  request of each lane as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY". No body is
+--                  request of each session as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY". No body is
 --                  longer than largest says; a partition of an older build has none, and may have
 --                  bodies of any length.
 --   JOBS     HASH  KEY: the body of a job
@@ -16,16 +16,17 @@
 --   DEAD     ZSET  KEY at the time of its death
 --   UNIQUE   HASH  unique key: the KEY of the job that holds it
 --   WINDOWS  ZSET  unique key at the end of its window
---   LANES    ZSET  "lane:NAME" at the time when it is forgotten
+--   SESSIONS ZSET  "lane:NAME" at the time when it is forgotten
 --   WAKE     LIST  one element at most: somebody should look here
--- A partition that was purged has only CONTROL without a format, and its wake-up, for a week; whoever
--- then brings something in makes it anew and keeps its counters.
--- All times are whole microseconds since 1970 by the server's clock, below 2^53. A number is
--- formatted by "%.0f": tostring and .. lose digits.
-local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES, WAKE = unpack(KEYS)
+-- A partition that was purged has only CONTROL without a format, and its wake-up, for a week;
+-- whoever then brings something in makes it anew and keeps its counters. All times are whole
+-- microseconds since 1970 by the server's clock, below 2^53. A number is formatted by "%.0f":
+-- tostring and .. lose digits.
+local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS, WAKE =
+  unpack(KEYS)
 local FORMAT = '3'
 local LAST, MAX_SEQUENCE = 9007199254740991, 562949953421311
-local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2
+local SESSION_LIFETIME, SESSION_SLACK, PAST_AT_ONCE = 600000000, 60000000, 2
 local call = redis.call
 local format, sub = string.format, string.sub
 local clock = call('TIME')

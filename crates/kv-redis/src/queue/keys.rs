@@ -1,8 +1,8 @@
 //! Where a queue is stored: the one place that knows its names.
 //!
-//! Each begins with the prefix and [`RESERVED`]. A service in Python that shares the server reads, by
-//! its `range_get`, every key under the prefix whose rest sorts at or after a name of its own; an
-//! exclamation mark sorts before all letters and digits, so it never meets what is no string.
+//! Each begins with the prefix and [`RESERVED`]. A service in Python that shares the server reads,
+//! by its `range_get`, every key under the prefix whose rest sorts at or after a name of its own;
+//! an exclamation mark sorts before all letters and digits, so it never meets what is no string.
 
 use std::sync::Arc;
 
@@ -77,8 +77,8 @@ fn split<'a>(prefix: &'a str, queue: &'a str) -> (&'a str, &'a str) {
     queue.strip_prefix(prefix).map_or(("", queue), |rest| (prefix, rest))
 }
 
-/// A lane's name as its field and its member.
-pub(super) fn lane(name: &str) -> Bytes {
+/// A session's name as its field and its member.
+pub(super) fn session(name: &str) -> Bytes {
     Bytes::from(["lane:", name].concat())
 }
 

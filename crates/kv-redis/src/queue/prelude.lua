@@ -62,22 +62,22 @@ local function forget_past(set, hash, limit)
   return members
 end
 
--- What a lane, stored as this record, remembers of a request: until when it is remembered, and the
--- reply if this very request was done before.
+-- What a session, stored as this record, remembers of a request: until when it is remembered, and
+-- the reply if this very request was done before.
 local function recall(record, request, verb)
   if not record then
     return 0
   end
   local last, till, of, reply = string.match(record, '^(%d+) (%d+) (%a)(.*)$')
   if not last then
-    corrupt('a lane')
+    corrupt('a session')
   end
   local ahead = tonumber(request) - tonumber(last)
   if ahead > 0 then
     return tonumber(till)
   end
   if ahead < 0 then
-    error({ err = 'KVCONFLICT the lane has done a newer request' })
+    error({ err = 'KVCONFLICT the session has done a newer request' })
   end
   if of ~= verb then
     error({ err = 'KVCONFLICT the request was of another verb' })
@@ -92,9 +92,9 @@ local function check_known(stored)
   end
 end
 
--- Whether a partition has neither jobs nor lanes.
+-- Whether a partition has neither jobs nor sessions.
 local function is_blank()
-  return call('EXISTS', READY, TIMED, DEAD, LANES) == 0
+  return call('EXISTS', READY, TIMED, DEAD, SESSIONS) == 0
       and call('ZCOUNT', LEASES, '-inf', '(inf') == 0
 end
 
@@ -103,23 +103,23 @@ local function make()
   call('HSET', CONTROL, 'format', FORMAT, 'largest', '0')
   call('PERSIST', CONTROL)
   call('PERSIST', WAKE)
-  -- More than 64 bytes keep a set and a hash out of the compact encoding, in which each of a hundred
-  -- is looked at to find one.
+  -- More than 64 bytes keep a set and a hash out of the compact encoding, in which each of a
+  -- hundred is looked at to find one.
   call('ZADD', LEASES, 'inf', string.rep('-', 65))
   call('HSET', RECORDS, '-', string.rep('-', 65))
   return '0'
 end
 
--- Stores a lane's last request with its reply, and other fields and values of CONTROL.
-local function remember(lane, request, kept, verb, reply, fields)
-  local is_kept = kept >= after(LANE_LIFETIME)
-  local till = number(is_kept and kept or after(LANE_LIFETIME + LANE_SLACK))
-  fields[#fields + 1] = lane
+-- Stores a session's last request with its reply, and other fields and values of CONTROL.
+local function remember(session, request, kept, verb, reply, fields)
+  local is_kept = kept >= after(SESSION_LIFETIME)
+  local till = number(is_kept and kept or after(SESSION_LIFETIME + SESSION_SLACK))
+  fields[#fields + 1] = session
   fields[#fields + 1] = request .. ' ' .. till .. ' ' .. verb .. reply
   call('HSET', CONTROL, unpack(fields))
   if not is_kept then
-    call('ZADD', LANES, till, lane)
-    forget_past(LANES, CONTROL, PAST_AT_ONCE)
+    call('ZADD', SESSIONS, till, session)
+    forget_past(SESSIONS, CONTROL, PAST_AT_ONCE)
   end
 end
 

@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "5b05883fe8fda909d2fc36aac8ebc5f9da2bedb2",
+    "b4f0e108b135657d855a38d153a49b736d5ca80c",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -48,7 +48,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "66475d84301beb2ae30d6f043d9990339284bf12",
+    "e608bc683b9a000bdae0cf189fcd4c4f3f73a39c",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -59,7 +59,7 @@ static EXCHANGE: Script = script!(
 static TEND: Script = script!(
     "tend",
     Write,
-    "bb6b7cb75f9e5178368bada8614f5fc16946bcf9",
+    "0e3b29aab18c0d7bf2d4f30ad012ef4bcf690c7b",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -69,7 +69,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "717d5e25734b7dc2ee6e8aa982d3889f0499698f",
+    "c3737d594455646a50932e3c5d877705198a9b94",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -79,7 +79,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "9a31cf3e9594d1cc7c97c109d6b8d38820741f9e",
+    "fea9e765a6dbd14416922038a9127d8e7f89c72e",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

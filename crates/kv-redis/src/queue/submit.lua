@@ -123,8 +123,8 @@ if largest and longest > largest + 0 then
   call('HSET', CONTROL, 'largest', longest)
 end
 local reply = table.concat(replies)
-if lane ~= '' then
-  remember(lane, request, kept, 'S', reply, { 'sequence', number(sequence) })
+if session ~= '' then
+  remember(session, request, kept, 'S', reply, { 'sequence', number(sequence) })
 elseif #stored > 0 then
   call('HSET', CONTROL, 'sequence', number(sequence))
 end

@@ -6,15 +6,15 @@
 --   BODY
 --   UNIQUE, if the head says so
 -- Answers "aKEY" for a job that was added and "dKEY" for one whose unique key KEY holds, in order.
-local lane, request = ARGV[1], ARGV[2]
-local control = call('HMGET', CONTROL, 'format', 'sequence', lane, 'largest')
+local session, request = ARGV[1], ARGV[2]
+local control = call('HMGET', CONTROL, 'format', 'sequence', session, 'largest')
 
--- The common case comes before everything else, since to define functions takes time: on a lane
+-- The common case comes before everything else, since to define functions takes time: on a session
 -- that is known, jobs that are plain but for their priority. A text plus 0 is its number, without a
 -- call.
 local last, till = string.match(control[3] or '', '^(%d+) (%d+)')
 local plain = control[1] == FORMAT and last and last + 0 < request + 0
-    and till + 0 >= now + LANE_LIFETIME
+    and till + 0 >= now + SESSION_LIFETIME
     and (control[2] or 0) + ARGV[3] <= MAX_SEQUENCE
     and #ARGV > 3 and #ARGV == 3 + 2 * ARGV[3]
 for i = 4, plain and #ARGV or 0, 2 do
@@ -28,7 +28,7 @@ if plain and #ARGV == 5 then
     call('HSET', CONTROL, 'largest', #ARGV[5])
   end
   call('ZADD', READY, '0', key)
-  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
+  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), session,
     request .. ' ' .. till .. ' Sa' .. key)
   if call('LLEN', WAKE) == 0 then
     call('RPUSH', WAKE, '1')
@@ -63,7 +63,7 @@ if plain then
   end
   call('ZADD', READY, '0', unpack(pairs, 1, #pairs - 1))
   local reply = 'a' .. table.concat(replies, 'a')
-  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), lane,
+  call('HSET', CONTROL, 'sequence', format('%.0f', sequence), session,
     request .. ' ' .. till .. ' S' .. reply)
   if call('LLEN', WAKE) == 0 then
     call('RPUSH', WAKE, '1')

@@ -66,10 +66,10 @@ for _, lease in ipairs(past(LEASES, limit)) do
 end
 
 evict(policy, limit)
-forgotten = #forget_past(WINDOWS, UNIQUE, limit) + #forget_past(LANES, CONTROL, limit)
+forgotten = #forget_past(WINDOWS, UNIQUE, limit) + #forget_past(SESSIONS, CONTROL, limit)
 write_counters()
 
-for _, set in ipairs({ TIMED, LEASES, WINDOWS, LANES }) do
+for _, set in ipairs({ TIMED, LEASES, WINDOWS, SESSIONS }) do
   if #past(set, 1) > 0 then
     more = 1
   end

@@ -2,7 +2,7 @@
 //!
 //! A script that makes a job claimable pushes an element to the partition's list, unless the list
 //! has one; a claim that leaves claimable jobs does the same. A process blocks on the lists of all
-//! queues on which it waits: BLPOP on a separate connection, for [`BLOCK`](lane::BLOCK) at a
+//! queues on which it waits: BLPOP on a separate connection, for [`BLOCK`](listener::BLOCK) at a
 //! time. Redis gives the element to the process that has waited longest. If no wait of this process
 //! wants the element any more, or the waiter was dropped before it took the wake-up, the process
 //! puts the element back for others.
@@ -18,7 +18,7 @@
 //! which nobody has waited for as long is closed; nothing stays of queues that are
 //! gone.
 
-mod lane;
+mod listener;
 mod notice;
 mod wait;
 
@@ -30,7 +30,7 @@ use bytes::Bytes;
 use kv_core::queue::Partition;
 use kv_core::{Error, Result};
 
-use self::lane::{BLOCK, Lane, Lanes, MARGIN};
+use self::listener::{BLOCK, Listener, Listeners, MARGIN};
 use self::notice::Waiter;
 use self::wait::Wait;
 use super::keys::{self, Keys};
@@ -43,7 +43,7 @@ pub(super) struct Waits {
     common: Arc<Common>,
     key_prefix: String,
     nonce: u64,
-    lanes: Arc<Mutex<Lanes>>,
+    listeners: Arc<Mutex<Listeners>>,
 }
 
 /// What all listeners need.
@@ -64,7 +64,7 @@ impl Waits {
     ) -> Self {
         let timeout = config.timeout + BLOCK + MARGIN;
         let common = Arc::new(Common { driver, scripts, timeout });
-        Self { common, key_prefix: config.key_prefix.clone(), nonce, lanes: Arc::default() }
+        Self { common, key_prefix: config.key_prefix.clone(), nonce, listeners: Arc::default() }
     }
 
     /// Waits until a job may be claimable in one of the partitions of a queue with these keys.
@@ -85,35 +85,37 @@ impl Waits {
 
     /// Makes listeners report these partitions to a waiter, from now on.
     fn register(&self, partitions: &[Partition], keys: &Arc<[Keys]>) -> Result<Wait> {
-        let mut by_lane: BTreeMap<Option<u16>, (Bytes, Vec<u32>)> = BTreeMap::new();
+        let mut by_slot: BTreeMap<Option<u16>, (Bytes, Vec<u32>)> = BTreeMap::new();
         for Partition { number, .. } in partitions {
             let Some(wake) = wake(keys, *number) else { continue };
             let slot = self.common.driver.slot_of(&wake);
-            by_lane.entry(slot).or_insert_with(|| (wake, Vec::new())).1.push(*number);
+            by_slot.entry(slot).or_insert_with(|| (wake, Vec::new())).1.push(*number);
         }
         let mut wait = Wait::default();
         // An idle listener ends under the same lock, so no listener ends in between.
-        let mut lanes = lock(&self.lanes);
-        if lanes.is_closed {
+        let mut listeners = lock(&self.listeners);
+        if listeners.is_closed {
             return Err(Error::closed());
         }
-        for (slot, (wake, numbers)) in by_lane {
+        for (slot, (wake, numbers)) in by_slot {
             let Some(Partition { queue, .. }) = partitions.first() else { break };
-            let lane =
-                lanes.by_slot.entry(slot).or_insert_with(|| Arc::new(self.lane(slot, &wake)));
+            let listener = listeners
+                .by_slot
+                .entry(slot)
+                .or_insert_with(|| Arc::new(self.listener(slot, &wake)));
             let keys = Arc::clone(keys);
             let waiter = Waiter { queue: Arc::clone(queue), keys, partitions: numbers };
-            wait.add(lane, waiter);
+            wait.add(listener, waiter);
         }
         Ok(wait)
     }
 
-    fn lane(&self, slot: Option<u16>, wake: &Bytes) -> Lane {
-        let lanes = Arc::downgrade(&self.lanes);
-        Lane::new(slot, Arc::clone(&self.common), self.interruption(slot, wake), lanes)
+    fn listener(&self, slot: Option<u16>, wake: &Bytes) -> Listener {
+        let listeners = Arc::downgrade(&self.listeners);
+        Listener::new(slot, Arc::clone(&self.common), self.interruption(slot, wake), listeners)
     }
 
-    /// The list that interrupts a lane's blocking command, in the slot of the lane's lists.
+    /// The list that interrupts a listener's blocking command, in the slot of the listener's lists.
     fn interruption(&self, slot: Option<u16>, wake: &Bytes) -> Bytes {
         let nonce = format!("{:016x}", self.nonce);
         match slot {
@@ -125,11 +127,11 @@ impl Waits {
     /// Ends the listeners and all waits.
     pub(super) fn close(&self) {
         let by_slot = {
-            let mut lanes = lock(&self.lanes);
-            lanes.is_closed = true;
-            std::mem::take(&mut lanes.by_slot)
+            let mut listeners = lock(&self.listeners);
+            listeners.is_closed = true;
+            std::mem::take(&mut listeners.by_slot)
         };
-        by_slot.values().for_each(|lane| lane.close());
+        by_slot.values().for_each(|listener| listener.close());
     }
 }
 

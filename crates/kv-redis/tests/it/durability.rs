@@ -94,7 +94,7 @@ async fn what_cannot_be_waited_for_is_refused_before_it_is_written() {
 
 #[tokio::test]
 async fn a_repeated_submit_that_adds_nothing_claims_no_copies_that_are_not_there() {
-    use kv_core::queue::{Lane, NewJob, Partition, Submit};
+    use kv_core::queue::{NewJob, Partition, Session, Submit};
     let (primary, replica, store) = copied().await;
     let other = connect(config(primary.port())).await;
     let partition = Partition { queue: "q".into(), number: 0 };
@@ -105,8 +105,8 @@ async fn a_repeated_submit_that_adds_nothing_claims_no_copies_that_are_not_there
         unique: None,
         time_to_live: None,
     };
-    let lane = Some(Lane { name: "lane".into(), request: 1 });
-    let submit = Submit { lane, jobs: vec![job] };
+    let session = Some(Session { name: "session".into(), request: 1 });
+    let submit = Submit { session, jobs: vec![job] };
     let mut answers = Vec::new();
     for store in [&store, &other] {
         let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };

@@ -12,7 +12,7 @@ use crate::support::{acks, claim, claimed, counts, job, opened, partition, tend}
 /// Adds so many jobs, a thousand at a time.
 async fn fill(engine: &dyn QueueEngine, jobs: u64, one: NewJob) {
     for _ in 0..jobs / 1_000 {
-        let submit = Submit { lane: None, jobs: vec![one.clone(); MAX_BATCH] };
+        let submit = Submit { session: None, jobs: vec![one.clone(); MAX_BATCH] };
         engine.submit(&partition(), submit).await.unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::stored;
 use crate::support::{
-    acks, claim, claimed, counts, exchange, job, lane, opened, operations, partition, tend,
+    acks, claim, claimed, counts, exchange, job, opened, operations, partition, session, tend,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -31,7 +31,7 @@ fn garble(server: &RedisServer, key: JobKey) {
 
 async fn submit(engine: &dyn QueueEngine, bodies: &[&str]) {
     let jobs = bodies.iter().map(|body| job(body.to_string())).collect();
-    engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
+    engine.submit(&partition(), Submit { session: None, jobs }).await.unwrap();
 }
 
 async fn letters(engine: &dyn QueueEngine) -> Vec<DeadLetter> {
@@ -129,7 +129,7 @@ async fn a_tend_buries_jobs_with_unreadable_records_and_goes_on() {
     let engine = opened(&server.url()).await;
     let delayed = |body: &str| NewJob { delay: Duration::from_micros(1), ..job(body.to_owned()) };
     let jobs = vec![job("a"), delayed("b"), delayed("c")];
-    engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
+    engine.submit(&partition(), Submit { session: None, jobs }).await.unwrap();
     let past = Exchange {
         claim: claim(1, 1).claim.map(|claim| kv_core::queue::Claim { lease: NOW, ..claim }),
         ..exchange(1)
@@ -157,12 +157,12 @@ async fn a_repeat_buries_what_broke_meanwhile_and_brings_the_rest() {
 }
 
 #[tokio::test]
-async fn a_lane_that_cannot_be_read_is_an_error_before_anything_is_done() {
+async fn a_session_that_cannot_be_read_is_an_error_before_anything_is_done() {
     let server = RedisServer::start().unwrap();
     let engine = opened(&server.url()).await;
     submit(&*engine, &["a", "b"]).await;
     let held = claimed(&*engine, 1, 1).await;
-    plant(&server, "HSET", "control", &[&format!("lane:{}", lane(1).name), "no lane"]);
+    plant(&server, "HSET", "control", &[&format!("lane:{}", session(1).name), "no session"]);
     let before = crate::support::contents(&server);
     let request = Exchange { acks: held, ..claim(2, 1) };
     engine.exchange(&partition(), request).await.unwrap_err();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Lane, Partition, QueueEngine,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Session,
     Submit, Submitted, Tend, Tended, check_exchange,
 };
 use kv_core::{Error, ErrorKind, Result, async_trait};
@@ -16,7 +16,7 @@ use super::stored;
 /// What happens at every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disturbance {
-    /// The reply to a request on a lane is lost, and the request is sent again.
+    /// The reply to a request on a session is lost, and the request is sent again.
     RepliesLost,
     /// The server forgets all scripts.
     ScriptsForgotten,
@@ -29,8 +29,8 @@ pub(crate) struct Disturbed {
     engine: Arc<dyn QueueEngine>,
     disturbance: Disturbance,
     connection: Mutex<Connection>,
-    /// The last request of each lane of each partition.
-    lanes: Mutex<HashMap<(u32, Arc<str>), u64>>,
+    /// The last request of each session of each partition.
+    sessions: Mutex<HashMap<(u32, Arc<str>), u64>>,
 }
 
 impl Disturbed {
@@ -40,7 +40,7 @@ impl Disturbed {
         disturbance: Disturbance,
     ) -> Self {
         let connection = Mutex::new(server.connection().unwrap());
-        Self { engine, disturbance, connection, lanes: Mutex::default() }
+        Self { engine, disturbance, connection, sessions: Mutex::default() }
     }
 
     fn ask(&self, command: &[&str]) {
@@ -62,16 +62,16 @@ impl Disturbed {
         answer
     }
 
-    /// Whether a request is a lane's next.
-    fn is_next(&self, at: &Partition, lane: &Lane) -> bool {
-        let mut lanes = self.lanes.lock().unwrap();
-        let last = lanes.entry((at.number, Arc::clone(&lane.name))).or_default();
-        lane.request > std::mem::replace(last, lane.request.max(*last))
+    /// Whether a request is a session's next.
+    fn is_next(&self, at: &Partition, session: &Session) -> bool {
+        let mut sessions = self.sessions.lock().unwrap();
+        let last = sessions.entry((at.number, Arc::clone(&session.name))).or_default();
+        session.request > std::mem::replace(last, session.request.max(*last))
     }
 
     /// Takes the wake-up for a claim that is sure to be done.
     fn take_wake_up(&self, at: &Partition, request: &Exchange) {
-        let is_done = self.is_next(at, &request.lane) && check_exchange(request).is_ok();
+        let is_done = self.is_next(at, &request.session) && check_exchange(request).is_ok();
         if is_done && request.claim.is_some_and(|claim| claim.limit > 0) {
             self.ask(&["LPOP", &stored::key(at, "wake")]);
         }
@@ -87,8 +87,8 @@ impl QueueEngine for Disturbed {
 
     async fn submit(&self, at: &Partition, request: Submit) -> Result<Vec<Submitted>> {
         self.begin();
-        if let Some(lane) = &request.lane {
-            self.is_next(at, lane);
+        if let Some(session) = &request.session {
+            self.is_next(at, session);
             if self.disturbance == Disturbance::RepliesLost {
                 let _ = self.engine.submit(at, request.clone()).await;
             }

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::stored;
 use crate::support::{
-    PATIENCE, QUEUE, acks, claim, claimed, contents, counts, every_verb, exchange, jobs, lane,
-    opened, operations, partition, tend,
+    PATIENCE, QUEUE, acks, claim, claimed, contents, counts, every_verb, exchange, jobs, opened,
+    operations, partition, session, tend,
 };
 
 /// A queue behind a proxy, on a server that knows all scripts.
@@ -60,7 +60,7 @@ async fn insist<T>(proxy: &Proxy, cut: Cut, request: impl AsyncFn() -> Result<T>
 async fn a_submit_that_is_repeated_after_a_cut_adds_its_jobs_once() {
     let (server, proxy, engine) = proxied().await;
     for (request, cut) in (1..).zip(cuts()) {
-        let submit = || Submit { lane: Some(lane(request)), ..jobs(3) };
+        let submit = || Submit { session: Some(session(request)), ..jobs(3) };
         let added = insist(&proxy, cut, async || engine.submit(&partition(), submit()).await).await;
         let key = |at| Submitted::Added(JobKey::new(8, 3 * (request - 1) + at));
         assert_eq!(added, [key(1), key(2), key(3)]);
@@ -114,17 +114,17 @@ fn is_full(error: &Error) -> bool {
 async fn a_full_server_takes_no_job_and_adds_nothing() {
     let server = RedisServer::start().unwrap();
     let engine = opened(&server.url()).await;
-    let on_lane = |request| Submit { lane: Some(lane(request)), ..jobs(2) };
-    engine.submit(&partition(), on_lane(1)).await.unwrap();
+    let on_session = |request| Submit { session: Some(session(request)), ..jobs(2) };
+    engine.submit(&partition(), on_session(1)).await.unwrap();
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
     let before = contents(&server);
-    for submit in [jobs(2), on_lane(2)] {
+    for submit in [jobs(2), on_session(2)] {
         let error = engine.submit(&partition(), submit).await.unwrap_err();
         assert!(is_full(&error) && error.is_retryable(), "{error:?}");
     }
     assert_eq!(contents(&server), before);
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
-    engine.submit(&partition(), on_lane(2)).await.unwrap();
+    engine.submit(&partition(), on_session(2)).await.unwrap();
     assert_eq!(counts(&*engine).await.entered, 4);
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::stored;
 use crate::support::{
-    QUEUE, claim, claimed, contents, engine, every_verb, jobs, lane, opened, operations, partition,
-    tend, unique,
+    QUEUE, claim, claimed, contents, engine, every_verb, jobs, opened, operations, partition,
+    session, tend, unique,
 };
 
 fn key(part: &str) -> String {
@@ -161,7 +161,7 @@ async fn records_that_nobody_wrote_fail_no_verb_and_are_not_the_end_of_the_serve
 }
 
 #[tokio::test]
-async fn lanes_that_nobody_wrote_are_an_error_and_never_a_panic() {
+async fn sessions_that_nobody_wrote_are_an_error_and_never_a_panic() {
     let mut rng = Rng::with_seed(12);
     let server = RedisServer::start().unwrap();
     let engine = opened(&server.url()).await;
@@ -172,8 +172,8 @@ async fn lanes_that_nobody_wrote_are_an_error_and_never_a_panic() {
             let verb = if rng.bool() { "S" } else { "E" };
             record.splice(0..0, format!("7 {} {verb}", rng.u64(..)).into_bytes());
         }
-        put(&server, "control", "lane:lane", &record);
-        let submit = kv_core::queue::Submit { lane: Some(lane(7)), ..jobs(1) };
+        put(&server, "control", "lane:session", &record);
+        let submit = kv_core::queue::Submit { session: Some(session(7)), ..jobs(1) };
         let results = [
             engine.submit(&partition(), submit).await.map(drop),
             engine.exchange(&partition(), claim(7, 3)).await.map(drop),
@@ -190,7 +190,7 @@ async fn after(server: &RedisServer, plant: &[&str]) -> Vec<(&'static str, kv_co
     let engine = opened(&server.url()).await;
     engine.submit(&partition(), jobs(1)).await.unwrap();
     server.cli(plant).unwrap();
-    let submit = kv_core::queue::Submit { lane: None, jobs: vec![unique("u")] };
+    let submit = kv_core::queue::Submit { session: None, jobs: vec![unique("u")] };
     let mut results = vec![("unique", engine.submit(&partition(), submit).await.map(drop))];
     results.extend(every_verb(&*engine).await);
     server.cli(&["FLUSHALL"]).unwrap();

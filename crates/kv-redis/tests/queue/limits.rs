@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 fn unique_jobs() -> Submit {
-    Submit { lane: None, jobs: (0..MAX_BATCH).map(|at| unique(format!("u{at}"))).collect() }
+    Submit { session: None, jobs: (0..MAX_BATCH).map(|at| unique(format!("u{at}"))).collect() }
 }
 
 fn keys(handles: &[Handle]) -> Vec<JobKey> {
@@ -158,7 +158,7 @@ async fn large_bodies_and_bytes_of_every_kind_come_back_as_they_were() {
     let all_bytes: Vec<u8> = (0..=255).collect();
     let bodies = [all_bytes, Vec::new(), vec![b'x'; 4 << 20], b"message".to_vec()];
     let jobs = bodies.iter().cloned().map(job).collect();
-    engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
+    engine.submit(&partition(), Submit { session: None, jobs }).await.unwrap();
     let all = claim(1, 10).claim.map(|claim| Claim { bytes: usize::MAX, ..claim });
     let request = Exchange { claim: all, ..exchange(1) };
     let answer = engine.exchange(&partition(), request).await.unwrap();
@@ -167,9 +167,9 @@ async fn large_bodies_and_bytes_of_every_kind_come_back_as_they_were() {
 }
 
 /// How many bytes come with each of the claims that it takes to get all jobs.
-async fn claimed_in_parts(engine: &dyn QueueEngine, lanes: u64) -> Vec<usize> {
+async fn claimed_in_parts(engine: &dyn QueueEngine, sessions: u64) -> Vec<usize> {
     let mut parts = Vec::new();
-    for request in lanes.. {
+    for request in sessions.. {
         let answer = engine.exchange(&partition(), claim(request, MAX_BATCH)).await.unwrap();
         if answer.claimed.is_empty() {
             break;
@@ -188,7 +188,7 @@ async fn large_bodies_come_in_parts_whatever_the_limit_also_from_an_older_build(
     let control = crate::stored::key(&partition(), "control");
     for (round, is_old) in [false, true].into_iter().enumerate() {
         let jobs = (0..20).map(|_| job(vec![b'x'; 300 << 10])).collect();
-        engine.submit(&partition(), Submit { lane: None, jobs }).await.unwrap();
+        engine.submit(&partition(), Submit { session: None, jobs }).await.unwrap();
         if is_old {
             server.cli(&["HDEL", &control, "largest"]).unwrap();
         }

@@ -13,8 +13,8 @@ use kv_testbed::RedisServer;
 use crate::stored;
 use crate::subject::frozen;
 use crate::support::{
-    acks, claim, claimed, contents, counts, exchange, job, jobs, lane, opened, operations,
-    partition, tend,
+    acks, claim, claimed, contents, counts, exchange, job, jobs, opened, operations, partition,
+    session, tend,
 };
 
 fn set_control(server: &RedisServer, field: &str, value: u64) {
@@ -36,14 +36,14 @@ async fn sequences_are_used_up_to_the_last_one_and_then_refused() {
     let error = engine.submit(&partition(), jobs(4)).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Backend, Effect::NotApplied));
     assert_eq!(contents(&server), before);
-    // A lane that is known takes another way through the script.
+    // A session that is known takes another way through the script.
     for request in 1..=3 {
-        let submit = Submit { lane: Some(lane(request)), ..jobs(1) };
+        let submit = Submit { session: Some(session(request)), ..jobs(1) };
         let added = engine.submit(&partition(), submit).await.unwrap();
         let sequence = JobKey::MAX_SEQUENCE - 3 + request;
         assert_eq!(added, [Submitted::Added(JobKey::new(8, sequence))]);
     }
-    let submit = Submit { lane: Some(lane(4)), ..jobs(1) };
+    let submit = Submit { session: Some(session(4)), ..jobs(1) };
     assert_eq!(engine.submit(&partition(), submit).await.unwrap_err().kind(), ErrorKind::Backend);
     let handles = claimed(&*engine, 5, 10).await;
     assert_eq!(handles.last().unwrap().key.sequence(), JobKey::MAX_SEQUENCE);
@@ -96,11 +96,11 @@ async fn the_longest_durations_end_at_the_last_time_there_is() {
         unique: Some(unique),
         ..job("never")
     };
-    let submit = Submit { lane: None, jobs: vec![never, job("now"), job("then")] };
+    let submit = Submit { session: None, jobs: vec![never, job("now"), job("then")] };
     engine.submit(&partition(), submit.clone()).await.unwrap();
     let again = engine.submit(&partition(), submit).await.unwrap();
     assert!(matches!(again[0], Submitted::Duplicate(_)), "{again:?}");
-    // The first claim of a lane and a later one take different ways through the script.
+    // The first claim of a session and a later one take different ways through the script.
     for request in 1..=2 {
         let forever = Some(Claim { limit: 1, bytes: 1, lease: Duration::MAX });
         let request = Exchange { claim: forever, ..exchange(request) };

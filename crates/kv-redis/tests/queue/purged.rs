@@ -19,7 +19,7 @@ use crate::support::{
 async fn fill(engine: &dyn QueueEngine, at: &Partition) -> kv_core::queue::Handle {
     let later = NewJob { delay: Duration::from_secs(9), ..job("later") };
     let all = vec![unique("u"), job("a"), job("b"), job("c"), later];
-    engine.submit(at, Submit { lane: None, jobs: all }).await.unwrap();
+    engine.submit(at, Submit { session: None, jobs: all }).await.unwrap();
     let answer = engine.exchange(at, claim(1, 3)).await.unwrap();
     let [one, two, three] = &answer.claimed[..] else { panic!("{answer:?}") };
     let fail = Operation::Fail { reason: "broken".into() };

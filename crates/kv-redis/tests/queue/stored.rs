@@ -69,14 +69,14 @@ fn split(queue: &str) -> (&str, &str) {
     queue.strip_prefix(PREFIX).map_or(("", queue), |rest| (PREFIX, rest))
 }
 
-/// Checks that every index agrees with every body, key and lane, and that nothing else is there.
+/// Checks that every index agrees with every body, key and session, and that nothing else is there.
 pub(crate) fn check(connection: &mut Connection, partition: &Partition) -> Result<(), String> {
     nothing_else(connection, partition)?;
     check_wake(connection, partition)?;
     let stored = Stored::read(connection, partition)?;
     let checks = [
         Stored::check_control,
-        Stored::check_lanes,
+        Stored::check_sessions,
         Stored::check_jobs,
         Stored::check_leases,
         Stored::check_unique,
@@ -121,7 +121,7 @@ struct Stored {
     dead: Members,
     unique: BTreeMap<String, String>,
     windows: Members,
-    lanes: Members,
+    sessions: Members,
 }
 
 impl Stored {
@@ -130,7 +130,7 @@ impl Stored {
         let mut pairs = |command: &[&str]| ask(connection, command).map(|reply| pairs(&reply));
         let mut members = |part| pairs(&["ZRANGE", &key(part), "0", "-1", "WITHSCORES"]);
         let (ready, timed, leases) = (members("ready")?, members("timed")?, members("leases")?);
-        let (dead, windows, lanes) = (members("dead")?, members("windows")?, members("lanes")?);
+        let (dead, windows, sessions) = (members("dead")?, members("windows")?, members("lanes")?);
         let control: BTreeMap<_, _> = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
         let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
         let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
@@ -164,13 +164,14 @@ impl Stored {
             dead,
             unique,
             windows,
-            lanes,
+            sessions,
         })
     }
 
     /// Whether there is nothing but counters.
     fn is_purged(&self) -> bool {
-        let sets = [&self.ready, &self.timed, &self.leases, &self.dead, &self.windows, &self.lanes];
+        let sets =
+            [&self.ready, &self.timed, &self.leases, &self.dead, &self.windows, &self.sessions];
         let hashes = self.jobs.len() + self.records.len() + self.unique.len();
         let counters = self.control.keys().all(|field| COUNTERS.contains(&field.as_str()));
         counters && hashes == 0 && sets.iter().all(|set| set.is_empty())
@@ -181,7 +182,7 @@ impl Stored {
         decimal(text).ok_or_else(|| format!("{counter} is {text:?}"))
     }
 
-    /// The format is known, the counters are numbers, and there is nothing else but lanes.
+    /// The format is known, the counters are numbers, and there is nothing else but sessions.
     fn check_control(&self) -> Result<(), String> {
         if self.control.is_empty() {
             return Ok(());
@@ -206,22 +207,26 @@ impl Stored {
         }
     }
 
-    /// Each lane is readable and is forgotten at the time that it says.
-    fn check_lanes(&self) -> Result<(), String> {
-        let lanes = self.control.iter().filter(|(field, _)| field.starts_with("lane:"));
+    /// Each session is readable and is forgotten at the time that it says.
+    fn check_sessions(&self) -> Result<(), String> {
+        let sessions = self.control.iter().filter(|(field, _)| field.starts_with("lane:"));
         let mut until: Vec<(String, String)> = Vec::new();
-        for (lane, record) in lanes {
+        for (session, record) in sessions {
             let mut words = record.splitn(3, ' ');
             let mut next = || words.next().unwrap_or_default();
             let (request, kept, reply) = (next(), next(), next());
             if decimal(request).is_none() || decimal(kept).is_none() || !is_reply(reply) {
-                return Err(format!("{lane} remembers {record:?}"));
+                return Err(format!("{session} remembers {record:?}"));
             }
-            until.push((lane.clone(), kept.to_owned()));
+            until.push((session.clone(), kept.to_owned()));
         }
-        let mut lanes = self.lanes.clone();
-        lanes.sort();
-        if lanes == until { Ok(()) } else { Err(format!("LANES is {lanes:?} for {until:?}")) }
+        let mut sessions = self.sessions.clone();
+        sessions.sort();
+        if sessions == until {
+            Ok(())
+        } else {
+            Err(format!("SESSIONS is {sessions:?} for {until:?}"))
+        }
     }
 
     /// Each job is in one set and has a body; what else is stored of jobs is of these.
@@ -335,7 +340,7 @@ pub(crate) fn check_wake(connection: &mut Connection, partition: &Partition) -> 
     Ok(())
 }
 
-/// Whether it is what a lane remembers of a submit or an exchange.
+/// Whether it is what a session remembers of a submit or an exchange.
 fn is_reply(reply: &str) -> bool {
     let keys = |text: &str| text.len().is_multiple_of(14) && text.bytes().all(is_hex);
     if let Some(replies) = reply.strip_prefix('S') {

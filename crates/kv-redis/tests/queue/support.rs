@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    BATCH_BYTES, Claim, Counts, Exchange, Handle, Inspect, Inspected, Lane, NewJob, Operation,
-    Partition, Policy, QueueEngine, QueueSupport, Submit, Tend, Unique, UniqueScope,
+    BATCH_BYTES, Claim, Counts, Exchange, Handle, Inspect, Inspected, NewJob, Operation, Partition,
+    Policy, QueueEngine, QueueSupport, Session, Submit, Tend, Unique, UniqueScope,
 };
 use kv_core::{KeyValueStore, Result};
 use kv_redis::{RedisConfig, RedisStore};
@@ -41,8 +41,8 @@ pub(crate) fn partition() -> Partition {
     Partition { queue: QUEUE.into(), number: 0 }
 }
 
-pub(crate) fn lane(request: u64) -> Lane {
-    Lane { name: "lane".into(), request }
+pub(crate) fn session(request: u64) -> Session {
+    Session { name: "session".into(), request }
 }
 
 pub(crate) fn job(body: impl Into<kv_core::Bytes>) -> NewJob {
@@ -61,13 +61,13 @@ pub(crate) fn unique(key: impl Into<String>) -> NewJob {
 }
 
 pub(crate) fn jobs(count: usize) -> Submit {
-    Submit { lane: None, jobs: vec![job("job"); count] }
+    Submit { session: None, jobs: vec![job("job"); count] }
 }
 
 /// An exchange that does nothing.
 pub(crate) fn exchange(request: u64) -> Exchange {
     Exchange {
-        lane: lane(request),
+        session: session(request),
         acks: Vec::new(),
         operations: Vec::new(),
         claim: None,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Control, Exchange, Lane, NewJob, Partition, Policy, QueueEngine, QueueSupport, Submit,
-    Tend,
+    Claim, Control, Exchange, NewJob, Partition, Policy, QueueEngine, QueueSupport, Session,
+    Submit, Tend,
 };
 use kv_core::{Bytes, ErrorKind, KeyValueStore};
 use kv_redis::{RedisConfig, RedisStore};
@@ -23,7 +23,7 @@ struct Process {
     store: RedisStore,
     engine: Arc<dyn QueueEngine>,
     partitions: Vec<Partition>,
-    lane: Arc<str>,
+    session: Arc<str>,
 }
 
 impl Process {
@@ -37,8 +37,8 @@ impl Process {
         engine.open(queue, partitions).await.unwrap();
         let numbered = |number| Partition { queue: queue.into(), number };
         let partitions = (0..partitions).map(numbered).collect();
-        let lane = format!("{:x}", fastrand::u64(..)).into();
-        Self { store, engine, partitions, lane }
+        let session = format!("{:x}", fastrand::u64(..)).into();
+        Self { store, engine, partitions, session }
     }
 
     async fn submit(&self, number: usize, jobs: usize, delay: Duration) {
@@ -49,14 +49,14 @@ impl Process {
             unique: None,
             time_to_live: None,
         };
-        let request = Submit { lane: None, jobs: vec![job; jobs] };
+        let request = Submit { session: None, jobs: vec![job; jobs] };
         self.engine.submit(&self.partitions[number], request).await.unwrap();
     }
 
     /// Claims one job; whether there was one.
     async fn claim(&self, number: usize, request: u64) -> bool {
         let request = Exchange {
-            lane: Lane { name: Arc::clone(&self.lane), request },
+            session: Session { name: Arc::clone(&self.session), request },
             acks: Vec::new(),
             operations: Vec::new(),
             claim: Some(Claim { limit: 1, bytes: 1, lease: LONG }),

@@ -109,7 +109,7 @@ pub(crate) fn jobs(count: usize) -> Submit {
         unique: None,
         time_to_live: None,
     };
-    Submit { lane: None, jobs: vec![job; count] }
+    Submit { session: None, jobs: vec![job; count] }
 }
 
 /// For how many seconds each connection of a store to a server has been there; this question's own

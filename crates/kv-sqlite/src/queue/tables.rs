@@ -30,9 +30,9 @@ const COLUMNS: usize = Counter::ALL.len() + Set::ALL.len() + CLEARABLE.len();
 /// What can be cleared at a cost that does not depend on its size: it is given another place.
 const CLEARABLE: [usize; 4] = [
     Set::Windows as usize,
-    Set::Lanes as usize,
+    Set::Sessions as usize,
     Set::ALL.len() + Map::Unique as usize,
-    Set::ALL.len() + Map::Lane as usize,
+    Set::ALL.len() + Map::Session as usize,
 ];
 
 /// Places of a partition by its number: room for all sets and maps.

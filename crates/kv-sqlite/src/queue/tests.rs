@@ -54,7 +54,7 @@ impl Sqlite {
             unique,
             time_to_live: None,
         };
-        let request = Submit { lane: None, jobs: vec![job] };
+        let request = Submit { session: None, jobs: vec![job] };
         block_on(self.engine.submit(&partition(number), request)).unwrap();
     }
 

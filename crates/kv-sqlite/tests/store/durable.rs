@@ -60,8 +60,8 @@ async fn jobs_asked_onto_the_disk_are_there_also_when_the_request_is_repeated() 
         unique: None,
         time_to_live: None,
     };
-    let lane = kv_core::queue::Lane { name: "lane".into(), request: 1 };
-    let request = Submit { lane: Some(lane), jobs: vec![job] };
+    let session = kv_core::queue::Session { name: "session".into(), request: 1 };
+    let request = Submit { session: Some(session), jobs: vec![job] };
     let submit = || queues.submit_durable(&partition, request.clone(), Durability::disk());
     let (first, achieved) = submit().await.unwrap();
     assert_eq!(achieved, ON_DISK);

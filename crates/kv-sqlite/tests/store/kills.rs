@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kv_core::KeyValueStore;
 use kv_core::queue::{
-    Claim, Exchange, Inspect, Inspected, Lane, Partition, Policy, QueueSupport, Tend,
+    Claim, Exchange, Inspect, Inspected, Partition, Policy, QueueSupport, Session, Tend,
 };
 use kv_sqlite::SqliteStore;
 use kv_testbed::ChildTest;
@@ -141,7 +141,7 @@ impl Round {
 }
 
 /// Takes and settles what is left; the keys of the jobs.
-async fn drain(store: &SqliteStore, lane: &str) -> HashSet<String> {
+async fn drain(store: &SqliteStore, session: &str) -> HashSet<String> {
     let QueueSupport::Native(queues) = store.queue_engine() else { panic!() };
     let mut left = HashSet::new();
     let mut acks = Vec::new();
@@ -149,9 +149,9 @@ async fn drain(store: &SqliteStore, lane: &str) -> HashSet<String> {
         let tend = Tend { limit: 1_000, policy: policy() };
         queues.tend(&partition(), tend).await.unwrap();
         let claim = Claim { limit: 1_000, bytes: 1 << 20, lease: Duration::from_secs(60) };
-        let lane = Lane { name: lane.into(), request };
+        let session = Session { name: session.into(), request };
         let (claim, policy) = (Some(claim), policy());
-        let ask = Exchange { lane, acks, operations: Vec::new(), claim, policy };
+        let ask = Exchange { session, acks, operations: Vec::new(), claim, policy };
         let exchanged = queues.exchange(&partition(), ask).await.unwrap();
         acks = exchanged.claimed.iter().map(|claimed| claimed.handle).collect();
         left.extend(acks.iter().map(|handle| handle.key.to_string()));

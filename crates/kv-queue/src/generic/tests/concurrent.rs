@@ -20,12 +20,12 @@ async fn process(store: Arc<MapStore>, number: u64) -> Result<Vec<Handle>, Strin
         engine.submit(&partition(), submit(&[&body])).await.map_err(text)?;
     }
     let mut settled = Vec::new();
-    let lane = |request: Exchange| {
+    let session = |request: Exchange| {
         let name = format!("{number}").into();
-        Exchange { lane: Lane { name, ..request.lane }, ..request }
+        Exchange { session: Session { name, ..request.session }, ..request }
     };
     for request in 0..1_000 {
-        let ask = lane(claim(3 * request, 2));
+        let ask = session(claim(3 * request, 2));
         let claimed = engine.exchange(&partition(), ask).await.map_err(text)?.claimed;
         if claimed.is_empty() {
             return Ok(settled);
@@ -33,9 +33,9 @@ async fn process(store: Arc<MapStore>, number: u64) -> Result<Vec<Handle>, Strin
         let handles: Vec<_> = claimed.iter().map(|one| one.handle).collect();
         let save = Operation::Checkpoint { state: "half".into(), progress: 1 };
         let operations = handles.iter().map(|handle| (*handle, save.clone())).collect();
-        let ask = lane(Exchange { operations, ..exchange(3 * request + 1) });
+        let ask = session(Exchange { operations, ..exchange(3 * request + 1) });
         engine.exchange(&partition(), ask).await.map_err(text)?;
-        let ask = lane(Exchange { acks: handles.clone(), ..exchange(3 * request + 2) });
+        let ask = session(Exchange { acks: handles.clone(), ..exchange(3 * request + 2) });
         let verdicts = engine.exchange(&partition(), ask).await.map_err(text)?.acks;
         if verdicts.iter().any(|verdict| *verdict != Verdict::Applied) {
             return Err(format!("{verdicts:?}"));

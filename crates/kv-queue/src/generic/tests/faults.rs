@@ -24,11 +24,11 @@ async fn a_repeat_after_a_lost_reply_gets_the_claims_of_the_first() {
 }
 
 #[tokio::test]
-async fn a_repeated_submit_on_a_lane_adds_its_jobs_once_and_keeps_their_bodies() {
+async fn a_repeated_submit_on_a_session_adds_its_jobs_once_and_keeps_their_bodies() {
     let store = Arc::new(MapStore::default());
     let engine = open(&store).await;
-    let lane = Lane { name: "producer".into(), request: 1 };
-    let request = Submit { lane: Some(lane), ..submit(&["a"]) };
+    let session = Session { name: "producer".into(), request: 1 };
+    let request = Submit { session: Some(session), ..submit(&["a"]) };
     store.lost_replies.store(1, Ordering::SeqCst);
     engine.submit(&partition(), request.clone()).await.unwrap_err();
     engine.submit(&partition(), request).await.unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The store may have executed a claim although the caller got no answer: a timeout, a dropped
 //! caller, a broken connection. The jobs would wait for the ends of their leases, and be charged a
-//! crash. So the request is repeated on its lane without the claim. The partition then releases the
-//! jobs of the first execution, and will not execute the claim late.
+//! crash. So the request is repeated on its session without the claim. The partition then releases
+//! the jobs of the first execution, and will not execute the claim late.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use super::Connection;
 /// end.
 const MOST: usize = 1_000;
 
-/// How long a partition remembers the last request of a lane.
+/// How long a partition remembers the last request of a session.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// The longest pause between two attempts.

@@ -243,9 +243,9 @@ async fn a_repeated_submit_that_is_done_twice_is_caught() {
 }
 
 #[tokio::test]
-async fn a_lane_that_is_forgotten_too_early_is_caught() {
+async fn a_session_that_is_forgotten_too_early_is_caught() {
     is_caught(|scripts| {
-        let text = "local LANE_LIFETIME, LANE_SLACK, PAST_AT_ONCE = 600000000";
+        let text = "local SESSION_LIFETIME, SESSION_SLACK, PAST_AT_ONCE = 600000000";
         scripts.exchange = planted(scripts.exchange, text, &text.replace("600000000", "500000"));
     })
     .await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use kv_core::Result;
 
-use super::lane::{Call, Lane};
+use super::listener::{Call, Listener};
 use super::notice::{Notice, Told, Waiter};
 use super::wake;
 
@@ -21,7 +21,7 @@ pub(super) struct Wait {
 }
 
 struct Registered {
-    lane: Arc<Lane>,
+    listener: Arc<Listener>,
     id: u64,
     call: Call,
     waiter: Waiter,
@@ -29,9 +29,9 @@ struct Registered {
 
 impl Wait {
     /// Adds a listener for its partitions.
-    pub(super) fn add(&mut self, lane: &Arc<Lane>, waiter: Waiter) {
-        let (id, call) = lane.state().register(waiter.clone(), Arc::clone(&self.notice));
-        self.registered.push(Registered { lane: Arc::clone(lane), id, call, waiter });
+    pub(super) fn add(&mut self, listener: &Arc<Listener>, waiter: Waiter) {
+        let (id, call) = listener.state().register(waiter.clone(), Arc::clone(&self.notice));
+        self.registered.push(Registered { listener: Arc::clone(listener), id, call, waiter });
     }
 
     /// Makes all listeners cover this waiter.
@@ -40,10 +40,10 @@ impl Wait {
             match registered.call {
                 Call::Nothing => Ok(()),
                 Call::Begin => {
-                    registered.lane.listen();
+                    registered.listener.listen();
                     Ok(())
                 }
-                Call::Interrupt => registered.lane.interrupt().await,
+                Call::Interrupt => registered.listener.interrupt().await,
             }
         });
         for called in join_all(calls).await {
@@ -68,8 +68,8 @@ impl Wait {
 
     /// Nothing more is told from here on.
     fn end(&self) -> Told {
-        for Registered { lane, id, .. } in &self.registered {
-            lane.state().remove(*id);
+        for Registered { listener, id, .. } in &self.registered {
+            listener.state().remove(*id);
         }
         self.notice.take()
     }
@@ -79,14 +79,14 @@ impl Drop for Wait {
     fn drop(&mut self) {
         for number in self.end().numbers {
             let has_it = |it: &&Registered| it.waiter.partitions.contains(&number);
-            if let Some(Registered { lane, waiter, .. }) = self.registered.iter().find(has_it)
+            if let Some(Registered { listener, waiter, .. }) = self.registered.iter().find(has_it)
                 && let Some(list) = wake(&waiter.keys, number)
             {
-                lane.state().pass_on(&waiter.queue, number, list);
+                listener.state().pass_on(&waiter.queue, number, list);
             }
         }
-        for Registered { lane, .. } in &self.registered {
-            lane.state().unregister();
+        for Registered { listener, .. } in &self.registered {
+            listener.state().unregister();
         }
     }
 }

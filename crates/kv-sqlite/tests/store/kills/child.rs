@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Handle, Lane, NewJob, QueueEngine, QueueSupport, Submit, Submitted, Verdict,
+    Claim, Exchange, Handle, NewJob, QueueEngine, QueueSupport, Session, Submit, Submitted, Verdict,
 };
 use kv_core::{KeyValueStore, Write};
 use kv_sqlite::SqliteStore;
@@ -41,7 +41,7 @@ async fn submit(queues: &dyn QueueEngine, number: u64) {
         unique: None,
         time_to_live: None,
     };
-    let request = Submit { lane: None, jobs: vec![job; 2] };
+    let request = Submit { session: None, jobs: vec![job; 2] };
     for submitted in queues.submit(&partition(), request).await.unwrap() {
         let Submitted::Added(key) = submitted else { panic!("{submitted:?}") };
         ChildTest::say("fact", format_args!("added {key}"));
@@ -57,9 +57,9 @@ async fn exchange(
 ) -> Vec<Handle> {
     held.iter().for_each(|it| ChildTest::say("fact", format_args!("asks {}", it.key)));
     let claim = Some(Claim { limit: 2, bytes: 1 << 20, lease: LEASE });
-    let lane = Lane { name: name.into(), request: number + 1 };
+    let session = Session { name: name.into(), request: number + 1 };
     let ask =
-        Exchange { lane, acks: held.clone(), operations: Vec::new(), claim, policy: policy() };
+        Exchange { session, acks: held.clone(), operations: Vec::new(), claim, policy: policy() };
     let exchanged = queues.exchange(&partition(), ask).await.unwrap();
     for (handle, verdict) in held.iter().zip(exchanged.acks) {
         if verdict == Verdict::Applied {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Control, Exchange, Exchanged, Handle, Inspect, Inspected, Lane, NewJob, Operation,
-    Partition, Policy, QueueEngine, QueueSupport, Submit, Submitted, Tend, Unique, UniqueScope,
+    Claim, Control, Exchange, Exchanged, Handle, Inspect, Inspected, NewJob, Operation, Partition,
+    Policy, QueueEngine, QueueSupport, Session, Submit, Submitted, Tend, Unique, UniqueScope,
     Verdict,
 };
 use kv_core::{Bytes, ErrorKind};
@@ -26,28 +26,28 @@ const DELAY: Duration = Duration::from_secs(60);
 struct Desk {
     engine: Arc<dyn QueueEngine>,
     partition: Partition,
-    lane: Arc<str>,
+    session: Arc<str>,
     requests: u64,
 }
 
 impl Desk {
     /// Opens the queue; `None` where the backend has no engine of its own.
-    async fn open(t: &Trial<'_>, lane: &str) -> Result<Option<Self>, Failure> {
+    async fn open(t: &Trial<'_>, session: &str) -> Result<Option<Self>, Failure> {
         let QueueSupport::Native(engine) = t.store().queue_engine() else { return Ok(None) };
         engine.open("outlives", 1).await?;
         let partition = Partition { queue: "outlives".into(), number: 0 };
-        Ok(Some(Self { engine, partition, lane: lane.into(), requests: 0 }))
+        Ok(Some(Self { engine, partition, session: session.into(), requests: 0 }))
     }
 
     async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Failure> {
-        Ok(self.engine.submit(&self.partition, Submit { lane: None, jobs }).await?)
+        Ok(self.engine.submit(&self.partition, Submit { session: None, jobs }).await?)
     }
 
     fn exchange(&mut self, operations: Vec<(Handle, Operation)>, limit: usize) -> Exchange {
         self.requests += 1;
         let claim = Claim { limit, bytes: 1 << 20, lease: LEASE };
         Exchange {
-            lane: Lane { name: Arc::clone(&self.lane), request: self.requests },
+            session: Session { name: Arc::clone(&self.session), request: self.requests },
             acks: Vec::new(),
             operations,
             claim: (limit > 0).then_some(claim),
@@ -122,7 +122,7 @@ pub(crate) async fn a_queue_outlives_a_reopen(t: Trial<'_>) -> Tried {
         return Err(Failure::new("queue_engine: native before the reopen, and not after"));
     };
     ensure_eq!(desk.look(Inspect::Counts).await?, before, "the counts, after the reopen");
-    ensure_eq!(desk.send(&last).await?, answer, "the last request, repeated on its lane");
+    ensure_eq!(desk.send(&last).await?, answer, "the last request, repeated on its session");
     let other = desk.engine.open("outlives", 2).await;
     refused("open with another number of partitions", other, &[ErrorKind::Config])?;
     keeps_unique_keys(&desk).await?;

@@ -1,4 +1,4 @@
-//! The task that blocks for all waiters of one lane.
+//! The task that blocks for all waiters of one listener.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -29,7 +29,7 @@ pub(in super::super) const MARGIN: Duration = Duration::from_secs(1);
 /// How many partitions one glance reads; more partitions take turns.
 const AT_A_GLANCE: usize = 256;
 
-pub(super) struct Listener {
+pub(super) struct ListenerTask {
     common: Arc<Common>,
     interruption: Bytes,
     entry: Entry,
@@ -56,7 +56,7 @@ impl List {
     }
 }
 
-impl Listener {
+impl ListenerTask {
     pub(super) fn new(common: Arc<Common>, interruption: Bytes, entry: Entry) -> Self {
         Self { common, interruption, entry, turn: 0, glanced: 0 }
     }

@@ -1,18 +1,18 @@
 use kv_core::ErrorKind;
-use kv_core::queue::{Control, Exchange, Lane, NewJob, Submit, Unique, UniqueScope, Verdict};
-use kv_queue_machine::{LANE_LIFETIME, LANE_SLACK, Set, Tables};
+use kv_core::queue::{Control, Exchange, NewJob, Session, Submit, Unique, UniqueScope, Verdict};
+use kv_queue_machine::{SESSION_LIFETIME, SESSION_SLACK, Set, Tables};
 
 use crate::bench::{Bench, LEASE, SECOND, claim, exchange, job};
 
-fn lane(request: u64) -> Lane {
-    Lane { name: "lane".into(), request }
+fn session(request: u64) -> Session {
+    Session { name: "session".into(), request }
 }
 
 #[test]
 fn a_repeat_gets_the_same_verdicts_and_claims_and_does_nothing() {
     let mut bench = Bench::with(&["a", "b", "c"]);
     let handle = bench.take().handle;
-    let request = Exchange { lane: lane(1), acks: vec![handle, handle], ..claim(5) };
+    let request = Exchange { session: session(1), acks: vec![handle, handle], ..claim(5) };
     let first = bench.machine().exchange(&request).unwrap();
     let before = bench.counts();
     bench.now += SECOND;
@@ -26,7 +26,7 @@ fn a_repeat_gets_the_same_verdicts_and_claims_and_does_nothing() {
 #[test]
 fn a_repeated_claim_leaves_out_what_is_no_longer_held() {
     let mut bench = Bench::with(&["a", "b"]);
-    let request = Exchange { lane: lane(1), ..claim(5) };
+    let request = Exchange { session: session(1), ..claim(5) };
     let first = bench.machine().exchange(&request).unwrap();
     bench.ack(first.claimed[0].handle);
     let repeat = bench.machine().exchange(&request).unwrap();
@@ -36,7 +36,7 @@ fn a_repeated_claim_leaves_out_what_is_no_longer_held() {
 #[test]
 fn a_repeated_submit_adds_nothing_and_answers_the_same() {
     let mut bench = Bench::new();
-    let request = Submit { lane: Some(lane(7)), jobs: vec![job("a"), job("b")] };
+    let request = Submit { session: Some(session(7)), jobs: vec![job("a"), job("b")] };
     let first = bench.machine().submit(&request).unwrap();
     assert_eq!(bench.machine().submit(&request).unwrap(), first);
     assert_eq!(bench.counts().entered, 2);
@@ -45,10 +45,10 @@ fn a_repeated_submit_adds_nothing_and_answers_the_same() {
 #[test]
 fn an_older_request_and_one_of_another_verb_are_refused() {
     let mut bench = Bench::with(&["a"]);
-    let ask = |request| Exchange { lane: lane(request), ..claim(1) };
-    bench.machine().exchange(&Exchange { lane: lane(5), ..exchange() }).unwrap();
+    let ask = |request| Exchange { session: session(request), ..claim(1) };
+    bench.machine().exchange(&Exchange { session: session(5), ..exchange() }).unwrap();
     let older = bench.machine().exchange(&ask(4)).unwrap_err();
-    let submit = Submit { lane: Some(lane(5)), jobs: vec![job("b")] };
+    let submit = Submit { session: Some(session(5)), jobs: vec![job("b")] };
     let other = bench.machine().submit(&submit).unwrap_err();
     assert_eq!([older.kind(), other.kind()], [ErrorKind::Conflict; 2]);
     assert_eq!((bench.counts().leased, bench.counts().entered), (0, 1));
@@ -56,42 +56,42 @@ fn an_older_request_and_one_of_another_verb_are_refused() {
 }
 
 #[test]
-fn a_lane_is_remembered_for_its_lifetime_and_until_a_tend() {
+fn a_session_is_remembered_for_its_lifetime_and_until_a_tend() {
     let mut bench = Bench::with(&["a"]);
-    let ask = |request| Exchange { lane: lane(request), ..exchange() };
+    let ask = |request| Exchange { session: session(request), ..exchange() };
     bench.machine().exchange(&ask(5)).unwrap();
-    bench.now += LANE_SLACK;
+    bench.now += SESSION_SLACK;
     bench.machine().exchange(&ask(6)).unwrap();
-    bench.now += LANE_LIFETIME;
+    bench.now += SESSION_LIFETIME;
     bench.machine().exchange(&ask(4)).unwrap_err();
     bench.tend(10);
     bench.machine().exchange(&ask(4)).unwrap();
 }
 
 #[test]
-fn the_time_of_a_lane_is_set_anew_before_it_is_shorter_than_a_lifetime() {
+fn the_time_of_a_session_is_set_anew_before_it_is_shorter_than_a_lifetime() {
     let mut bench = Bench::with(&["a"]);
-    let ask = |request| Exchange { lane: lane(request), ..exchange() };
+    let ask = |request| Exchange { session: session(request), ..exchange() };
     bench.machine().exchange(&ask(1)).unwrap();
-    bench.now += LANE_SLACK + SECOND;
+    bench.now += SESSION_SLACK + SECOND;
     bench.machine().exchange(&ask(2)).unwrap();
-    bench.now += LANE_LIFETIME;
+    bench.now += SESSION_LIFETIME;
     bench.tend(10);
     bench.machine().exchange(&ask(1)).unwrap_err();
-    bench.now += LANE_SLACK;
+    bench.now += SESSION_SLACK;
     assert_eq!(bench.tend(10).forgotten, 1);
 }
 
 #[test]
-fn an_idle_worker_leaves_nothing_in_a_partition_without_jobs_and_lanes() {
+fn an_idle_worker_leaves_nothing_in_a_partition_without_jobs_and_sessions() {
     let mut bench = Bench::with(&["a"]);
     let handle = bench.take().handle;
     bench.control(&Control::Purge { limit: 10 });
     let acks = vec![handle];
-    let request = Exchange { lane: lane(1), acks, ..claim(1) };
+    let request = Exchange { session: session(1), acks, ..claim(1) };
     let idle = bench.machine().exchange(&request).unwrap();
     assert_eq!((&idle.acks[..], idle.next_due), (&[Verdict::Stale][..], None));
-    assert_eq!(bench.tables.len(Set::Lanes).unwrap(), 0);
+    assert_eq!(bench.tables.len(Set::Sessions).unwrap(), 0);
     bench.add(job("b"));
     assert_eq!(bench.machine().exchange(&request).unwrap().claimed.len(), 1);
 }
@@ -100,24 +100,24 @@ fn an_idle_worker_leaves_nothing_in_a_partition_without_jobs_and_lanes() {
 fn a_repeat_that_finds_jobs_where_there_were_none_still_gets_none() {
     let mut bench = Bench::new();
     bench.add(NewJob { delay: SECOND, ..job("later") });
-    let request = Exchange { lane: lane(1), ..claim(1) };
+    let request = Exchange { session: session(1), ..claim(1) };
     assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
     bench.add(job("a"));
     assert!(bench.machine().exchange(&request).unwrap().claimed.is_empty());
 }
 
 #[test]
-fn lanes_and_windows_do_not_pile_up_where_nothing_is_ever_tended() {
+fn sessions_and_windows_do_not_pile_up_where_nothing_is_ever_tended() {
     let mut bench = Bench::new();
     for sender in 0..50 {
-        bench.now += LANE_LIFETIME / 10;
-        let window = UniqueScope::Window(LANE_LIFETIME);
+        bench.now += SESSION_LIFETIME / 10;
+        let window = UniqueScope::Window(SESSION_LIFETIME);
         let unique = Some(Unique { key: format!("key {sender}"), scope: window });
-        let lane = Lane { name: format!("sender {sender}").into(), request: 1 };
+        let session = Session { name: format!("sender {sender}").into(), request: 1 };
         let jobs = vec![NewJob { unique, ..job("a") }];
-        bench.machine().submit(&Submit { lane: Some(lane), jobs }).unwrap();
+        bench.machine().submit(&Submit { session: Some(session), jobs }).unwrap();
     }
-    for set in [Set::Lanes, Set::Windows] {
+    for set in [Set::Sessions, Set::Windows] {
         let left = bench.tables.len(set).unwrap();
         assert!(left <= 12, "{left} left in {set:?}");
     }

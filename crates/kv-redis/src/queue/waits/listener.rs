@@ -1,6 +1,6 @@
-//! The waiters of one blocking command, and the listener that sends the command.
+//! The waiters of one blocking command, and the task that sends the command.
 
-mod listener;
+mod task;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
@@ -16,28 +16,28 @@ use super::super::keys;
 use super::notice::{Notice, Waiter};
 use super::{Common, lock};
 use crate::driver::{Request, decimal};
-use listener::Listener;
-pub(super) use listener::{BLOCK, MARGIN};
+use task::ListenerTask;
+pub(super) use task::{BLOCK, MARGIN};
 
 /// How long an interruption stays if nobody takes it, as after a crash.
 const INTERRUPTION_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The listeners of a store, one for each command: for everything, or for one slot.
 #[derive(Default)]
-pub(super) struct Lanes {
-    pub(super) by_slot: BTreeMap<Option<u16>, Arc<Lane>>,
+pub(super) struct Listeners {
+    pub(super) by_slot: BTreeMap<Option<u16>, Arc<Listener>>,
     pub(super) is_closed: bool,
 }
 
 /// The waiters for lists on which one command can block.
-pub(super) struct Lane {
+pub(super) struct Listener {
     slot: Option<u16>,
     common: Arc<Common>,
     /// The list that interrupts the blocking command when it must block on more lists.
     interruption: Bytes,
     state: Arc<State>,
-    lanes: Weak<Mutex<Lanes>>,
-    listener: Mutex<Option<JoinHandle<()>>>,
+    listeners: Weak<Mutex<Listeners>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -182,32 +182,32 @@ impl State {
     }
 }
 
-impl Lane {
+impl Listener {
     pub(super) fn new(
         slot: Option<u16>,
         common: Arc<Common>,
         interruption: Bytes,
-        lanes: Weak<Mutex<Lanes>>,
+        listeners: Weak<Mutex<Listeners>>,
     ) -> Self {
-        let (state, listener) = (Arc::default(), Mutex::default());
-        Self { slot, common, interruption, state, lanes, listener }
+        let (state, task) = (Arc::default(), Mutex::default());
+        Self { slot, common, interruption, state, listeners, task }
     }
 
     pub(super) fn state(&self) -> &State {
         &self.state
     }
 
-    /// Starts the listener on the caller's runtime, if there is none yet.
+    /// Starts the task on the caller's runtime, if there is none yet.
     pub(super) fn listen(&self) {
-        let mut listener = lock(&self.listener);
-        if listener.as_ref().is_none_or(JoinHandle::is_finished) {
+        let mut task = lock(&self.task);
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
             let entry = Entry {
                 slot: self.slot,
                 state: Arc::clone(&self.state),
-                lanes: Weak::clone(&self.lanes),
+                listeners: Weak::clone(&self.listeners),
             };
-            let task = Listener::new(Arc::clone(&self.common), self.interruption.clone(), entry);
-            *listener = Some(tokio::spawn(task.run()));
+            let new = ListenerTask::new(Arc::clone(&self.common), self.interruption.clone(), entry);
+            *task = Some(tokio::spawn(new.run()));
         }
         self.state.begun.notify_one();
     }
@@ -217,20 +217,20 @@ impl Lane {
         mark(&self.common, list, INTERRUPTION_LIFETIME).await
     }
 
-    /// Ends the listener and all waits.
+    /// Ends the task and all waits.
     pub(super) fn close(&self) {
         self.state.fail(&Error::closed());
         self.end();
     }
 
     fn end(&self) {
-        if let Some(listener) = lock(&self.listener).take() {
-            listener.abort();
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
         }
     }
 }
 
-impl Drop for Lane {
+impl Drop for Listener {
     fn drop(&mut self) {
         self.end();
     }
@@ -253,7 +253,7 @@ async fn mark(common: &Common, keys: Arc<[Bytes]>, lifetime: Duration) -> Result
 pub(super) struct Entry {
     slot: Option<u16>,
     pub(super) state: Arc<State>,
-    lanes: Weak<Mutex<Lanes>>,
+    listeners: Weak<Mutex<Listeners>>,
 }
 
 impl Entry {
@@ -264,13 +264,13 @@ impl Entry {
 
     fn leave(&self, may_leave: impl FnOnce(&State) -> bool) -> bool {
         // The store is gone.
-        let Some(lanes) = self.lanes.upgrade() else { return true };
-        let mut lanes = lock(&lanes);
+        let Some(listeners) = self.listeners.upgrade() else { return true };
+        let mut listeners = lock(&listeners);
         let may_leave = may_leave(&self.state);
-        let is_own = |lane: &Arc<Lane>| Arc::ptr_eq(&lane.state, &self.state);
-        if may_leave && lanes.by_slot.get(&self.slot).is_some_and(is_own) {
-            let own = lanes.by_slot.remove(&self.slot);
-            drop(lanes);
+        let is_own = |listener: &Arc<Listener>| Arc::ptr_eq(&listener.state, &self.state);
+        if may_leave && listeners.by_slot.get(&self.slot).is_some_and(is_own) {
+            let own = listeners.by_slot.remove(&self.slot);
+            drop(listeners);
             drop(own);
         }
         may_leave
