@@ -16,12 +16,13 @@ use async_trait::async_trait;
 pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope};
 pub use limits::{
     MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
-    check_control, check_exchange, check_inspect, check_partitions, check_submit, check_tend,
+    check_control, check_exchange, check_inspect, check_maintain, check_partitions, check_submit,
     cut_reason,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
-    Inspected, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted, Tend, Tended, Verdict,
+    Inspected, Maintain, Maintained, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted,
+    Verdict,
 };
 
 use crate::{Achieved, Durability, Error, Result};
@@ -127,7 +128,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     ///
     /// # Errors
     /// Those of the store.
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended>;
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained>;
 
     /// Pauses, resumes, cancels, redrives, discards or purges. Each call is bounded; callers repeat
     /// it while [`Controlled::more`] is true.

@@ -69,7 +69,7 @@ operations! {
     QueueSubmit "queue_submit" Write
     QueueSubmitDurable "queue_submit_durable" Write
     QueueExchange "queue_exchange" Write
-    QueueTend "queue_tend" Write
+    QueueMaintain "queue_maintain" Write
     QueueControl "queue_control" Write
     QueueInspect "queue_inspect" Read
     QueueWait "queue_wait" Wait

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use kv_core::queue::check_partitions;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted,
 };
 use kv_core::{Clock, Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::MemTables;
@@ -105,8 +105,8 @@ impl QueueEngine for MemoryQueues {
         self.step(partition, |tables, now| tables.at(now).exchange(&request))
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        self.step(partition, |tables, now| tables.at(now).tend(&request))
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        self.step(partition, |tables, now| tables.at(now).maintain(&request))
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

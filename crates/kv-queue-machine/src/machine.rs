@@ -6,11 +6,11 @@ mod control;
 mod exchange;
 mod inspect;
 mod job;
+mod maintain;
 pub mod reason;
 mod session;
 mod settle;
 mod submit;
-mod tend;
 
 use std::time::Duration;
 

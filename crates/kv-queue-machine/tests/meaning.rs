@@ -13,6 +13,8 @@ mod bytes;
 mod control;
 #[path = "meaning/exchange.rs"]
 mod exchange;
+#[path = "meaning/maintain.rs"]
+mod maintain;
 #[path = "meaning/order.rs"]
 mod order;
 #[path = "meaning/refused.rs"]
@@ -24,5 +26,3 @@ mod release;
 mod sessions;
 #[path = "meaning/submit.rs"]
 mod submit;
-#[path = "meaning/tend.rs"]
-mod tend;

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use kv_core::queue::check_partitions;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted,
 };
 use kv_core::{Clock, Error, ErrorKind, KeyValueStore, Result, async_trait};
 
@@ -143,9 +143,9 @@ impl QueueEngine for GenericEngine {
         self.exchange_jobs(partition, request).await
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        let request = Tend { policy: step::bounded(request.policy), ..request };
-        self.step(partition, Blobs::default(), |machine| machine.tend(&request)).await
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        let request = Maintain { policy: step::bounded(request.policy), ..request };
+        self.step(partition, Blobs::default(), |machine| machine.maintain(&request)).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended, check_control, check_exchange, check_inspect, check_partitions,
-    check_submit, check_tend,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted, check_control, check_exchange, check_inspect, check_maintain,
+    check_partitions, check_submit,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 
@@ -155,10 +155,10 @@ impl QueueEngine for RedisQueues {
         self.run(partition, self.scripts.exchange, args, decode::exchanged).await
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        check_tend(&request)?;
-        let args = encode::tend(&request);
-        self.run(partition, self.scripts.tend, args, decode::tended).await
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        check_maintain(&request)?;
+        let args = encode::maintain(&request);
+        self.run(partition, self.scripts.maintain, args, decode::maintained).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Operation, Partition,
-    QueueEngine, Submit, Submitted, Tend, Tended, check_partitions,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Operation,
+    Partition, QueueEngine, Submit, Submitted, check_partitions,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::Machine;
@@ -128,8 +128,8 @@ impl QueueEngine for SqliteQueues {
         self.step(partition, bytes, false, move |machine| machine.exchange(&request)).await
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        self.step(partition, 0, false, move |machine| machine.tend(&request)).await
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        self.step(partition, 0, false, move |machine| machine.maintain(&request)).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

@@ -1,6 +1,8 @@
 //! What every engine refuses before it writes anything.
 
-use super::{Control, Exchange, Inspect, MAX_BATCH, MAX_PRIORITY, NewJob, Session, Submit, Tend};
+use super::{
+    Control, Exchange, Inspect, MAX_BATCH, MAX_PRIORITY, Maintain, NewJob, Session, Submit,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
@@ -56,8 +58,8 @@ pub fn check_exchange(request: &Exchange) -> Result<()> {
 ///
 /// # Errors
 /// `TooLarge`; the message names the item and the limit.
-pub fn check_tend(request: &Tend) -> Result<()> {
-    check_batch("items to tend", request.limit)
+pub fn check_maintain(request: &Maintain) -> Result<()> {
+    check_batch("items to maintain", request.limit)
 }
 
 /// Checks the limits of an operator's action.

@@ -162,16 +162,16 @@ pub struct SavedProgress {
 
 /// Maintenance: promotes due jobs and recovers ended leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tend {
+pub struct Maintain {
     /// At most this many of each kind, and at most [`MAX_BATCH`](super::MAX_BATCH).
     pub limit: usize,
     /// The queue's settings.
     pub policy: Policy,
 }
 
-/// What a maintenance changed.
+/// What maintenance changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tended {
+pub struct Maintained {
     /// Timed jobs that became ready.
     pub promoted: usize,
     /// Jobs recovered from ended leases, those that became dead letters included.
@@ -274,7 +274,7 @@ pub enum Inspected {
 pub struct Counts {
     /// Jobs that can be claimed now.
     pub ready: u64,
-    /// Jobs that are delayed, snoozed or wait for a retry. Due jobs count here until a maintenance
+    /// Jobs that are delayed, snoozed or wait for a retry. Due jobs count here until maintenance
     /// promotes them.
     pub timed: u64,
     /// Jobs that are delivered and not settled.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Partition, Policy,
-    QueueEngine, QueueSupport, Session, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained,
+    Partition, Policy, QueueEngine, QueueSupport, Session, Submit, Submitted,
 };
 use kv_core::{
     Achieved, Bytes, Capabilities, Condition, Durability, Entry, KeyValueStore, Outcome, Remaining,
@@ -63,7 +63,7 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
     let submit = Submit { session: None, jobs: Vec::new() };
     let _ = engine.submit_durable(&partition, submit, Durability::replicas(1)).await.unwrap();
     engine.exchange(&partition, exchange).await.unwrap();
-    engine.tend(&partition, Tend { limit: 1, policy }).await.unwrap();
+    engine.maintain(&partition, Maintain { limit: 1, policy }).await.unwrap();
     engine.control(&partition, Control::Pause).await.unwrap();
     engine.inspect(&partition, Inspect::Counts).await.unwrap();
     engine.wait(&[partition], SECOND).await.unwrap();
@@ -76,7 +76,7 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
         "remove",
         "submit",
         "submit_durable",
-        "tend",
+        "maintain",
         "wait",
     ];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);
@@ -156,8 +156,8 @@ impl QueueEngine for Noted {
         self.note("exchange", Exchanged::default())
     }
 
-    async fn tend(&self, _: &Partition, _: Tend) -> Result<Tended> {
-        self.note("tend", Tended::default())
+    async fn maintain(&self, _: &Partition, _: Maintain) -> Result<Maintained> {
+        self.note("maintain", Maintained::default())
     }
 
     async fn control(&self, _: &Partition, _: Control) -> Result<Controlled> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use kv_core::queue::{
-    Claim, Control, Exchange, NewJob, Operation, Partition, Policy, QueueEngine, Session, Submit,
-    Tend,
+    Claim, Control, Exchange, Maintain, NewJob, Operation, Partition, Policy, QueueEngine, Session,
+    Submit,
 };
 use kv_core::{ErrorKind, async_trait};
 use kv_queue_machine::testing::{Dump, ManualClock, START, Subject, check};
@@ -53,9 +53,9 @@ impl Memory {
         }
     }
 
-    fn tend(&self) {
-        let tend = Tend { limit: 10, policy: Policy::default() };
-        block_on(self.queues.tend(&partition(0), tend)).unwrap();
+    fn maintain(&self) {
+        let maintain = Maintain { limit: 10, policy: Policy::default() };
+        block_on(self.queues.maintain(&partition(0), maintain)).unwrap();
     }
 
     fn control(&self, control: Control) {
@@ -108,16 +108,16 @@ fn whatever_makes_a_job_claimable_ends_a_wait() {
     let memory = Memory::open();
     assert!(memory.wakes(|it| it.submit(0, Duration::ZERO)));
     memory.exchange(1, None);
-    let tend_at = |it: &Memory, since: Duration| {
+    let maintain_at = |it: &Memory, since: Duration| {
         it.clock.set(START + since);
-        it.tend();
+        it.maintain();
     };
-    assert!(memory.wakes(|it| tend_at(it, Duration::from_secs(1))), "a recovery");
+    assert!(memory.wakes(|it| maintain_at(it, Duration::from_secs(1))), "a recovery");
     memory.exchange(2, Some(Operation::Fail { reason: String::new() }));
     assert!(memory.wakes(|it| it.control(Control::Redrive { keys: vec![], limit: 1 })));
     let snooze = Operation::Snooze { after: Duration::ZERO };
     memory.exchange(4, Some(Operation::Snooze { after: later }));
-    assert!(memory.wakes(|it| tend_at(it, Duration::from_secs(1) + later)), "a promotion");
+    assert!(memory.wakes(|it| maintain_at(it, Duration::from_secs(1) + later)), "a promotion");
     memory.control(Control::Pause);
     assert!(memory.wakes(|it| it.control(Control::Resume)));
     memory.exchange(6, None);

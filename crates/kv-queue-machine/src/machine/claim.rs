@@ -54,9 +54,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// delivered if its time to live ended before its first delivery, if it was delivered too
     /// often, or if a part of it is unreadable or gone. A cancelled job ends. A member that does
     /// not name a job is dropped. A claim neither promotes nor recovers jobs;
-    /// [`tend`](Machine::tend) does. A claim that brings fewer jobs than its limit says when to try
-    /// again: at once if more jobs are ready, otherwise when a job is due or a lease ends, its own
-    /// leases included. During a pause a claim takes no job, and reports no due time.
+    /// [`maintain`](Machine::maintain) does. A claim that brings fewer jobs than its limit says
+    /// when to try again: at once if more jobs are ready, otherwise when a job is due or a lease
+    /// ends, its own leases included. During a pause a claim takes no job, and reports no due time.
     pub(super) fn claim(&mut self, claim: &Claim, policy: &Policy) -> Result<Claims> {
         let mut claims = Claims::default();
         if self.is_paused()? {

@@ -15,8 +15,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// - `Cancel` ends a ready or timed job, and removes a dead letter, which counts as evicted.
     ///   `Cancel` marks a running job, and frees at once a unique key that lasts as long as the
     ///   job. The worker's next operation on a marked job gets `Cancelled` and ends the job; an ack
-    ///   ends it as done; a tend after the end of its lease ends it. `Cancel` ignores unknown keys
-    ///   and marked jobs. A job counts as cancelled when it ends, not when it is marked.
+    ///   ends it as done; a maintenance after the end of its lease ends it. `Cancel` ignores
+    ///   unknown keys and marked jobs. A job counts as cancelled when it ends, not when it is
+    ///   marked.
     /// - `Discard` removes dead letters, which count as evicted, and ignores other keys.
     /// - `Redrive` makes dead letters claimable, those of `keys` or the oldest, behind all jobs
     ///   that have entered or come back so far. It resets failures, crashes, deliveries and the

@@ -20,8 +20,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// what an earlier item did, so a handle that is settled twice is stale the second time.
     ///
     /// A handle is valid while the tables hold its lease under its token. The lease's end does not
-    /// matter: a delivery past its lease can be settled until [`tend`](Machine::tend) recovers the
-    /// job.
+    /// matter: a delivery past its lease can be settled until [`maintain`](Machine::maintain)
+    /// recovers the job.
     ///
     /// A repeat gets the same verdicts, and the same claims as far as their leases are still held;
     /// bodies and checkpoints are read again. The repeat's own claim bounds which claims it gets:

@@ -19,8 +19,8 @@ use crate::time;
 
 /// How long a session is kept at least after its last executed request.
 ///
-/// After that time [`Machine::tend`] forgets the session, or a request on another session does: a
-/// request that extends its own session forgets up to [`PAST_AT_ONCE`] others. So sessions cannot
+/// After that time [`Machine::maintain`] forgets the session, or a request on another session does:
+/// a request that extends its own session forgets up to [`PAST_AT_ONCE`] others. So sessions cannot
 /// pile up in a partition without maintenance.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(600);
 

@@ -1,8 +1,8 @@
 //! Requests and answers of any verb.
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted,
 };
 use kv_core::{ErrorKind, Result};
 
@@ -13,7 +13,7 @@ use crate::{Machine, Tables};
 pub(super) enum Request {
     Submit(Submit),
     Exchange(Exchange),
-    Tend(Tend),
+    Maintain(Maintain),
     Control(Control),
     Inspect(Inspect),
 }
@@ -23,7 +23,7 @@ pub(super) enum Request {
 pub(super) enum Answer {
     Submit(Vec<Submitted>),
     Exchange(Exchanged),
-    Tend(Tended),
+    Maintain(Maintained),
     Control(Controlled),
     Inspect(Inspected),
     Error(ErrorKind),
@@ -43,7 +43,7 @@ pub(super) async fn ask(
     match request {
         Request::Submit(it) => Answer::of(engine.submit(partition, it).await, Answer::Submit),
         Request::Exchange(it) => Answer::of(engine.exchange(partition, it).await, Answer::Exchange),
-        Request::Tend(it) => Answer::of(engine.tend(partition, it).await, Answer::Tend),
+        Request::Maintain(it) => Answer::of(engine.maintain(partition, it).await, Answer::Maintain),
         Request::Control(it) => Answer::of(engine.control(partition, it).await, Answer::Control),
         Request::Inspect(it) => Answer::of(engine.inspect(partition, it).await, Answer::Inspect),
     }
@@ -53,7 +53,7 @@ pub(super) fn answer<T: Tables>(mut machine: Machine<'_, T>, request: &Request) 
     match request {
         Request::Submit(it) => Answer::of(machine.submit(it), Answer::Submit),
         Request::Exchange(it) => Answer::of(machine.exchange(it), Answer::Exchange),
-        Request::Tend(it) => Answer::of(machine.tend(it), Answer::Tend),
+        Request::Maintain(it) => Answer::of(machine.maintain(it), Answer::Maintain),
         Request::Control(it) => Answer::of(machine.control(it), Answer::Control),
         Request::Inspect(it) => Answer::of(machine.inspect(it), Answer::Inspect),
     }

@@ -23,7 +23,7 @@ impl Coverage {
         "restored",
         "promoted",
         "recovered",
-        "buried by tend",
+        "buried by maintain",
         "forgotten",
         "controlled",
         "more to control",
@@ -80,11 +80,11 @@ impl Coverage {
                 let kept = exchanged.claimed.iter().filter(|one| one.checkpoint.is_some());
                 self.count("restored", kept.count());
             }
-            Answer::Tend(tended) => {
-                self.count("promoted", tended.promoted);
-                self.count("recovered", tended.recovered);
-                self.count("buried by tend", tended.buried);
-                self.count("forgotten", tended.forgotten);
+            Answer::Maintain(maintained) => {
+                self.count("promoted", maintained.promoted);
+                self.count("recovered", maintained.recovered);
+                self.count("buried by maintain", maintained.buried);
+                self.count("forgotten", maintained.forgotten);
             }
             Answer::Control(controlled) => {
                 self.count("controlled", controlled.affected);

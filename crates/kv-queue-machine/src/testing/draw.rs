@@ -93,7 +93,7 @@ fn full_step(rng: &mut Rng) -> Step {
             _,
             Controlling::Cancel(keys) | Controlling::Discard(keys) | Controlling::Redrive(keys, _),
         ) => *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS))),
-        Step::Advance(_) | Step::Tend(..) | Step::Control(..) | Step::Inspect(..) => {}
+        Step::Advance(_) | Step::Maintain(..) | Step::Control(..) | Step::Inspect(..) => {}
     }
     step
 }
@@ -124,7 +124,7 @@ fn step(rng: &mut Rng) -> Step {
             Step::Submit(partition, session, jobs(rng))
         }
         38..76 => Step::Exchange(partition, session(rng), Box::new(exchanging(rng))),
-        76..87 => Step::Tend(partition, limit(rng), policy(rng)),
+        76..87 => Step::Maintain(partition, limit(rng), policy(rng)),
         87..94 => Step::Control(partition, controlling(rng)),
         _ => Step::Inspect(partition, inspecting(rng)),
     }

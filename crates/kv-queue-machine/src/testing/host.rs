@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted,
 };
 use kv_core::{Clock, Result, async_trait};
 
@@ -60,8 +60,8 @@ impl<T: Tables + Send + 'static> QueueEngine for MachineHost<T> {
         self.step(partition, |mut machine| machine.exchange(&request))
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        self.step(partition, |mut machine| machine.tend(&request))
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        self.step(partition, |mut machine| machine.maintain(&request))
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kv_core::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, MAX_BATCH, Partition, QueueEngine,
-    Session, Submit, Submitted, Tend,
+    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, MAX_BATCH, Maintain, Partition,
+    QueueEngine, Session, Submit, Submitted,
 };
 
 use super::ask::{Answer, Request, answer, ask};
@@ -118,8 +118,9 @@ impl<'a> Run<'a> {
                 });
                 self.compare(*at, request).await
             }
-            Step::Tend(at, limit, policy) => {
-                self.compare(*at, Request::Tend(Tend { limit: *limit, policy: *policy })).await
+            Step::Maintain(at, limit, policy) => {
+                self.compare(*at, Request::Maintain(Maintain { limit: *limit, policy: *policy }))
+                    .await
             }
             Step::Control(at, controlling) => {
                 let request = Request::Control(self.side(*at).control(controlling));

@@ -42,8 +42,8 @@ pub enum Step {
     Submit(u32, Option<SessionUse>, Vec<NewJob>),
     /// An exchange.
     Exchange(u32, SessionUse, Box<Exchanging>),
-    /// A tend with its limit.
-    Tend(u32, usize, Policy),
+    /// A maintenance with its limit.
+    Maintain(u32, usize, Policy),
     /// A control.
     Control(u32, Controlling),
     /// An inspect.
@@ -103,7 +103,7 @@ impl Step {
                 | Controlling::Discard(keys)
                 | Controlling::Redrive(keys, _),
             ) => keys.len(),
-            Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => 0,
+            Self::Advance(_) | Self::Maintain(..) | Self::Control(..) | Self::Inspect(..) => 0,
         }
     }
 
@@ -123,7 +123,7 @@ impl Step {
                 | Controlling::Discard(keys)
                 | Controlling::Redrive(keys, _),
             ) => drop(keys.drain(range)),
-            Self::Advance(_) | Self::Tend(..) | Self::Control(..) | Self::Inspect(..) => {}
+            Self::Advance(_) | Self::Maintain(..) | Self::Control(..) | Self::Inspect(..) => {}
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::{
     BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
-    Handle, Inspect, Inspected, JobKey, NewJob, Operation, Policy, Session, Submit, Submitted,
-    Tend, Tended, Unique, UniqueScope, Verdict,
+    Handle, Inspect, Inspected, JobKey, Maintain, Maintained, NewJob, Operation, Policy, Session,
+    Submit, Submitted, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 
@@ -102,14 +102,14 @@ impl Bench {
     }
 
     /// Lets the lease of a delivery end.
-    pub(crate) fn crash(&mut self) -> Tended {
+    pub(crate) fn crash(&mut self) -> Maintained {
         self.now += LEASE;
-        self.tend(100)
+        self.maintain(100)
     }
 
-    pub(crate) fn tend(&mut self, limit: usize) -> Tended {
-        let request = Tend { limit, policy: self.policy };
-        done(self.machine().tend(&request))
+    pub(crate) fn maintain(&mut self, limit: usize) -> Maintained {
+        let request = Maintain { limit, policy: self.policy };
+        done(self.machine().maintain(&request))
     }
 
     pub(crate) fn control(&mut self, control: &Control) -> Controlled {

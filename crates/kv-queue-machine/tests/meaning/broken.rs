@@ -73,15 +73,15 @@ fn a_job_with_an_unreadable_record_can_be_acked_extended_and_checkpointed() {
 }
 
 #[test]
-fn a_tend_buries_jobs_with_unreadable_records_and_goes_on() {
+fn a_maintenance_buries_jobs_with_unreadable_records_and_goes_on() {
     let mut bench = Bench::with(&["a"]);
     let leased = bench.take().handle;
     let timed = bench.add(NewJob { delay: SECOND, ..job("b") });
     bench.add(NewJob { delay: SECOND, ..job("c") });
     garble(&mut bench, leased.key);
     garble(&mut bench, timed);
-    let tended = bench.crash();
-    assert_eq!((tended.promoted, tended.recovered, tended.buried), (1, 1, 2));
+    let maintained = bench.crash();
+    assert_eq!((maintained.promoted, maintained.recovered, maintained.buried), (1, 1, 2));
     assert_eq!(reasons(&mut bench), [reason::RECORD; 2]);
     assert_eq!(bench.bodies(9), ["c"]);
 }
@@ -133,8 +133,8 @@ fn members_that_are_no_jobs_are_dropped_where_they_are_met() {
     }
     let redrive = Control::Redrive { keys: vec![], limit: 9 };
     assert_eq!(bench.control(&redrive).affected, 0);
-    let tended = bench.tend(10);
-    assert_eq!((tended.promoted, tended.recovered, tended.more), (0, 0, false));
+    let maintained = bench.maintain(10);
+    assert_eq!((maintained.promoted, maintained.recovered, maintained.more), (0, 0, false));
     assert_eq!(bench.bodies(9), ["a"]);
     let counts = bench.counts();
     assert_eq!((counts.ready, counts.timed, counts.leased, counts.dead), (0, 0, 1, 0));

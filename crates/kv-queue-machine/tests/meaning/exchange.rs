@@ -75,7 +75,7 @@ fn a_retry_waits_for_its_delay() {
     bench.operate(handle, Operation::Retry { after: SECOND, reason: String::new() });
     assert_eq!((bench.counts().timed, bench.claim(1).len()), (1, 0));
     bench.now += SECOND;
-    bench.tend(1);
+    bench.maintain(1);
     assert_eq!(bench.take().attempt, 2);
 }
 
@@ -111,7 +111,7 @@ fn extending_moves_the_end_of_the_lease() {
     assert_eq!(bench.crash().recovered, 0);
     bench.operate(handle, Operation::Extend { lease: SECOND });
     bench.now += SECOND;
-    assert_eq!(bench.tend(10).recovered, 1);
+    assert_eq!(bench.maintain(10).recovered, 1);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_job_that_waited_for_a_retry_goes_behind_those_that_entered_until_it_was_pro
     bench.operate(handle, Operation::Snooze { after: SECOND });
     bench.add(job("b"));
     bench.now += SECOND;
-    bench.tend(10);
+    bench.maintain(10);
     bench.add(job("c"));
     assert_eq!(bench.bodies(9), ["b", "a", "c"]);
 }
@@ -50,7 +50,7 @@ fn a_delayed_job_that_was_never_delivered_keeps_its_rank() {
     bench.add(NewJob { delay: SECOND, ..job("a") });
     bench.add(job("b"));
     bench.now += SECOND;
-    bench.tend(10);
+    bench.maintain(10);
     assert_eq!(bench.bodies(9), ["a", "b"]);
 }
 

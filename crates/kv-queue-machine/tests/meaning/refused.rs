@@ -1,6 +1,6 @@
 use kv_core::queue::{
-    Claim, Control, Exchange, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Session, Submit, Tend,
-    UniqueScope, Verdict,
+    Claim, Control, Exchange, Inspect, JobKey, MAX_STAMP, Maintain, NewJob, Operation, Session,
+    Submit, UniqueScope, Verdict,
 };
 use kv_core::{Bytes, ErrorKind};
 use kv_queue_machine::testing::Dump;
@@ -63,8 +63,8 @@ fn other_requests_beyond_a_limit_are_refused() {
         let error = bench.machine().control(&control).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
-    let tend = Tend { limit: 1_001, policy: bench.policy };
-    assert_eq!(bench.machine().tend(&tend).unwrap_err().kind(), ErrorKind::TooLarge);
+    let maintain = Maintain { limit: 1_001, policy: bench.policy };
+    assert_eq!(bench.machine().maintain(&maintain).unwrap_err().kind(), ErrorKind::TooLarge);
     let (after, limit, bytes) = (None, 1_001, 1);
     for look in [Inspect::Peek { after, limit, bytes }, Inspect::Dead { after, limit, bytes }] {
         let error = bench.machine().inspect(&look).unwrap_err();
@@ -129,7 +129,7 @@ fn an_index_of_random_bytes_is_an_error_and_never_a_panic() {
         bytes.truncate(rng.usize(1..=bytes.len()));
         let Ok(tables) = MemTables::decode(&bytes) else { continue };
         let mut bench = Bench { tables, ..Bench::new() };
-        let _ = bench.machine().tend(&Tend { limit: 10, policy: Default::default() });
+        let _ = bench.machine().maintain(&Maintain { limit: 10, policy: Default::default() });
         let _ = bench.machine().control(&Control::Purge { limit: 10 });
     }
     assert_eq!(MemTables::decode(&[2, 0]).unwrap_err().kind(), ErrorKind::Config);

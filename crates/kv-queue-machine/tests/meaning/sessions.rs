@@ -56,7 +56,7 @@ fn an_older_request_and_one_of_another_verb_are_refused() {
 }
 
 #[test]
-fn a_session_is_remembered_for_its_lifetime_and_until_a_tend() {
+fn a_session_is_remembered_for_its_lifetime_and_until_a_maintenance() {
     let mut bench = Bench::with(&["a"]);
     let ask = |request| Exchange { session: session(request), ..exchange() };
     bench.machine().exchange(&ask(5)).unwrap();
@@ -64,7 +64,7 @@ fn a_session_is_remembered_for_its_lifetime_and_until_a_tend() {
     bench.machine().exchange(&ask(6)).unwrap();
     bench.now += SESSION_LIFETIME;
     bench.machine().exchange(&ask(4)).unwrap_err();
-    bench.tend(10);
+    bench.maintain(10);
     bench.machine().exchange(&ask(4)).unwrap();
 }
 
@@ -76,10 +76,10 @@ fn the_time_of_a_session_is_set_anew_before_it_is_shorter_than_a_lifetime() {
     bench.now += SESSION_SLACK + SECOND;
     bench.machine().exchange(&ask(2)).unwrap();
     bench.now += SESSION_LIFETIME;
-    bench.tend(10);
+    bench.maintain(10);
     bench.machine().exchange(&ask(1)).unwrap_err();
     bench.now += SESSION_SLACK;
-    assert_eq!(bench.tend(10).forgotten, 1);
+    assert_eq!(bench.maintain(10).forgotten, 1);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_repeat_that_finds_jobs_where_there_were_none_still_gets_none() {
 }
 
 #[test]
-fn sessions_and_windows_do_not_pile_up_where_nothing_is_ever_tended() {
+fn sessions_and_windows_do_not_pile_up_where_nothing_is_ever_maintained() {
     let mut bench = Bench::new();
     for sender in 0..50 {
         bench.now += SESSION_LIFETIME / 10;

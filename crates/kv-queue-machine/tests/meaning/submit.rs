@@ -11,13 +11,13 @@ fn jobs_come_by_priority_then_in_the_order_of_their_submission() {
 }
 
 #[test]
-fn a_delayed_job_is_claimable_from_its_due_microsecond_on_once_tended() {
+fn a_delayed_job_is_claimable_from_its_due_microsecond_on_once_maintained() {
     let mut bench = Bench::new();
     bench.add(NewJob { delay: SECOND, ..job("later") });
     bench.now += SECOND - std::time::Duration::from_micros(1);
-    assert_eq!((bench.tend(10).promoted, bench.claim(1).len()), (0, 0));
+    assert_eq!((bench.maintain(10).promoted, bench.claim(1).len()), (0, 0));
     bench.now += std::time::Duration::from_micros(1);
-    assert_eq!((bench.claim(1).len(), bench.tend(10).promoted), (0, 1));
+    assert_eq!((bench.claim(1).len(), bench.maintain(10).promoted), (0, 1));
     assert_eq!(bench.claim(1).len(), 1);
 }
 
@@ -75,7 +75,7 @@ fn a_window_holds_its_key_for_its_time_whatever_becomes_of_the_job() {
     bench.now += SECOND - std::time::Duration::from_micros(1);
     assert_eq!(bench.submit(vec![windowed()]), [Submitted::Duplicate(key)]);
     bench.now += std::time::Duration::from_micros(1);
-    assert_ne!(bench.add(windowed()), key, "past, and not forgotten by a tend");
+    assert_ne!(bench.add(windowed()), key, "past, and not forgotten by a maintenance");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_key_of_the_run_is_held_until_the_purge() {
     let handle = bench.take().handle;
     bench.ack(handle);
     bench.now += 1_000_000 * SECOND;
-    bench.tend(100);
+    bench.maintain(100);
     assert_eq!(bench.submit(vec![once()]), [Submitted::Duplicate(key)]);
     bench.control(&kv_core::queue::Control::Purge { limit: 10 });
     assert!(bench.add(once()) > key);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, MAX_BATCH, Partition,
-    QueueEngine, Session, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, MAX_BATCH, Maintain, Maintained,
+    Partition, QueueEngine, Session, Submit, Submitted,
 };
 use kv_core::{Result, async_trait};
 use kv_queue_machine::MemTables;
@@ -92,8 +92,8 @@ impl QueueEngine for FaultyHost {
         }
     }
 
-    async fn tend(&self, at: &Partition, request: Tend) -> Result<Tended> {
-        self.host.tend(&self.at(at), request).await
+    async fn maintain(&self, at: &Partition, request: Maintain) -> Result<Maintained> {
+        self.host.maintain(&self.at(at), request).await
     }
 
     async fn control(&self, at: &Partition, request: Control) -> Result<Controlled> {

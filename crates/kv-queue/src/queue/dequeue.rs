@@ -78,7 +78,7 @@ impl<T: DeserializeOwned> Queue<T> {
             return Ok(());
         }
         let mut pace = Pace::default();
-        let mut maintained = self.connection().is_tend_due(partition);
+        let mut maintained = self.connection().is_maintenance_due(partition);
         if maintained {
             self.maintain(partition).await?;
         }
@@ -109,11 +109,11 @@ impl<T: DeserializeOwned> Queue<T> {
     /// first.
     async fn maintain(&self, partition: &Partition) -> Result<()> {
         for _ in 0..MAINTENANCE {
-            if !self.connection().tend(partition).await?.more {
+            if !self.connection().maintain(partition).await?.more {
                 return Ok(());
             }
         }
-        self.connection().tend_soon(partition);
+        self.connection().maintain_soon(partition);
         Ok(())
     }
 

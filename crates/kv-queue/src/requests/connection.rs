@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Exchange, Exchanged, Handle, MAX_BATCH, NewJob, Operation, Partition, Policy,
-    QueueEngine, Submit, Submitted, Tend, Tended,
+    Claim, Exchange, Exchanged, Handle, MAX_BATCH, Maintain, Maintained, NewJob, Operation,
+    Partition, Policy, QueueEngine, Submit, Submitted,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Serializer, Store};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::retry::RetryPolicy;
 use unanswered::{UnansweredClaims, WatchedClaim};
 
 /// The longest time for which a partition is claimed from without maintenance.
-const TEND_PAUSE: Duration = Duration::from_secs(1);
+const MAINTENANCE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a request reserves room for the bytes that it expects.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub(crate) struct Connection {
     enqueued: Turns,
     dequeued: Turns,
     /// When this handle last maintained each partition.
-    tended: Mutex<Vec<Option<Instant>>>,
+    maintained: Mutex<Vec<Option<Instant>>>,
     closed: AtomicBool,
 }
 
@@ -94,11 +94,11 @@ impl Connection {
     ) -> Self {
         let repeats = Repeats::new(settings.timeout);
         let is_late = partitions.iter().map(|_| AtomicBool::new(false)).collect();
-        let tended = Mutex::new(vec![None; partitions.len()]);
+        let maintained = Mutex::new(vec![None; partitions.len()]);
         Self {
             engine,
             store,
-            tended,
+            maintained,
             partitions,
             settings,
             sessions: Sessions::new(),
@@ -300,11 +300,11 @@ impl Connection {
 
     /// Whether to maintain a partition before claiming from it. Otherwise a backlog of ready jobs
     /// would hide due jobs and ended leases.
-    pub(crate) fn is_tend_due(&self, partition: &Partition) -> bool {
-        let pause = (self.settings.lease / 3).min(TEND_PAUSE);
-        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn is_maintenance_due(&self, partition: &Partition) -> bool {
+        let pause = (self.settings.lease / 3).min(MAINTENANCE_PAUSE);
+        let mut maintained = self.maintained.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::try_from(partition.number).unwrap_or(usize::MAX);
-        let Some(last) = tended.get_mut(index) else { return false };
+        let Some(last) = maintained.get_mut(index) else { return false };
         let due = last.is_none_or(|last| last.elapsed() >= pause);
         if due {
             *last = Some(Instant::now());
@@ -313,20 +313,20 @@ impl Connection {
     }
 
     /// Makes the next claim maintain the partition first.
-    pub(crate) fn tend_soon(&self, partition: &Partition) {
-        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn maintain_soon(&self, partition: &Partition) {
+        let mut maintained = self.maintained.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::try_from(partition.number).unwrap_or(usize::MAX);
-        if let Some(last) = tended.get_mut(index) {
+        if let Some(last) = maintained.get_mut(index) {
             *last = None;
         }
     }
 
     /// Maintains a partition: promotes due jobs, recovers ended leases. First withdraws claims
     /// without an answer, since their jobs never began.
-    pub(crate) async fn tend(&self, partition: &Partition) -> Result<Tended> {
+    pub(crate) async fn maintain(&self, partition: &Partition) -> Result<Maintained> {
         self.unanswered.withdraw_all(self, partition).await?;
-        let request = Tend { limit: MAX_BATCH, policy: self.settings.policy };
-        self.write(|| self.engine.tend(partition, request)).await
+        let request = Maintain { limit: MAX_BATCH, policy: self.settings.policy };
+        self.write(|| self.engine.maintain(partition, request)).await
     }
 
     /// Reads, and repeats transient failures, within the queue's timeout.

@@ -42,7 +42,7 @@ mod wakeups;
 use std::time::Duration;
 
 pub(super) use claims::{Answer, Claim};
-pub(super) use maintenance::Maintained;
+pub(super) use maintenance::MaintenanceAnswer;
 
 use agenda::{Agenda, Entries, first_at, first_until};
 use partition::{Life, Partition};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_core::queue::{Handle, JobKey, Operation, Tended, Verdict};
+use kv_core::queue::{Handle, JobKey, Maintained, Operation, Verdict};
 use kv_core::{Error, Result};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Notify, Semaphore};
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::scheduler::{self, Answer, Maintained, Plan};
+use super::scheduler::{self, Answer, MaintenanceAnswer, Plan};
 use super::state::{Gone, Held, State, by_partition};
 use super::summary::{Outcome, Sent};
 use crate::queue::Lease;
@@ -292,13 +292,13 @@ impl Shared {
         }
     }
 
-    /// The answer of a maintenance came.
-    pub(super) fn maintained(&self, number: u32, answer: Result<Tended>) {
+    /// The answer of maintenance came.
+    pub(super) fn maintained(&self, number: u32, answer: Result<Maintained>) {
         let error = self.change(|state, now| match answer {
-            Ok(Tended { promoted, recovered, buried, forgotten, more, next_due }) => {
+            Ok(Maintained { promoted, recovered, buried, forgotten, more, next_due }) => {
                 let has_moved = promoted + recovered > 0;
                 let has_changed = has_moved || buried + forgotten > 0;
-                let answer = Maintained { has_moved, has_changed, more, next_due };
+                let answer = MaintenanceAnswer { has_moved, has_changed, more, next_due };
                 state.scheduler.maintained(number, answer, now);
                 None
             }

@@ -130,7 +130,7 @@ impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
             self.maintenance.spawn(async move {
                 let connection = &shared.requests.connection;
                 let Ok(partition) = connection.partition(number) else { return };
-                shared.maintained(number, connection.tend(partition).await);
+                shared.maintained(number, connection.maintain(partition).await);
             });
         }
         if self.renew_again.is_some_and(|at| at <= Instant::now()) {

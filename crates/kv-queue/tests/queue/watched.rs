@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Operation, Partition,
-    QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Operation,
+    Partition, QueueEngine, QueueSupport, Submit, Submitted,
 };
 use kv_core::{
     Capabilities, Clock, Condition, Effect, Entry, Error, ErrorKind, KeyValueStore, Outcome,
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
     Exchange { partition: u32, acks: usize, operations: Vec<Operation>, claim: Option<usize> },
-    Tend,
+    Maintain,
     Inspect,
     Wait,
 }
@@ -208,9 +208,9 @@ impl QueueEngine for Watched {
         answer
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        self.pass(Some(partition.number), Some(Call::Tend)).await?;
-        self.inner().tend(partition, request).await
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        self.pass(Some(partition.number), Some(Call::Maintain)).await?;
+        self.inner().maintain(partition, request).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

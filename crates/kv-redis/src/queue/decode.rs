@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::Result;
 use kv_core::queue::{
-    Claimed, Controlled, Counts, DeadLetter, Exchanged, Handle, Inspect, Inspected, JobKey, Peeked,
-    SavedProgress, Submitted, Tended, Verdict,
+    Claimed, Controlled, Counts, DeadLetter, Exchanged, Handle, Inspect, Inspected, JobKey,
+    Maintained, Peeked, SavedProgress, Submitted, Verdict,
 };
 
 use crate::driver::Answer;
@@ -122,9 +122,9 @@ fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
     Ok(Claimed { handle: Handle { key, token }, body, attempt, delivery, checkpoint })
 }
 
-pub(super) fn tended(answer: Answer) -> Result<Tended> {
+pub(super) fn maintained(answer: Answer) -> Result<Maintained> {
     let mut parts = Parts::of(answer)?;
-    Ok(Tended {
+    Ok(Maintained {
         promoted: parts.count()?,
         recovered: parts.count()?,
         buried: parts.count()?,

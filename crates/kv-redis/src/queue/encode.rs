@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::MAX_LIFETIME;
 use kv_core::queue::{
-    Claim, Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, NewJob, Operation, Policy,
-    Submit, Tend, UniqueScope, cut_reason,
+    Claim, Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, Maintain, NewJob, Operation,
+    Policy, Submit, UniqueScope, cut_reason,
 };
 
 use super::keys;
@@ -100,7 +100,7 @@ fn budgets(policy: &Policy) -> Bytes {
     Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead} {age}"))
 }
 
-pub(super) fn tend(request: &Tend) -> Vec<Bytes> {
+pub(super) fn maintain(request: &Maintain) -> Vec<Bytes> {
     vec![decimal(request.limit), budgets(&request.policy)]
 }
 

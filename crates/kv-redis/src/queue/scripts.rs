@@ -56,14 +56,14 @@ static EXCHANGE: Script = script!(
     "exchange.lua"
 );
 
-static TEND: Script = script!(
-    "tend",
+static MAINTAIN: Script = script!(
+    "maintain",
     Write,
     "0e3b29aab18c0d7bf2d4f30ad012ef4bcf690c7b",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
-    "tend.lua"
+    "maintain.lua"
 );
 
 static CONTROL: Script = script!(
@@ -117,7 +117,7 @@ pub(crate) struct Scripts {
     pub(super) former: &'static Script,
     pub(super) submit: &'static Script,
     pub(super) exchange: &'static Script,
-    pub(super) tend: &'static Script,
+    pub(super) maintain: &'static Script,
     pub(super) control: &'static Script,
     pub(super) inspect: &'static Script,
     pub(super) mark: &'static Script,
@@ -132,7 +132,7 @@ impl Scripts {
             former: &FORMER,
             submit: &SUBMIT,
             exchange: &EXCHANGE,
-            tend: &TEND,
+            maintain: &MAINTAIN,
             control: &CONTROL,
             inspect: &INSPECT,
             mark: &MARK,
@@ -148,7 +148,7 @@ impl Scripts {
             self.former,
             self.submit,
             self.exchange,
-            self.tend,
+            self.maintain,
             self.control,
             self.inspect,
             self.mark,

@@ -7,7 +7,7 @@ use kv_core::queue::{
 };
 use kv_testbed::RedisServer;
 
-use crate::support::{acks, claim, claimed, counts, job, opened, partition, tend};
+use crate::support::{acks, claim, claimed, counts, job, maintain, opened, partition};
 
 /// Adds so many jobs, a thousand at a time.
 async fn fill(engine: &dyn QueueEngine, jobs: u64, one: NewJob) {
@@ -33,8 +33,8 @@ async fn works(jobs: u64) {
     let next = Exchange { claim: claim(2, MAX_BATCH).claim, ..acks(2, first) };
     let next = engine.exchange(&at, next).await.unwrap();
     assert_eq!(next.claimed[0].handle.key, JobKey::new(8, 1_001));
-    let tended = engine.tend(&at, tend(MAX_BATCH)).await.unwrap();
-    assert_eq!((tended.promoted, tended.more), (MAX_BATCH, true));
+    let maintained = engine.maintain(&at, maintain(MAX_BATCH)).await.unwrap();
+    assert_eq!((maintained.promoted, maintained.more), (MAX_BATCH, true));
     let peeked = engine
         .inspect(&at, Inspect::Peek { after: None, limit: MAX_BATCH, bytes: usize::MAX })
         .await

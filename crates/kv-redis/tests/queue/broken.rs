@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::stored;
 use crate::support::{
-    acks, claim, claimed, counts, exchange, job, opened, operations, partition, session, tend,
+    acks, claim, claimed, counts, exchange, job, maintain, opened, operations, partition, session,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -124,7 +124,7 @@ async fn a_job_with_an_unreadable_record_can_be_acked_extended_and_checkpointed(
 }
 
 #[tokio::test]
-async fn a_tend_buries_jobs_with_unreadable_records_and_goes_on() {
+async fn a_maintenance_buries_jobs_with_unreadable_records_and_goes_on() {
     let server = RedisServer::start().unwrap();
     let engine = opened(&server.url()).await;
     let delayed = |body: &str| NewJob { delay: Duration::from_micros(1), ..job(body.to_owned()) };
@@ -137,8 +137,8 @@ async fn a_tend_buries_jobs_with_unreadable_records_and_goes_on() {
     engine.exchange(&partition(), past).await.unwrap();
     garble(&server, key(1));
     garble(&server, key(2));
-    let tended = engine.tend(&partition(), tend(10)).await.unwrap();
-    assert_eq!((tended.promoted, tended.recovered, tended.buried), (1, 1, 2));
+    let maintained = engine.maintain(&partition(), maintain(10)).await.unwrap();
+    assert_eq!((maintained.promoted, maintained.recovered, maintained.buried), (1, 1, 2));
     assert_eq!(reasons(&*engine).await, [reason::RECORD; 2]);
     assert_eq!(counts(&*engine).await.ready, 1);
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Session,
-    Submit, Submitted, Tend, Tended, check_exchange,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Session, Submit, Submitted, check_exchange,
 };
 use kv_core::{Error, ErrorKind, Result, async_trait};
 use kv_testbed::{Connection, RedisServer};
@@ -108,9 +108,9 @@ impl QueueEngine for Disturbed {
         self.checked(at, self.engine.exchange(at, request).await)
     }
 
-    async fn tend(&self, at: &Partition, request: Tend) -> Result<Tended> {
+    async fn maintain(&self, at: &Partition, request: Maintain) -> Result<Maintained> {
         self.begin();
-        self.checked(at, self.engine.tend(at, request).await)
+        self.checked(at, self.engine.maintain(at, request).await)
     }
 
     async fn control(&self, at: &Partition, request: Control) -> Result<Controlled> {

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::stored;
 use crate::support::{
-    PATIENCE, QUEUE, acks, claim, claimed, contents, counts, every_verb, exchange, jobs, opened,
-    operations, partition, session, tend,
+    PATIENCE, QUEUE, acks, claim, claimed, contents, counts, every_verb, exchange, jobs, maintain,
+    opened, operations, partition, session,
 };
 
 /// A queue behind a proxy, on a server that knows all scripts.
@@ -87,14 +87,14 @@ async fn an_exchange_that_is_repeated_after_a_cut_settles_and_claims_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tend_or_a_control_that_is_repeated_after_a_cut_does_nothing_twice() {
+async fn a_maintenance_or_a_control_that_is_repeated_after_a_cut_does_nothing_twice() {
     let (server, proxy, engine) = proxied().await;
     let at = partition();
     for (round, cut) in (1..).zip(cuts()) {
         let mut delayed = jobs(3);
         delayed.jobs.iter_mut().for_each(|job| job.delay = Duration::from_micros(1));
         engine.submit(&at, delayed).await.unwrap();
-        insist(&proxy, cut.clone(), async || engine.tend(&at, tend(10)).await).await;
+        insist(&proxy, cut.clone(), async || engine.maintain(&at, maintain(10)).await).await;
         let now = counts(&*engine).await;
         assert_eq!((now.ready, now.timed), (2 * round + 1, 0));
         let keys = vec![JobKey::new(8, 3 * round)];
@@ -141,13 +141,13 @@ async fn a_full_server_can_be_worked_empty_also_by_a_process_that_comes_new() {
     let request = Exchange { acks: vec![held[0]], ..operations(2, &held[1..], &retry) };
     let answer = engine.exchange(&at, request).await.unwrap();
     assert_eq!((answer.acks, answer.operations), (vec![Verdict::Applied], vec![Verdict::Applied]));
-    assert_eq!(engine.tend(&at, tend(10)).await.unwrap().promoted, 1);
+    assert_eq!(engine.maintain(&at, maintain(10)).await.unwrap().promoted, 1);
     let past = Exchange {
         claim: Some(Claim { limit: 1, bytes: 1, lease: Duration::ZERO }),
         ..exchange(3)
     };
     engine.exchange(&at, past).await.unwrap();
-    assert_eq!(engine.tend(&at, tend(10)).await.unwrap().recovered, 1);
+    assert_eq!(engine.maintain(&at, maintain(10)).await.unwrap().recovered, 1);
     for control in [Control::Pause, Control::Resume] {
         assert_eq!(engine.control(&at, control).await.unwrap().affected, 1);
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::stored;
 use crate::support::{
-    QUEUE, claim, claimed, contents, engine, every_verb, jobs, opened, operations, partition,
-    session, tend, unique,
+    QUEUE, claim, claimed, contents, engine, every_verb, jobs, maintain, opened, operations,
+    partition, session, unique,
 };
 
 fn key(part: &str) -> String {
@@ -151,7 +151,7 @@ async fn records_that_nobody_wrote_fail_no_verb_and_are_not_the_end_of_the_serve
         let results = [
             engine.exchange(&at, operations(10 * round + 2, &handles, &retry)).await.map(drop),
             engine.exchange(&at, claim(10 * round + 3, 10)).await.map(drop),
-            engine.tend(&at, tend(10)).await.map(drop),
+            engine.maintain(&at, maintain(10)).await.map(drop),
         ];
         for result in results {
             assert!(result.is_ok(), "seed 11, round {round}: {result:?}");

@@ -10,8 +10,8 @@ use kv_core::{Effect, Error, ErrorKind};
 use kv_testbed::RedisServer;
 
 use crate::support::{
-    acks, claim, claimed, contents, counts, exchange, job, jobs, opened, operations, partition,
-    tend, unique,
+    acks, claim, claimed, contents, counts, exchange, job, jobs, maintain, opened, operations,
+    partition, unique,
 };
 
 fn unique_jobs() -> Submit {
@@ -93,10 +93,10 @@ async fn a_thousand_jobs_are_promoted_recovered_redriven_cancelled_and_purged_at
     let mut delayed = jobs(MAX_BATCH);
     delayed.jobs.iter_mut().for_each(|job| job.delay = Duration::from_micros(1));
     engine.submit(&at, delayed).await.unwrap();
-    assert_eq!(engine.tend(&at, tend(MAX_BATCH)).await.unwrap().promoted, MAX_BATCH);
+    assert_eq!(engine.maintain(&at, maintain(MAX_BATCH)).await.unwrap().promoted, MAX_BATCH);
     let past = Some(Claim { limit: MAX_BATCH, bytes: usize::MAX, lease: Duration::ZERO });
     engine.exchange(&at, Exchange { claim: past, ..exchange(1) }).await.unwrap();
-    assert_eq!(engine.tend(&at, tend(MAX_BATCH)).await.unwrap().recovered, MAX_BATCH);
+    assert_eq!(engine.maintain(&at, maintain(MAX_BATCH)).await.unwrap().recovered, MAX_BATCH);
     let handles = claimed(&*engine, 2, MAX_BATCH).await;
     let fail = Operation::Fail { reason: "it is broken".into() };
     all(&*engine, operations(3, &handles, &fail), Verdict::Buried).await;
@@ -126,7 +126,7 @@ async fn a_thousand_and_one_is_refused_and_changes_nothing() {
     let snooze = Operation::Snooze { after: Duration::ZERO };
     let mut errors: Vec<Error> = vec![
         engine.submit(&at, jobs(MORE)).await.unwrap_err(),
-        engine.tend(&at, tend(MORE)).await.unwrap_err(),
+        engine.maintain(&at, maintain(MORE)).await.unwrap_err(),
     ];
     for request in
         [acks(2, vec![handle; MORE]), operations(2, &[handle; MORE], &snooze), claim(2, MORE)]

@@ -13,8 +13,8 @@ use kv_testbed::RedisServer;
 use crate::stored;
 use crate::subject::frozen;
 use crate::support::{
-    acks, claim, claimed, contents, counts, exchange, job, jobs, opened, operations, partition,
-    session, tend,
+    acks, claim, claimed, contents, counts, exchange, job, jobs, maintain, opened, operations,
+    partition, session,
 };
 
 fn set_control(server: &RedisServer, field: &str, value: u64) {
@@ -106,9 +106,12 @@ async fn the_longest_durations_end_at_the_last_time_there_is() {
         let request = Exchange { claim: forever, ..exchange(request) };
         assert_eq!(engine.exchange(&partition(), request).await.unwrap().claimed.len(), 1);
     }
-    let tended = engine.tend(&partition(), tend(10)).await.unwrap();
+    let maintained = engine.maintain(&partition(), maintain(10)).await.unwrap();
     let rest = Duration::from_micros(MAX_STAMP) - START;
-    assert_eq!((tended.promoted, tended.recovered, tended.next_due), (0, 0, Some(rest)));
+    assert_eq!(
+        (maintained.promoted, maintained.recovered, maintained.next_due),
+        (0, 0, Some(rest))
+    );
     for part in ["timed", "leases", "windows"] {
         let key = stored::key(&partition(), part);
         let ends = server.cli(&["ZCOUNT", &key, &MAX_STAMP.to_string(), &MAX_STAMP.to_string()]);

@@ -11,8 +11,8 @@ use kv_testbed::RedisServer;
 
 use crate::stored;
 use crate::support::{
-    QUEUE, acks, claim, claimed, contents, counts, engine, every_verb, exchange, job, jobs, opened,
-    operations, partition, tend, unique,
+    QUEUE, acks, claim, claimed, contents, counts, engine, every_verb, exchange, job, jobs,
+    maintain, opened, operations, partition, unique,
 };
 
 /// Leaves jobs in every state, a checkpoint and a unique key; some handle.
@@ -52,7 +52,7 @@ async fn a_purge_leaves_counters_for_a_week_and_idle_workers_change_nothing() {
     let request = Exchange { acks: vec![handle], ..claim(9, 5) };
     let idle = engine.exchange(&partition(), request).await.unwrap();
     assert_eq!((&idle.acks[..], idle.next_due), (&[Verdict::Stale][..], None));
-    assert_eq!(engine.tend(&partition(), tend(10)).await.unwrap().next_due, None);
+    assert_eq!(engine.maintain(&partition(), maintain(10)).await.unwrap().next_due, None);
     purge(&*engine).await;
     let counts = counts(&*engine).await;
     assert_eq!(counts, Counts { entered: 5, ..Counts::default() });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    BATCH_BYTES, Claim, Counts, Exchange, Handle, Inspect, Inspected, NewJob, Operation, Partition,
-    Policy, QueueEngine, QueueSupport, Session, Submit, Tend, Unique, UniqueScope,
+    BATCH_BYTES, Claim, Counts, Exchange, Handle, Inspect, Inspected, Maintain, NewJob, Operation,
+    Partition, Policy, QueueEngine, QueueSupport, Session, Submit, Unique, UniqueScope,
 };
 use kv_core::{KeyValueStore, Result};
 use kv_redis::{RedisConfig, RedisStore};
@@ -92,8 +92,8 @@ pub(crate) fn operations(request: u64, handles: &[Handle], operation: &Operation
     Exchange { operations, ..exchange(request) }
 }
 
-pub(crate) fn tend(limit: usize) -> Tend {
-    Tend { limit, policy: Policy::default() }
+pub(crate) fn maintain(limit: usize) -> Maintain {
+    Maintain { limit, policy: Policy::default() }
 }
 
 pub(crate) async fn counts(engine: &dyn QueueEngine) -> Counts {
@@ -118,7 +118,7 @@ pub(crate) async fn every_verb(engine: &dyn QueueEngine) -> Vec<(&'static str, R
     vec![
         ("submit", engine.submit(&at, jobs(1)).await.map(drop)),
         ("exchange", engine.exchange(&at, claim(u64::from(u32::MAX), 1)).await.map(drop)),
-        ("tend", engine.tend(&at, tend(10)).await.map(drop)),
+        ("maintain", engine.maintain(&at, maintain(10)).await.map(drop)),
         ("pause", control(Control::Pause).await.map(drop)),
         ("resume", control(Control::Resume).await.map(drop)),
         ("cancel", control(Control::Cancel { keys: keys() }).await.map(drop)),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Control, Exchange, NewJob, Partition, Policy, QueueEngine, QueueSupport, Session,
-    Submit, Tend,
+    Claim, Control, Exchange, Maintain, NewJob, Partition, Policy, QueueEngine, QueueSupport,
+    Session, Submit,
 };
 use kv_core::{Bytes, ErrorKind, KeyValueStore};
 use kv_redis::{RedisConfig, RedisStore};
@@ -105,7 +105,7 @@ async fn a_promotion_and_a_resume_wake() {
     let at = &process.partitions[0];
     process.submit(0, 1, Duration::from_micros(1)).await;
     process.settle().await;
-    process.engine.tend(at, Tend { limit: 10, policy: Policy::default() }).await.unwrap();
+    process.engine.maintain(at, Maintain { limit: 10, policy: Policy::default() }).await.unwrap();
     assert_eq!(process.wait(LONG).await.unwrap(), [0]);
     process.engine.control(at, Control::Pause).await.unwrap();
     process.settle().await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kv_core::KeyValueStore;
 use kv_core::queue::{
-    Claim, Exchange, Inspect, Inspected, Partition, Policy, QueueSupport, Session, Tend,
+    Claim, Exchange, Inspect, Inspected, Maintain, Partition, Policy, QueueSupport, Session,
 };
 use kv_sqlite::SqliteStore;
 use kv_testbed::ChildTest;
@@ -146,8 +146,8 @@ async fn drain(store: &SqliteStore, session: &str) -> HashSet<String> {
     let mut left = HashSet::new();
     let mut acks = Vec::new();
     for request in 1.. {
-        let tend = Tend { limit: 1_000, policy: policy() };
-        queues.tend(&partition(), tend).await.unwrap();
+        let maintain = Maintain { limit: 1_000, policy: policy() };
+        queues.maintain(&partition(), maintain).await.unwrap();
         let claim = Claim { limit: 1_000, bytes: 1 << 20, lease: Duration::from_secs(60) };
         let session = Session { name: session.into(), request };
         let (claim, policy) = (Some(claim), policy());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, Submit, Submitted,
 };
 use kv_core::{Achieved, Durability, Result, async_trait};
 
@@ -45,9 +45,9 @@ impl<L: Layer> QueueEngine for LayeredQueues<L> {
         self.layer.call(of(Operation::QueueExchange), request, run).await
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        let run = |request| self.engine.tend(partition, request);
-        self.layer.call(of(Operation::QueueTend), request, run).await
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        let run = |request| self.engine.maintain(partition, request);
+        self.layer.call(of(Operation::QueueMaintain), request, run).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

@@ -6,7 +6,7 @@ use kv_core::queue::{JobKey, Operation, Submitted, Unique, UniqueScope, Verdict}
 use kv_core::{Effect, ErrorKind};
 
 use super::*;
-use kv_core::queue::Tend;
+use kv_core::queue::Maintain;
 use kv_queue_machine::{Map, MemTables, Tables, reason};
 
 #[tokio::test]
@@ -171,8 +171,8 @@ async fn a_full_partition_pushes_back_and_admits_duplicates_only() {
 async fn a_step_that_changes_nothing_writes_nothing() {
     let store = Arc::new(MapStore::default());
     let engine = open(&store).await;
-    let tend = Tend { limit: 10, policy: Policy::default() };
-    engine.tend(&partition(), tend).await.unwrap();
+    let maintain = Maintain { limit: 10, policy: Policy::default() };
+    engine.maintain(&partition(), maintain).await.unwrap();
     engine.inspect(&partition(), Inspect::Counts).await.unwrap();
     assert_eq!(store.index_writes.load(Ordering::SeqCst), 0);
     engine.exchange(&partition(), claim(1, 1)).await.unwrap();

@@ -20,9 +20,9 @@ const SOON: Duration = Duration::from_millis(1);
 /// Processes that wait for the same job spread their requests over this time, at random.
 const APART: Duration = Duration::from_millis(5);
 
-/// What a maintenance did.
+/// What maintenance did.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::worker) struct Maintained {
+pub(in crate::worker) struct MaintenanceAnswer {
     /// Whether jobs may have become claimable.
     pub(in crate::worker) has_moved: bool,
     /// Whether it did anything at all.
@@ -116,7 +116,12 @@ impl Scheduler {
     }
 
     /// A maintenance was answered.
-    pub(in crate::worker) fn maintained(&mut self, number: u32, answer: Maintained, now: Duration) {
+    pub(in crate::worker) fn maintained(
+        &mut self,
+        number: u32,
+        answer: MaintenanceAnswer,
+        now: Duration,
+    ) {
         let begun = self.end_maintenance(number, now);
         self.hear(number, begun.map(|begun| now.saturating_sub(begun)), now);
         self.recover(number, now);
@@ -149,7 +154,7 @@ impl Scheduler {
         self.back_off(number, now);
     }
 
-    /// Ends a maintenance, and returns when it began.
+    /// Ends maintenance, and returns when it began.
     fn end_maintenance(&mut self, number: u32, now: Duration) -> Option<Duration> {
         self.change(number, now, |partition| match std::mem::take(&mut partition.maintenance) {
             Maintenance::UnderWay { begun, .. } => Some(begun),

@@ -201,7 +201,7 @@ async fn a_window_without_an_end_is_caught() {
 async fn a_clients_clock_is_caught() {
     is_caught(|scripts| {
         let text = "local now = clock[1] * 1000000";
-        scripts.tend = planted(scripts.tend, text, "local now = (clock[1] + 1) * 1000000");
+        scripts.maintain = planted(scripts.maintain, text, "local now = (clock[1] + 1) * 1000000");
     })
     .await;
 }
@@ -210,7 +210,7 @@ async fn a_clients_clock_is_caught() {
 async fn a_due_time_that_is_a_microsecond_late_is_caught() {
     is_caught(|scripts| {
         let text = "'-inf', number(now), 'LIMIT'";
-        scripts.tend = planted(scripts.tend, text, "'-inf', number(now - 1), 'LIMIT'");
+        scripts.maintain = planted(scripts.maintain, text, "'-inf', number(now - 1), 'LIMIT'");
     })
     .await;
 }
@@ -291,7 +291,8 @@ async fn a_redrive_that_keeps_spent_budgets_is_caught() {
 async fn a_dead_letter_too_many_is_caught() {
     is_caught(|scripts| {
         let text = "call('ZCARD', DEAD) - policy.keep_dead";
-        scripts.tend = planted(scripts.tend, text, "call('ZCARD', DEAD) - policy.keep_dead - 1");
+        scripts.maintain =
+            planted(scripts.maintain, text, "call('ZCARD', DEAD) - policy.keep_dead - 1");
     })
     .await;
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Control, Exchange, Exchanged, Handle, Inspect, Inspected, NewJob, Operation, Partition,
-    Policy, QueueEngine, QueueSupport, Session, Submit, Submitted, Tend, Unique, UniqueScope,
+    Claim, Control, Exchange, Exchanged, Handle, Inspect, Inspected, Maintain, NewJob, Operation,
+    Partition, Policy, QueueEngine, QueueSupport, Session, Submit, Submitted, Unique, UniqueScope,
     Verdict,
 };
 use kv_core::{Bytes, ErrorKind};
@@ -61,8 +61,8 @@ impl Desk {
 
     /// What the bodies of the next so many jobs are, and the rights to settle them.
     async fn claim(&mut self, limit: usize) -> Result<Vec<(Bytes, Handle)>, Failure> {
-        let tend = Tend { limit: 100, policy: Policy::default() };
-        self.engine.tend(&self.partition, tend).await?;
+        let maintain = Maintain { limit: 100, policy: Policy::default() };
+        self.engine.maintain(&self.partition, maintain).await?;
         let request = self.exchange(Vec::new(), limit);
         let claimed = self.send(&request).await?.claimed;
         Ok(claimed.into_iter().map(|job| (job.body, job.handle)).collect())

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, Policy, QueueEngine,
-    Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    Policy, QueueEngine, Submit, Submitted,
 };
 use kv_core::{Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::{Machine, MemTables};
@@ -29,10 +29,10 @@ impl Queues {
         for tables in self.0.values_mut().flatten() {
             let mut machine = tables.at(later);
             if fault == Some(Fault::LeasesEnd) {
-                machine.tend(&Tend { limit: 100, policy: Policy::default() }).unwrap();
+                machine.maintain(&Maintain { limit: 100, policy: Policy::default() }).unwrap();
             } else {
                 let policy = Policy { keep_dead: 0, ..Policy::default() };
-                machine.tend(&Tend { limit: 100, policy }).unwrap();
+                machine.maintain(&Maintain { limit: 100, policy }).unwrap();
             }
         }
     }
@@ -89,8 +89,8 @@ impl QueueEngine for DiskQueues {
         self.step(partition, |mut machine| machine.exchange(&request))
     }
 
-    async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended> {
-        self.step(partition, |mut machine| machine.tend(&request))
+    async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
+        self.step(partition, |mut machine| machine.maintain(&request))
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {

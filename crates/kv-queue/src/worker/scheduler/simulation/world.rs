@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use super::super::{Answer, Claim, Maintained, Plan, Scheduler};
+use super::super::{Answer, Claim, MaintenanceAnswer, Plan, Scheduler};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -323,7 +323,7 @@ impl World {
         let next_due = place.timed.first().map(|(due, _)| due.saturating_sub(now));
         let more = next_due == Some(Duration::ZERO);
         let (has_moved, has_changed) = (!due.is_empty(), !due.is_empty());
-        let answer = Maintained { has_moved, has_changed, more, next_due };
+        let answer = MaintenanceAnswer { has_moved, has_changed, more, next_due };
         self.scheduler.maintained(number, answer, now);
     }
 

@@ -55,7 +55,7 @@ async fn jobs_that_come_back_out_of_turn_are_caught() {
 async fn a_delayed_job_that_loses_its_rank_is_caught() {
     is_shown(draw, |scripts| {
         let text = "ended(job) == 0 and make_ready or come_back";
-        scripts.tend = planted(scripts.tend, text, "come_back");
+        scripts.maintain = planted(scripts.maintain, text, "come_back");
     })
     .await;
 }
@@ -64,7 +64,7 @@ async fn a_delayed_job_that_loses_its_rank_is_caught() {
 async fn a_dead_letter_that_is_kept_too_long_is_caught() {
     is_shown(draw, |scripts| {
         let text = "policy.keep_dead_for < 0 or";
-        scripts.tend = planted(scripts.tend, text, "policy.keep_dead_for ~= 0 or");
+        scripts.maintain = planted(scripts.maintain, text, "policy.keep_dead_for ~= 0 or");
     })
     .await;
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine,
-    QueueSupport, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Maintain, Maintained, Partition,
+    QueueEngine, QueueSupport, Submit, Submitted,
 };
 use kv_core::{
     Achieved, Bytes, Capabilities, Clock, Command, Condition, Durability, Entry, Error, ErrorKind,
@@ -311,8 +311,8 @@ impl QueueEngine for Endless {
         Err(Error::unsupported("claims"))
     }
 
-    async fn tend(&self, _: &Partition, _: Tend) -> Result<Tended> {
-        Ok(Tended::default())
+    async fn maintain(&self, _: &Partition, _: Maintain) -> Result<Maintained> {
+        Ok(Maintained::default())
     }
 
     async fn control(&self, _: &Partition, _: Control) -> Result<Controlled> {

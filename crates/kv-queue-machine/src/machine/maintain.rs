@@ -1,7 +1,7 @@
-//! Tend: maintenance, which executes what has become due.
+//! Maintenance: executes what has become due.
 
 use kv_core::Result;
-use kv_core::queue::{Handle, Policy, Tend, Tended, check_tend};
+use kv_core::queue::{Handle, Maintain, Maintained, Policy, check_maintain};
 
 use super::{Machine, reason};
 use crate::member;
@@ -22,20 +22,20 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`](kv_core::queue::MAX_BATCH), and those of the
     /// tables.
-    pub fn tend(&mut self, request: &Tend) -> Result<Tended> {
-        check_tend(request)?;
-        let mut tended = Tended::default();
-        self.promote(request, &mut tended)?;
-        self.recover(request, &mut tended)?;
+    pub fn maintain(&mut self, request: &Maintain) -> Result<Maintained> {
+        check_maintain(request)?;
+        let mut maintained = Maintained::default();
+        self.promote(request, &mut maintained)?;
+        self.recover(request, &mut maintained)?;
         self.evict(&request.policy, request.limit)?;
-        tended.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
-        tended.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
-        tended.more = self.has_more(&request.policy)?;
-        tended.next_due = self.until(self.next_due()?);
-        Ok(tended)
+        maintained.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
+        maintained.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
+        maintained.more = self.has_more(&request.policy)?;
+        maintained.next_due = self.until(self.next_due()?);
+        Ok(maintained)
     }
 
-    fn promote(&mut self, request: &Tend, tended: &mut Tended) -> Result<()> {
+    fn promote(&mut self, request: &Maintain, maintained: &mut Maintained) -> Result<()> {
         for due in self.tables.first_until(Set::Timed, self.now, request.limit)? {
             self.tables.remove(Set::Timed, &due.name)?;
             let Ok(key) = member::parse_key(&due.name) else { continue };
@@ -43,33 +43,33 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 None => {
                     let record = JobRecord::default();
                     self.bury_spent(key, record, reason::RECORD, &request.policy)?;
-                    tended.buried += 1;
+                    maintained.buried += 1;
                 }
                 Some(record) if record.cancelled => self.end_cancelled(key)?,
                 Some(record) if self.is_expired(&record) => {
                     self.bury_spent(key, record, reason::EXPIRED, &request.policy)?;
-                    tended.buried += 1;
+                    maintained.buried += 1;
                 }
                 Some(record) => {
                     match record.ended() {
                         0 => self.make_ready(key, record.place.as_ref())?,
                         _ => self.come_back(key, record)?,
                     }
-                    tended.promoted += 1;
+                    maintained.promoted += 1;
                 }
             }
         }
         Ok(())
     }
 
-    fn recover(&mut self, request: &Tend, tended: &mut Tended) -> Result<()> {
+    fn recover(&mut self, request: &Maintain, maintained: &mut Maintained) -> Result<()> {
         for ended in self.tables.first_until(Set::Leases, self.now, request.limit)? {
             self.tables.remove(Set::Leases, &ended.name)?;
             let Ok(Handle { key, .. }) = member::parse_lease(&ended.name) else { continue };
-            tended.recovered += 1;
+            maintained.recovered += 1;
             let Some(mut record) = self.record(key)? else {
                 self.bury_spent(key, JobRecord::default(), reason::RECORD, &request.policy)?;
-                tended.buried += 1;
+                maintained.buried += 1;
                 continue;
             };
             if record.cancelled {
@@ -79,7 +79,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             record.crashes = record.crashes.saturating_add(1);
             if record.crashes >= request.policy.max_crashes.max(1) {
                 self.bury_spent(key, record, reason::CRASHED, &request.policy)?;
-                tended.buried += 1;
+                maintained.buried += 1;
             } else {
                 self.come_back(key, record)?;
             }

@@ -7,8 +7,8 @@ use crate::bench::{Bench, LEASE, SECOND, job, unique};
 fn a_recovered_job_comes_back_with_a_crash_counted() {
     let mut bench = Bench::with(&["a"]);
     bench.take();
-    let tended = bench.crash();
-    assert_eq!((tended.recovered, tended.buried), (1, 0));
+    let maintained = bench.crash();
+    assert_eq!((maintained.recovered, maintained.buried), (1, 0));
     let again = bench.take();
     assert_eq!((&again.body[..], again.attempt, again.delivery), (&b"a"[..], 2, 2));
 }
@@ -33,22 +33,22 @@ fn a_delayed_job_past_its_time_to_live_is_buried_not_promoted() {
     let mut bench = Bench::new();
     bench.add(NewJob { delay: 2 * SECOND, time_to_live: Some(SECOND), ..job("a") });
     bench.now += 2 * SECOND;
-    let tended = bench.tend(10);
-    assert_eq!((tended.promoted, tended.buried), (0, 1));
+    let maintained = bench.maintain(10);
+    assert_eq!((maintained.promoted, maintained.buried), (0, 1));
     assert_eq!(bench.dead(None)[0].reason, reason::EXPIRED);
 }
 
 #[test]
-fn a_tend_moves_at_most_its_limit_and_says_that_there_is_more() {
+fn a_maintenance_moves_at_most_its_limit_and_says_that_there_is_more() {
     let mut bench = Bench::new();
     bench.submit(vec![NewJob { delay: SECOND, ..job("a") }; 3]);
     bench.now += SECOND;
-    let first = bench.tend(2);
+    let first = bench.maintain(2);
     assert_eq!(
         (first.promoted, first.more, first.next_due),
         (2, true, Some(std::time::Duration::ZERO))
     );
-    let second = bench.tend(2);
+    let second = bench.maintain(2);
     assert_eq!((second.promoted, second.more, second.next_due), (1, false, None));
 }
 
@@ -67,14 +67,14 @@ fn the_oldest_dead_letters_go_beyond_the_cap_and_are_counted() {
 }
 
 #[test]
-fn a_cap_that_was_lowered_is_reached_by_tends() {
+fn a_cap_that_was_lowered_is_reached_by_maintenance() {
     let mut bench = Bench::with(&["x"; 5]);
     for claimed in bench.claim(5) {
         bench.fail(claimed.handle);
     }
     bench.policy.keep_dead = 1;
-    assert!(bench.tend(3).more);
-    assert!(!bench.tend(3).more);
+    assert!(bench.maintain(3).more);
+    assert!(!bench.maintain(3).more);
     assert_eq!(bench.counts().evicted, 4);
 }
 
@@ -86,9 +86,9 @@ fn dead_letters_that_are_too_old_go_and_are_counted() {
         bench.now += SECOND;
     }
     bench.policy.keep_dead_for = Some(2 * SECOND);
-    let tended = bench.tend(1);
-    assert_eq!((tended.more, bench.counts().dead, bench.counts().evicted), (true, 2, 1));
-    assert!(!bench.tend(1).more);
+    let maintained = bench.maintain(1);
+    assert_eq!((maintained.more, bench.counts().dead, bench.counts().evicted), (true, 2, 1));
+    assert!(!bench.maintain(1).more);
     let kept: Vec<_> = bench.dead(None).into_iter().map(|letter| letter.body).collect();
     assert_eq!(kept, ["c"]);
 }
@@ -111,9 +111,9 @@ fn windows_and_sessions_are_forgotten_at_their_end() {
     bench.add(unique("u", UniqueScope::Window(SECOND)));
     bench.take();
     bench.now += SECOND;
-    assert_eq!(bench.tend(10).forgotten, 1);
+    assert_eq!(bench.maintain(10).forgotten, 1);
     bench.now += SESSION_LIFETIME + SESSION_SLACK;
-    assert_eq!(bench.tend(10).forgotten, 1);
+    assert_eq!(bench.maintain(10).forgotten, 1);
     for set in [Set::Windows, Set::Sessions] {
         assert_eq!(bench.tables.len(set).unwrap(), 0);
     }
