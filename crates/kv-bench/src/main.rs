@@ -5,7 +5,7 @@
 
 mod arguments;
 mod contest;
-mod gate;
+mod fault_check;
 mod machine;
 mod model;
 mod payload;
@@ -53,6 +53,6 @@ async fn run() -> Result<()> {
         Verb::Store => report::keep("store", &store::run(&arguments).await?),
         Verb::Queue => report::keep("queue", &queue::run(&arguments).await?),
         Verb::Report => report::write(),
-        Verb::HoldJob { url } => gate::hold_job(url).await,
+        Verb::HoldJob { url } => fault_check::hold_job(url).await,
     }
 }

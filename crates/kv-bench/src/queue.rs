@@ -19,7 +19,7 @@ use crate::machine::{Machine, output};
 use crate::model::{Run, Settings};
 use crate::payload::{LARGE, SMALL};
 use crate::server::Bed;
-use crate::{Result, contest, gate};
+use crate::{Result, contest, fault_check};
 
 /// The scenarios whose server has an append-only file, and whose jobs are large.
 const DURABLE: &str = "durable";
@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Run> {
     let bed = Arc::new(Bed::start()?);
     let mut machine = Machine::look();
     machine.redis = Some(bed.version()?);
-    let mut gate = gate::queue(&bed).await?;
+    let mut gate = fault_check::queue(&bed).await?;
     let mut plans = plans(&bed, settings);
     let mut skipped = Vec::new();
     if settings.wants(DURABLE) {

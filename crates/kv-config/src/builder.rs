@@ -8,8 +8,8 @@ use kv_core::Result;
 use crate::config::Config;
 use crate::loader::Loader;
 use crate::source::Given;
-use crate::table::PREFIX;
 use crate::value::Raw;
+use crate::variables::PREFIX;
 
 /// Sets what the variables would, under the same names and with the same checks.
 ///
@@ -221,7 +221,7 @@ impl std::fmt::Debug for Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::groups;
+    use crate::variables::groups;
 
     #[test]
     fn there_is_a_setter_for_each_variable_of_the_table() {
@@ -244,7 +244,7 @@ mod tests {
         let builder = builder.retry_first_pause(second).retry_longest_pause(second);
         let builder = builder.retry_within(second).timeout_after(second);
         let set: Vec<String> = builder.given.into_iter().map(|(name, _)| name).collect();
-        let names = |group: &crate::table::Group| -> Vec<String> {
+        let names = |group: &crate::variables::Group| -> Vec<String> {
             group.variables.iter().map(|variable| group.variable(variable)).collect()
         };
         let known: Vec<String> = groups().iter().flat_map(names).collect();

@@ -9,8 +9,8 @@ use crate::factory::Backend;
 use crate::problem::{Problems, quote};
 use crate::settings::Settings;
 use crate::suggest::nearest;
-use crate::table::{LAYERS, PREFIX};
 use crate::values::Values;
+use crate::variables::{LAYERS, PREFIX};
 
 /// Every layer, the outermost first.
 pub(crate) const ORDER: [&str; 5] = ["observe", "fallback", "limit", "retry", "timeout"];

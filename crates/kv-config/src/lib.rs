@@ -9,10 +9,10 @@
 //! The variables are listed in `docs/CONFIGURATION.md`, which [`reference_markdown`] prints.
 //!
 //! # Features
-//! `memory` and `redis`, both on by default, and `sqlite`, off by default since it builds SQLite with
-//! a C compiler, each bring the backend of that name; `layers`, on by
-//! default too, those of `kv-layers`. `pickle`, off by default, brings that format, for stores that
-//! are shared with the Python original.
+//! `memory` and `redis`, both on by default, and `sqlite`, off by default since it builds SQLite
+//! with a C compiler, each bring the backend of that name; `layers`, on by default too, those of
+//! `kv-layers`. `pickle`, off by default, brings that format, for stores that are shared with the
+//! Python original.
 //!
 //! ```
 //! use kv_config::Config;
@@ -42,10 +42,10 @@ mod selection;
 mod settings;
 mod source;
 mod suggest;
-mod table;
 mod value;
 mod values;
 mod variable;
+mod variables;
 
 pub use builder::Builder;
 pub use config::Config;

@@ -15,8 +15,8 @@ use crate::selection::{refuse_silent, selected};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
 use crate::suggest::nearest;
-use crate::table::{Group, groups};
 use crate::values::Values;
+use crate::variables::{Group, groups};
 
 /// Opens the store that the process's environment describes.
 ///

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use crate::layers;
 use crate::problem::either;
-use crate::table::{Group, groups};
 use crate::value::expected;
 use crate::variable::{Kind, Variable};
+use crate::variables::{Group, groups};
 
 const HEAD: &str = "\
 # Configuration
 
-Written from the table in `crates/kv-config/src/table.rs`; change it there.
+Written from the table in `crates/kv-config/src/variables.rs`; change it there.
 
 `kv_config::from_env()` opens the store that the environment describes. `Config::from_file` reads
 a TOML file instead, `Config::loader().with_file(path).from_env()` takes from the file what the

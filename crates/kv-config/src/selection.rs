@@ -5,8 +5,8 @@ use crate::layers;
 use crate::problem::{Problems, either};
 use crate::settings::Settings;
 use crate::source::Origin;
-use crate::table::Group;
 use crate::values::Values;
+use crate::variables::Group;
 
 /// How many variables the problem names.
 const MOST_NAMED: usize = 3;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use kv_core::{Error, ErrorKind, Result};
 
-use crate::table::PREFIX;
 use crate::value::Value;
 use crate::variable::Variable;
+use crate::variables::PREFIX;
 
 /// The values of one backend's variables, checked, with the defaults of what is unset.
 ///

@@ -6,9 +6,9 @@ use crate::problem::{Problems, either};
 use crate::settings::Settings;
 use crate::source::{Given, Origin};
 use crate::suggest::{by_distance, nearest};
-use crate::table::{Group, PREFIX};
 use crate::value::{Raw, Value, expected, parse, word};
 use crate::variable::Variable;
+use crate::variables::{Group, PREFIX};
 
 /// How many names an error lists in place of an unknown one.
 const MOST_NAMED: usize = 3;

@@ -53,7 +53,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Whether the error is transient: the store is away, full, or busy with other callers.
-    pub const fn is_passing(self) -> bool {
+    pub const fn is_transient(self) -> bool {
         matches!(
             self,
             Self::Connection
@@ -77,9 +77,9 @@ pub enum Effect {
 
 /// The error of every operation.
 ///
-/// `Display` shows this level only; [`source`](StdError::source) has the cause. An error never shows
-/// values and secrets. It shows keys, unless the store
-/// [hides them](crate::Store::with_hidden_keys).
+/// `Display` shows this level only; [`source`](StdError::source) has the cause. An error never
+/// shows values and secrets. It shows keys, unless the store [hides
+/// them](crate::Store::with_hidden_keys).
 ///
 /// ```
 /// use kv_core::{Effect, Error, ErrorKind};
@@ -217,7 +217,7 @@ impl Error {
 
     /// Whether the caller can repeat the same call later without executing anything twice.
     pub fn is_retryable(&self) -> bool {
-        self.0.kind.is_passing() && self.0.effect == Effect::NotApplied
+        self.0.kind.is_transient() && self.0.effect == Effect::NotApplied
     }
 }
 

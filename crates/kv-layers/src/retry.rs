@@ -12,8 +12,8 @@ use crate::{Access, Call, Layer};
 ///
 /// A write is repeated only if [`is_retryable`](Error::is_retryable) says that it was not applied;
 /// an error of a write that may have been applied goes to the caller. A read changes nothing, and
-/// is repeated after any [transient](kv_core::ErrorKind::is_passing) error. A batch is repeated as
-/// a whole or not at all: an error of a single command goes to the caller. A queue's
+/// is repeated after any [transient](kv_core::ErrorKind::is_transient) error. A batch is repeated
+/// as a whole or not at all: an error of a single command goes to the caller. A queue's
 /// [`wait`](kv_core::queue::QueueEngine::wait) and [`close`](kv_core::KeyValueStore::close) are not
 /// repeated.
 ///
@@ -103,7 +103,7 @@ impl Default for Retry {
 /// Whether the call can be made once more without doing anything twice.
 fn may_repeat(access: Access, error: &Error) -> bool {
     match access {
-        Access::Read => error.kind().is_passing(),
+        Access::Read => error.kind().is_transient(),
         Access::Write => error.is_retryable(),
         Access::Wait | Access::Close => false,
     }

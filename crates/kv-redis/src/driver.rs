@@ -4,11 +4,12 @@
 //! calls, since fred's own bounds do not cover all of its calls.
 
 mod access;
-mod aside;
+mod attempt;
 mod budget;
 mod cluster;
 mod connect;
-mod dial;
+mod connector;
+mod dedicated;
 mod error;
 mod health;
 mod loaded;
@@ -17,7 +18,6 @@ mod pool;
 mod probe;
 mod redirect;
 mod request;
-mod run;
 mod send;
 mod sizes;
 mod slot;
@@ -35,15 +35,15 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::access::Access;
-pub(crate) use self::aside::Aside;
+use self::attempt::Attempt;
 pub(crate) use self::budget::{BUDGET, UNKNOWN, pieces};
 pub(crate) use self::cluster::Cluster;
-use self::dial::Dial;
+use self::connector::Connector;
+pub(crate) use self::dedicated::Dedicated;
 pub(crate) use self::pool::CallPool;
 use self::redirect::Redirect;
 pub(crate) use self::request::{Answer, Durable, Only, Request, SetExpiry, values_sent};
-use self::run::Run;
-use self::send::Manner;
+use self::send::SendMode;
 pub(crate) use self::send::decimal;
 pub(crate) use self::sizes::Sizes;
 use self::topology::Topology;
@@ -58,7 +58,7 @@ const CHUNK: usize = 1_000;
 /// The connections of one store.
 pub(crate) struct Driver {
     topology: Topology,
-    dial: Dial,
+    connector: Connector,
     server: String,
     timeout: Duration,
     retry_on_timeout: bool,
@@ -72,10 +72,10 @@ impl Driver {
     pub(crate) async fn connect(config: RedisConfig) -> Result<Self> {
         let server = config.servers.to_string();
         let open = async {
-            let dial = Dial::new(&config)?;
+            let connector = Connector::new(&config)?;
             let driver = Self {
-                topology: Topology::open(&config, &dial).await?,
-                dial,
+                topology: Topology::open(&config, &connector).await?,
+                connector,
                 server: server.clone(),
                 timeout: config.timeout,
                 retry_on_timeout: config.retry_on_timeout,
@@ -116,7 +116,7 @@ impl Driver {
 
     /// Whether the store was closed.
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.dial.is_closed() { Err(Error::closed()) } else { Ok(()) }
+        if self.connector.is_closed() { Err(Error::closed()) } else { Ok(()) }
     }
 
     /// The slot of a key, if keys of different slots cannot be in one request.
@@ -144,15 +144,15 @@ impl Driver {
         self.sizes.saw(request.largest_value());
         let (access, values) = (request.access(), request.values());
         let node = self.topology.node_for(&request)?;
-        let link = node.link(1)?;
-        if !link.is_ready() || access == Access::Read && self.retry_on_timeout {
-            return self.one(Run::new(self, vec![request]), self.timeout).await;
+        let connection = node.connection(1)?;
+        if !connection.is_ready() || access == Access::Read && self.retry_on_timeout {
+            return self.one(Attempt::new(self, vec![request]), self.timeout).await;
         }
         let may_be_sent_again = access == Access::Read || self.is_sent_on();
         let again = may_be_sent_again.then(|| (request.clone(), Instant::now()));
-        let before = link.replies();
+        let before = connection.replies();
         // fred bounds its time.
-        let answer = match link.send(request, Manner::Plain).await {
+        let answer = match connection.send(request, SendMode::Plain).await {
             Ok(answer) => {
                 if values == 1 {
                     self.sizes.saw(answer.bytes().unwrap_or(0));
@@ -160,12 +160,12 @@ impl Driver {
                 Ok(answer)
             }
             Err(fault) => {
-                if error::is_timeout(&fault) && link.replies() == before {
-                    link.report_stall();
+                if error::is_timeout(&fault) && connection.replies() == before {
+                    connection.report_stall();
                 }
                 if let Some((request, begin)) = again {
-                    let run = Run::after(self, request, &fault, &node);
-                    return self.one(run, self.timeout.saturating_sub(begin.elapsed())).await;
+                    let attempt = Attempt::after(self, request, &fault, &node);
+                    return self.one(attempt, self.timeout.saturating_sub(begin.elapsed())).await;
                 }
                 Err(error::convert(&fault, access, &node.server))
             }
@@ -175,15 +175,16 @@ impl Driver {
 
     /// Whether a server may redirect a request to another server.
     fn is_sent_on(&self) -> bool {
-        matches!(self.topology, Topology::Found(_))
+        matches!(self.topology, Topology::Discovered(_))
     }
 
     /// Sends one request to each server that has keys, and returns each answer.
     pub(crate) async fn call_each(&self, request: Request) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
         let (nodes, missing) = self.topology.nodes();
-        let calls =
-            nodes.iter().map(|node| self.one(Run::to(self, request.clone(), node), self.timeout));
+        let calls = nodes
+            .iter()
+            .map(|node| self.one(Attempt::to(self, request.clone(), node), self.timeout));
         let mut answers = join_all(calls).await;
         let missing = missing.iter().map(ToString::to_string);
         answers.extend(missing.map(|server| Err(error::unreachable(&server))));
@@ -201,8 +202,8 @@ impl Driver {
         if durable.durability.wants_disk() {
             self.check_disks().await?;
         }
-        let run = Run::new(self, vec![Request::Durable(Box::new(durable))]);
-        let Answer::List(parts) = self.one(run, self.timeout).await? else {
+        let attempt = Attempt::new(self, vec![Request::Durable(Box::new(durable))]);
+        let Answer::List(parts) = self.one(attempt, self.timeout).await? else {
             return Err(unconfirmed());
         };
         let Ok([written, reached]) = <[Answer; 2]>::try_from(parts) else {
@@ -230,13 +231,15 @@ impl Driver {
     /// The Cluster, if there is one.
     pub(crate) fn cluster(&self) -> Option<Cluster<'_>> {
         match &self.topology {
-            Topology::Found(found) if found.is_cluster() => Some(Cluster { driver: self, found }),
-            Topology::Found(_) | Topology::Fixed(_) => None,
+            Topology::Discovered(found) if found.is_cluster() => {
+                Some(Cluster { driver: self, found })
+            }
+            Topology::Discovered(_) | Topology::Fixed(_) => None,
         }
     }
 
-    async fn one(&self, run: Run<'_>, time: Duration) -> Result<Answer> {
-        let answer = Box::pin(run.finish(time)).await.pop().unwrap_or(Ok(Answer::Other));
+    async fn one(&self, attempt: Attempt<'_>, time: Duration) -> Result<Answer> {
+        let answer = Box::pin(attempt.finish(time)).await.pop().unwrap_or(Ok(Answer::Other));
         self.unless_closed(answer)
     }
 
@@ -252,7 +255,7 @@ impl Driver {
             let part = budget::first_part(&mut rest, &self.sizes);
             let reads_values = part.iter().any(|request| request.values() > 0);
             let begin = Instant::now();
-            let answered = self.at_once(Run::new(self, part)).await;
+            let answered = self.at_once(Attempt::new(self, part)).await;
             if reads_values {
                 let sizes = answered.iter().flatten().filter_map(Answer::bytes);
                 self.sizes.learn(sizes.max().unwrap_or(0));
@@ -272,22 +275,22 @@ impl Driver {
     /// order.
     pub(crate) async fn read_once(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer>>> {
         self.check_open()?;
-        Ok(self.at_once(Run::new(self, requests).without_late_repeats()).await)
+        Ok(self.at_once(Attempt::new(self, requests).without_late_repeats()).await)
     }
 
-    async fn at_once(&self, run: Run<'_>) -> Vec<Result<Answer>> {
-        let answers = run.finish(self.timeout).await;
+    async fn at_once(&self, attempt: Attempt<'_>) -> Vec<Result<Answer>> {
+        let answers = attempt.finish(self.timeout).await;
         answers.into_iter().map(|answer| self.unless_closed(answer)).collect()
     }
 
     /// If the store was closed meanwhile, a broken connection means `Closed`.
     fn unless_closed(&self, answer: Result<Answer>) -> Result<Answer> {
-        answer.map_err(|error| if self.dial.is_closed() { closed(error) } else { error })
+        answer.map_err(|error| if self.connector.is_closed() { closed(error) } else { error })
     }
 
     /// Lets the commands in flight finish, and ends all connections.
     pub(crate) async fn close(&self) -> Result<()> {
-        if self.dial.close() {
+        if self.connector.close() {
             return Ok(());
         }
         let (nodes, _) = self.topology.nodes();

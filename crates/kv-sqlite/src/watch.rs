@@ -100,7 +100,7 @@ impl Watch {
             if self.writes.is_closed() {
                 self.close();
             }
-            self.look_around(now, &mut last);
+            self.check_all(now, &mut last);
             let mut pause = if last.sweep.is_some() { SWEEP } else { ROUND };
             if open.contains(&true) {
                 pause = pause.min(tick);
@@ -121,7 +121,7 @@ impl Watch {
         }
     }
 
-    fn look_around(&self, now: Duration, last: &mut Last) {
+    fn check_all(&self, now: Duration, last: &mut Last) {
         let pause = if last.sweep.is_some() { SWEEP } else { ROUND };
         if now.saturating_sub(last.swept) >= pause {
             last.swept = now;

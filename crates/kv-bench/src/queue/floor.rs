@@ -237,17 +237,17 @@ impl Coalesced {
         handlers: &[mpsc::Sender<Job>],
         acks: &mut mpsc::Receiver<Bytes>,
     ) -> Result<()> {
-        let (mut acked, mut in_hand) = (Vec::new(), 0);
+        let (mut acked, mut held) = (Vec::new(), 0);
         loop {
             let jobs = floor.exchange(&mut acked, self.handlers).await?;
-            in_hand += jobs.len();
-            if in_hand == 0 {
+            held += jobs.len();
+            if held == 0 {
                 return Ok(());
             }
             for (handler, job) in handlers.iter().zip(jobs) {
                 handler.send(job).await?;
             }
-            in_hand -= acks.recv_many(&mut acked, 2 * self.handlers).await;
+            held -= acks.recv_many(&mut acked, 2 * self.handlers).await;
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::ffi::OsString;
 
 use super::Given;
-use crate::table::PREFIX;
 use crate::value::Raw;
+use crate::variables::PREFIX;
 
 /// The process's own variables: the one place that reads them.
 pub(crate) fn of_process() -> impl Iterator<Item = (OsString, OsString)> {

@@ -27,7 +27,7 @@ impl GenericEngine {
         loop {
             // No wake-up is lost: the wait listens before it reads the index.
             let woken = turns.woken();
-            let ready = self.to_look_into(partitions).await?;
+            let ready = self.that_may_have_work(partitions).await?;
             if !ready.is_empty() {
                 return Ok(ready);
             }
@@ -41,7 +41,7 @@ impl GenericEngine {
         }
     }
 
-    async fn to_look_into(&self, partitions: &[Partition]) -> Result<Vec<u32>> {
+    async fn that_may_have_work(&self, partitions: &[Partition]) -> Result<Vec<u32>> {
         let now = self.now().await?;
         let tables = index::read_many(self.store(), partitions).await?;
         let found = partitions.iter().zip(tables);

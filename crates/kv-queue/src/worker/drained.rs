@@ -67,7 +67,7 @@ impl<T: 'static> DrainCheck<T> {
                 self.tell_of_pause(counts.iter().any(|counts| counts.paused));
                 self.shared.supervise(|state, now| state.scheduler.hear_of(&counts, now));
             }
-            Err(error) if error.kind().is_passing() => {
+            Err(error) if error.kind().is_transient() => {
                 self.failures = self.failures.saturating_add(1);
                 let pause = self.shared.state().scheduler.pause_after(self.failures);
                 let queue = self.shared.queue();

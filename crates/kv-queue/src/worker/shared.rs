@@ -315,7 +315,7 @@ impl Shared {
     /// A request failed. The worker ends if waiting cannot clear the error.
     fn failed(&self, number: u32, error: Error) {
         // Whether the request was applied does not matter: the worker reads the partition anew.
-        if error.kind().is_passing() {
+        if error.kind().is_transient() {
             let queue = self.queue();
             tracing::warn!(queue, partition = number, %error, "no work could be claimed");
         } else {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use fastrand::Rng;
 use kv_queue::JobId;
 
-use self::history::{History, Look};
+use self::history::{History, Snapshot};
 use crate::agreement::{assert_adds_up, assert_agrees};
 use crate::bench::HOUR;
 
@@ -26,7 +26,7 @@ async fn after_a_loss_of_power_the_queue_is_as_it_was_when_its_file_ended() {
     for _ in 0..CUTS {
         let step = rng.usize(..STEPS);
         history.cut(history.end_of(step)).await;
-        assert_eq!(history.look().await, *history.look_after(step), "after step {step}");
+        assert_eq!(history.snapshot().await, *history.snapshot_after(step), "after step {step}");
         assert_agrees(&history.server);
     }
 }
@@ -41,15 +41,18 @@ async fn a_file_that_ends_inside_a_write_brings_no_job_twice_and_none_half() {
         let size = rng.u64(history.end_of(0)..history.end_of(STEPS - 1));
         history.cut(size).await;
         assert_agrees(&history.server);
-        let (earlier, later) = history.looks_around(size);
-        let look = history.look().await;
-        assert!((earlier.entered()..=later.entered()).contains(&look.entered()), "{look:?}");
-        assert_all_come_once(&history, look).await;
+        let (earlier, later) = history.snapshots_around(size);
+        let snapshot = history.snapshot().await;
+        assert!(
+            (earlier.entered()..=later.entered()).contains(&snapshot.entered()),
+            "{snapshot:?}"
+        );
+        assert_all_come_once(&history, snapshot).await;
     }
 }
 
 /// Every job that is left can be taken and settled, once, with its payload.
-async fn assert_all_come_once(history: &History, look: Look) {
+async fn assert_all_come_once(history: &History, snapshot: Snapshot) {
     history.server.clock().unwrap().advance(HOUR).unwrap();
     let queue = history.open().await;
     let mut left: HashMap<JobId, u64> = HashMap::new();
@@ -62,6 +65,6 @@ async fn assert_all_come_once(history: &History, look: Look) {
     assert_adds_up(&stats);
     assert_eq!(stats.outstanding(), 0);
     // What was cancelled while it ran, or crashed too often, ends otherwise than by an ack.
-    assert!(left.len() as u64 <= look.outstanding(), "{look:?}");
+    assert!(left.len() as u64 <= snapshot.outstanding(), "{snapshot:?}");
     assert_agrees(&history.server);
 }

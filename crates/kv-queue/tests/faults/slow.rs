@@ -14,12 +14,12 @@ const KIB: usize = 1 << 10;
 /// A request or a reply, with what the protocol adds to it.
 const PART: u64 = (1 << 20) + (1 << 16);
 
-struct Link {
+struct SlowServer {
     server: RedisServer,
     proxy: Proxy,
 }
 
-impl Link {
+impl SlowServer {
     async fn new() -> Self {
         let server = RedisServer::start().unwrap();
         let proxy = Proxy::start(("127.0.0.1", server.port())).await.unwrap();
@@ -61,12 +61,12 @@ async fn all_are_done_at_the_first_attempt(queue: Queue<String>, jobs: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_jobs_over_a_slow_link_are_sent_once_and_all_done() {
-    let link = Link::new().await;
-    link.fill(20, 1_000 * KIB).await;
-    let queue = link.queue(HANGS).await;
-    link.slow(2_560 * 1_024);
+    let server = SlowServer::new().await;
+    server.fill(20, 1_000 * KIB).await;
+    let queue = server.queue(HANGS).await;
+    server.slow(2_560 * 1_024);
     all_are_done_at_the_first_attempt(queue, 20).await;
-    let traffic = link.proxy.traffic();
+    let traffic = server.proxy.traffic();
     let sent = 20 * 1_000 * KIB as u64;
     assert!(traffic.reply_bytes <= sent * 3 / 2, "{traffic:?}");
     assert!(traffic.largest_reply <= PART, "{traffic:?}");
@@ -74,20 +74,20 @@ async fn large_jobs_over_a_slow_link_are_sent_once_and_all_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_jobs_are_done_that_take_longer_together_than_one_call_may() {
-    let link = Link::new().await;
-    link.fill(100, 1_000 * KIB).await;
-    let queue = link.queue(3 * SECOND).await;
+    let server = SlowServer::new().await;
+    server.fill(100, 1_000 * KIB).await;
+    let queue = server.queue(3 * SECOND).await;
     // A job takes 61 ms, and all of them 6 s.
-    link.slow(16 << 20);
+    server.slow(16 << 20);
     all_are_done_at_the_first_attempt(queue, 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dequeue_that_is_given_up_too_soon_buries_no_job() {
-    let link = Link::new().await;
-    link.fill(1, 1_000 * KIB).await;
-    let queue = link.queue(HANGS).await;
-    link.slow(2_560 * 1_024);
+    let server = SlowServer::new().await;
+    server.fill(1, 1_000 * KIB).await;
+    let queue = server.queue(HANGS).await;
+    server.slow(2_560 * 1_024);
     for _ in 0..3 {
         let given_up = tokio::time::timeout(Duration::from_millis(100), queue.dequeue(1)).await;
         assert!(given_up.is_err(), "the link is too fast for this test");
@@ -105,8 +105,8 @@ async fn a_dequeue_that_is_given_up_too_soon_buries_no_job() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_jobs_are_handed_in_and_shown_in_parts() {
-    let link = Link::new().await;
-    let queue = link.queue(HANGS).await;
+    let server = SlowServer::new().await;
+    let queue = server.queue(HANGS).await;
     let jobs = (0..100).map(|_| Job::new("x".repeat(1_000 * KIB)));
     assert_eq!(queue.enqueue_many(jobs).await.unwrap().added, 100);
     assert_eq!(queue.peek(20).await.unwrap().len(), 20);
@@ -114,6 +114,6 @@ async fn large_jobs_are_handed_in_and_shown_in_parts() {
         delivery.fail("as the test asks for").await.unwrap();
     }
     assert_eq!(queue.dead_letters(20).await.unwrap().len(), 20);
-    let traffic = link.proxy.traffic();
+    let traffic = server.proxy.traffic();
     assert!(traffic.largest_request <= PART && traffic.largest_reply <= PART, "{traffic:?}");
 }

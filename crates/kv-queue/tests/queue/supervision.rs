@@ -63,7 +63,7 @@ async fn claims_ride_with_settles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_hand_is_renewed_in_one_exchange_a_partition() {
+async fn what_is_held_is_renewed_in_one_exchange_a_partition() {
     let watched = Watched::new();
     let queue = two_partitions(&watched, 5).await;
     let (gate, stop) = (Arc::new(Semaphore::new(0)), CancellationToken::new());

@@ -3,15 +3,15 @@
 use futures_util::future::join_all;
 use kv_core::{Error, Result};
 
-use super::run::Run;
-use super::topology::Found;
+use super::attempt::Attempt;
+use super::topology::Discovered;
 use super::{Answer, Driver, Request, error};
 use crate::config::Address;
 
 /// A store's servers as a Cluster.
 pub(crate) struct Cluster<'a> {
     pub(super) driver: &'a Driver,
-    pub(super) found: &'a Found,
+    pub(super) found: &'a Discovered,
 }
 
 impl Cluster<'_> {
@@ -30,10 +30,10 @@ impl Cluster<'_> {
     pub(crate) async fn call_at(&self, server: &Address, request: Request) -> Result<Answer> {
         self.driver.check_open()?;
         let node = self.found.at(server).ok_or_else(|| {
-            self.found.look_soon();
+            self.found.refresh_soon();
             error::unreachable(&server.to_string())
         })?;
-        self.driver.one(Run::to(self.driver, request, &node), self.driver.timeout).await
+        self.driver.one(Attempt::to(self.driver, request, &node), self.driver.timeout).await
     }
 
     /// Whether a slot has moved since the digest, may have moved, or is about to move.

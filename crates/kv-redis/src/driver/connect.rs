@@ -16,18 +16,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::access::Access;
-use super::dial::Dial;
+use super::connector::Connector;
 use super::error;
 use super::health::Health;
 use super::loaded::Loaded;
 use super::probe::answers_in_plain_text;
 use super::request::{Answer, Request};
-use super::send::{Manner, send};
+use super::send::{SendMode, send};
 use crate::config::Address;
 
 /// How often a waiting call checks the state of its connection: fred's notice can come between a
 /// check and the wait for the notice.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_PAUSE: Duration = Duration::from_millis(10);
 /// How long to wait for the reply to the last command of a connection that has ended.
 const LAST_REPLY: Duration = Duration::from_millis(200);
 /// How long to wait before a connection's task is restarted. The task ends only by its own fault.
@@ -40,7 +40,7 @@ const DEMOTED_PAUSE: Duration = Duration::from_secs(1);
 type Ended = Result<(), FredError>;
 
 /// A connection and the task that watches it.
-pub(super) struct Link {
+pub(super) struct Connection {
     client: Client,
     server: Arc<str>,
     health: Arc<Health>,
@@ -48,19 +48,19 @@ pub(super) struct Link {
     keeper: AbortOnDrop<()>,
 }
 
-impl Link {
+impl Connection {
     /// Connects. The caller bounds the time.
-    pub(super) async fn open(dial: &Dial, address: &Address) -> kv_core::Result<Self> {
+    pub(super) async fn open(connector: &Connector, address: &Address) -> kv_core::Result<Self> {
         let server: Arc<str> = address.to_string().into();
-        let client = dial.client(address);
+        let client = connector.client(address);
         let breaks = client.error_rx();
         let router = AbortOnDrop(client.connect());
-        let router = if dial.is_encrypted() {
+        let router = if connector.is_encrypted() {
             tokio::select! {
                 router = wait_until_connected(&client, router, breaks) => {
                     router.map_err(|fault| error::convert(&fault, Access::Read, &server))?
                 }
-                () = answers_in_plain_text(dial, address) => return Err(error::plain_text(&server)),
+                () = answers_in_plain_text(connector, address) => return Err(error::plain_text(&server)),
             }
         } else {
             let router = wait_until_connected(&client, router, breaks).await;
@@ -73,7 +73,7 @@ impl Link {
             client: client.clone(),
             server: server.clone(),
             is_named: is_named(address),
-            dial: dial.clone(),
+            connector: connector.clone(),
             health: health.clone(),
             demoted: None,
         };
@@ -82,8 +82,8 @@ impl Link {
     }
 
     /// Sends one request and waits for its reply; the first poll hands it over.
-    pub(super) async fn send(&self, request: Request, manner: Manner) -> Result<Answer, FredError> {
-        let result = send(&self.client, request, manner, &self.loaded, &self.server).await;
+    pub(super) async fn send(&self, request: Request, mode: SendMode) -> Result<Answer, FredError> {
+        let result = send(&self.client, request, mode, &self.loaded, &self.server).await;
         self.heed(&result);
         result
     }
@@ -120,7 +120,7 @@ impl Link {
         loop {
             match self.client.state() {
                 ClientState::Connected if !self.health.is_breaking() => return Ok(()),
-                ClientState::Connected | ClientState::Connecting => sleep(LOOK).await,
+                ClientState::Connected | ClientState::Connecting => sleep(POLL_PAUSE).await,
                 ClientState::Disconnected | ClientState::Disconnecting => {
                     return Err(error::unreachable(&self.server));
                 }
@@ -156,7 +156,7 @@ impl Link {
     /// Returns when the task that runs the connection has ended, which it does once it is closed.
     async fn ended(&self) {
         while !self.keeper.0.is_finished() {
-            sleep(LOOK).await;
+            sleep(POLL_PAUSE).await;
         }
     }
 
@@ -186,7 +186,7 @@ async fn wait_until_connected(
                     .unwrap_or_else(FredError::new_canceled));
             }
             Ok((fault, _)) = breaks.recv(), if broke.is_none() => broke = Some(fault),
-            () = sleep(LOOK) => {
+            () = sleep(POLL_PAUSE) => {
                 // The task may have ended by itself, and its error says more.
                 if let Some(fault) = broke {
                     return Err(fault);
@@ -218,7 +218,7 @@ struct Keeper {
     client: Client,
     server: Arc<str>,
     is_named: bool,
-    dial: Dial,
+    connector: Connector,
     health: Arc<Health>,
     /// When the connection was last replaced because its server refused writes.
     demoted: Option<Instant>,
@@ -235,7 +235,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 _ = &mut router.0 => {
-                    if self.dial.is_closed() {
+                    if self.connector.is_closed() {
                         return;
                     }
                     tracing::warn!(server = %self.server, "redis connection task ended; restarting");
@@ -272,12 +272,12 @@ impl Keeper {
     fn disconnected(&self, fault: &FredError) {
         let error = error::convert(fault, Access::Read, &self.server);
         tracing::warn!(server = %self.server, %error, "redis disconnected; reconnecting");
-        self.dial.lost.notify_one();
+        self.connector.lost.notify_one();
     }
 
     /// A host name may now lead to the new primary; a topology is told to look for it.
     async fn leave_replica(&mut self) {
-        self.dial.lost.notify_one();
+        self.connector.lost.notify_one();
         if self.is_named && self.demoted.is_none_or(|last| last.elapsed() > DEMOTED_PAUSE) {
             tracing::warn!(server = %self.server, "redis takes no writes; looking it up again");
             self.demoted = Some(Instant::now());

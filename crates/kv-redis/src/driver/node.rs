@@ -8,8 +8,8 @@ use kv_core::Result;
 use tokio::sync::OnceCell;
 
 use super::access::Access;
-use super::connect::Link;
-use super::dial::Dial;
+use super::connect::Connection;
+use super::connector::Connector;
 use super::{CHUNK, MOST_WAITING, error};
 use crate::config::Address;
 
@@ -18,51 +18,57 @@ pub(super) struct Node {
     pub(super) address: Address,
     /// The address as errors show it.
     pub(super) server: Arc<str>,
-    links: Vec<Arc<Link>>,
+    connections: Vec<Arc<Connection>>,
     next: AtomicUsize,
-    dial: Dial,
+    connector: Connector,
     /// For writes that wait for copies, which block their connection.
-    durable: OnceCell<Arc<Link>>,
+    durable: OnceCell<Arc<Connection>>,
 }
 
 impl Node {
     /// Connects, within the time that the caller gives it.
-    pub(super) async fn open(dial: &Dial, address: &Address) -> Result<Self> {
-        let links = (0..dial.connections()).map(|_| Link::open(dial, address));
-        let links = try_join_all(links).await?.into_iter().map(Arc::new).collect();
+    pub(super) async fn open(connector: &Connector, address: &Address) -> Result<Self> {
+        let connections =
+            (0..connector.connections()).map(|_| Connection::open(connector, address));
+        let connections = try_join_all(connections).await?.into_iter().map(Arc::new).collect();
         let (address, server) = (address.clone(), address.to_string().into());
-        let (next, dial, durable) = (AtomicUsize::new(0), dial.clone(), OnceCell::new());
-        Ok(Self { address, server, links, next, dial, durable })
+        let (next, connector, durable) = (AtomicUsize::new(0), connector.clone(), OnceCell::new());
+        Ok(Self { address, server, connections, next, connector, durable })
     }
 
     /// The next connection in turn, if it has room for this many commands.
-    pub(super) fn link(&self, commands: usize) -> Result<&Arc<Link>> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len().max(1);
-        let link = self.links.get(turn).ok_or_else(|| error::unreachable(&self.server))?;
-        self.with_room(link, commands)
+    pub(super) fn connection(&self, commands: usize) -> Result<&Arc<Connection>> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len().max(1);
+        let connection =
+            self.connections.get(turn).ok_or_else(|| error::unreachable(&self.server))?;
+        self.with_room(connection, commands)
     }
 
     /// The connection for writes that wait for copies, if it has room; made at its first use.
-    pub(super) async fn durable_link(&self, commands: usize) -> Result<&Arc<Link>> {
-        let open = async || Link::open(&self.dial, &self.address).await.map(Arc::new);
+    pub(super) async fn durable_connection(&self, commands: usize) -> Result<&Arc<Connection>> {
+        let open = async || Connection::open(&self.connector, &self.address).await.map(Arc::new);
         self.with_room(self.durable.get_or_try_init(open).await?, commands)
     }
 
-    fn with_room<'a>(&self, link: &'a Arc<Link>, commands: usize) -> Result<&'a Arc<Link>> {
-        if link.waiting() + commands.min(CHUNK) > MOST_WAITING {
+    fn with_room<'a>(
+        &self,
+        connection: &'a Arc<Connection>,
+        commands: usize,
+    ) -> Result<&'a Arc<Connection>> {
+        if connection.waiting() + commands.min(CHUNK) > MOST_WAITING {
             return Err(error::backpressure(&self.server));
         }
-        Ok(link)
+        Ok(connection)
     }
 
     /// Whether commands can be sent now on every connection.
     pub(super) fn is_ready(&self) -> bool {
-        self.links.iter().all(|link| link.is_ready())
+        self.connections.iter().all(|connection| connection.is_ready())
     }
 
     /// Closes the connections after the commands in flight.
     pub(super) async fn quit(&self) -> Result<()> {
-        let quit = join_all(self.all().map(|link| link.quit())).await;
+        let quit = join_all(self.all().map(|connection| connection.quit())).await;
         let fault = quit.into_iter().find_map(|quit| quit.err().filter(|it| !it.is_canceled()));
         let error = fault.map(|fault| error::convert(&fault, Access::Read, &self.server));
         error.map_or(Ok(()), Err)
@@ -70,10 +76,10 @@ impl Node {
 
     /// Ends the connections at once.
     pub(super) fn end(&self) {
-        self.all().for_each(|link| link.end());
+        self.all().for_each(|connection| connection.end());
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<Link>> {
-        self.links.iter().chain(self.durable.get())
+    fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.connections.iter().chain(self.durable.get())
     }
 }

@@ -7,15 +7,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::dial::Dial;
+use super::connector::Connector;
 use crate::config::Address;
 
 /// How long a handshake may take before the server is asked in plain text.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Returns when the server answers in plain text; never returns if it does not.
-pub(super) async fn answers_in_plain_text(dial: &Dial, address: &Address) {
-    sleep(SLOW.min(dial.timeout / 4)).await;
+pub(super) async fn answers_in_plain_text(connector: &Connector, address: &Address) {
+    sleep(SLOW.min(connector.timeout / 4)).await;
     if !answers(address).await.unwrap_or(false) {
         std::future::pending::<()>().await;
     }

@@ -16,7 +16,7 @@ const MARK_MILLIS: u64 = 60_000;
 
 /// How a request is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum SendMode {
     /// A script by its digest. If the server does not know it, it was not executed, and is sent
     /// whole.
     Plain,
@@ -31,15 +31,15 @@ pub(super) enum Manner {
 pub(super) async fn send(
     client: &Client,
     request: Request,
-    manner: Manner,
+    mode: SendMode,
     loaded: &Loaded,
     server: &str,
 ) -> Result<Answer, FredError> {
-    let script = match manner {
-        Manner::Plain => request.script().map(|script| (script, loaded.now(), request.clone())),
-        Manner::Whole | Manner::Asking => None,
+    let script = match mode {
+        SendMode::Plain => request.script().map(|script| (script, loaded.now(), request.clone())),
+        SendMode::Whole | SendMode::Asking => None,
     };
-    let result = once(client, request, manner).await;
+    let result = once(client, request, mode).await;
     let (script, sent, request) = match (&result, script) {
         (Err(fault), Some(script)) if error::is_unknown_script(fault) => script,
         _ => return result,
@@ -49,22 +49,22 @@ pub(super) async fn send(
     } else {
         tracing::debug!(server, script = script.name, "redis does not know a script; sending it");
     }
-    let result = Box::pin(once(client, request, Manner::Whole)).await;
+    let result = Box::pin(once(client, request, SendMode::Whole)).await;
     if result.is_ok() {
         loaded.loaded(script);
     }
     result
 }
 
-async fn once(client: &Client, request: Request, manner: Manner) -> Result<Answer, FredError> {
+async fn once(client: &Client, request: Request, mode: SendMode) -> Result<Answer, FredError> {
     let wanted = match &request {
         Request::Mget(keys) => Some(keys.len()),
         _ => None,
     };
     let value = match request {
-        Request::Durable(durable) => return Box::pin(durably(client, *durable, manner)).await,
-        request if manner == Manner::Asking => Box::pin(ask(client, request)).await,
-        request => reply(client, request, manner == Manner::Whole).await,
+        Request::Durable(durable) => return Box::pin(durably(client, *durable, mode)).await,
+        request if mode == SendMode::Asking => Box::pin(ask(client, request)).await,
+        request => reply(client, request, mode == SendMode::Whole).await,
     };
     Ok(answer(value?).truncated(wanted))
 }
@@ -84,8 +84,8 @@ async fn ask(client: &Client, request: Request) -> Result<Value, FredError> {
 /// A write, a mark, and a WAIT, with nothing between them.
 ///
 /// WAIT blocks the connection, so these commands use a separate one.
-async fn durably(client: &Client, durable: Durable, manner: Manner) -> Result<Answer, FredError> {
-    let (whole, is_asking) = (manner != Manner::Plain, manner == Manner::Asking);
+async fn durably(client: &Client, durable: Durable, mode: SendMode) -> Result<Answer, FredError> {
+    let (whole, is_asking) = (mode != SendMode::Plain, mode == SendMode::Asking);
     let Durable { write, marker, durability } = durable;
     let all = client.pipeline();
     let mut writes = vec![write];

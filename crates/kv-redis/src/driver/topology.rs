@@ -17,11 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use self::map::{Layout, Map};
 use super::connect::AbortOnDrop;
-use super::dial::Dial;
+use super::connector::Connector;
 use super::error;
 use super::node::Node;
 use super::request::Request;
-use super::send::Manner;
+use super::send::SendMode;
 use crate::config::{Address, RedisConfig, Sentinels, Servers};
 
 /// The least time between two refreshes of the topology.
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The time until the next refresh while a server is away.
 const AWAY: Duration = Duration::from_millis(400);
 /// How long one question to one server may take.
-const LOOK: Duration = Duration::from_secs(2);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// For how many refreshes a server without slots is kept.
 const GUEST: u8 = 8;
 
@@ -38,7 +38,7 @@ pub(super) enum Topology {
     /// One fixed server.
     Fixed(Arc<Node>),
     /// Discovered servers, refreshed whenever one is lost.
-    Found(Found),
+    Discovered(Discovered),
 }
 
 /// Who knows where the servers are.
@@ -49,14 +49,14 @@ enum Source {
 }
 
 /// Discovered servers, and the task that refreshes them.
-pub(super) struct Found {
+pub(super) struct Discovered {
     shared: Arc<Shared>,
     _keeper: AbortOnDrop<()>,
 }
 
 struct Shared {
     source: Source,
-    dial: Dial,
+    connector: Connector,
     /// The servers as errors name them.
     name: String,
     known: RwLock<Known>,
@@ -77,17 +77,17 @@ struct Known {
 
 impl Topology {
     /// Finds the servers and connects. The caller bounds the time.
-    pub(super) async fn open(config: &RedisConfig, dial: &Dial) -> Result<Self> {
+    pub(super) async fn open(config: &RedisConfig, connector: &Connector) -> Result<Self> {
         let source = match &config.servers {
             Servers::One(address) => {
-                return Ok(Self::Fixed(Arc::new(Node::open(dial, address).await?)));
+                return Ok(Self::Fixed(Arc::new(Node::open(connector, address).await?)));
             }
             Servers::Cluster(nodes) => Source::Cluster(nodes.clone()),
             Servers::Sentinel(sentinels) => Source::Sentinel(sentinels.clone()),
         };
         let shared = Shared {
             source,
-            dial: dial.clone(),
+            connector: connector.clone(),
             name: config.servers.to_string(),
             known: RwLock::default(),
             begun: AtomicU64::new(0),
@@ -97,14 +97,14 @@ impl Topology {
         shared.look(0).await?;
         let shared = Arc::new(shared);
         let keeper = AbortOnDrop(tokio::spawn(Arc::clone(&shared).keep_looking()));
-        Ok(Self::Found(Found { shared, _keeper: keeper }))
+        Ok(Self::Discovered(Discovered { shared, _keeper: keeper }))
     }
 
     /// The server that has the key of a request, or any server for a request without a key.
     pub(super) fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
         match self {
             Self::Fixed(node) => Ok(Arc::clone(node)),
-            Self::Found(found) => found.node_for(request),
+            Self::Discovered(found) => found.node_for(request),
         }
     }
 
@@ -112,26 +112,26 @@ impl Topology {
     pub(super) fn nodes(&self) -> (Vec<Arc<Node>>, Vec<Address>) {
         match self {
             Self::Fixed(node) => (vec![Arc::clone(node)], Vec::new()),
-            Self::Found(found) => found.shared.map().nodes(),
+            Self::Discovered(found) => found.shared.map().nodes(),
         }
     }
 
     /// Starts a refresh soon, if the servers can move.
-    pub(super) fn look_soon(&self) {
-        if let Self::Found(found) = self {
-            found.look_soon();
+    pub(super) fn refresh_soon(&self) {
+        if let Self::Discovered(found) = self {
+            found.refresh_soon();
         }
     }
 
     /// Refreshes the servers, and returns afterwards.
     pub(super) async fn looked(&self) {
-        if let Self::Found(found) = self {
+        if let Self::Discovered(found) = self {
             found.looked().await;
         }
     }
 }
 
-impl Found {
+impl Discovered {
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.shared.source, Source::Cluster(_))
     }
@@ -139,26 +139,26 @@ impl Found {
     fn node_for(&self, request: &Request) -> Result<Arc<Node>> {
         let known = self.shared.known.read().unwrap_or_else(PoisonError::into_inner);
         known.map.node_for(request.key()).ok_or_else(|| {
-            self.look_soon();
+            self.refresh_soon();
             error::unreachable(&self.shared.name)
         })
     }
 
     /// Starts a refresh soon.
-    pub(super) fn look_soon(&self) {
-        self.shared.dial.lost.notify_one();
+    pub(super) fn refresh_soon(&self) {
+        self.shared.connector.lost.notify_one();
     }
 
     /// Refreshes the servers, and returns afterwards.
     async fn looked(&self) {
         let mut looks = self.shared.looks.subscribe();
-        self.look_soon();
+        self.refresh_soon();
         let _ = looks.changed().await;
     }
 
     /// A node said that another node owns the slot now. Returns that node, if it is known.
     pub(super) fn moved(&self, slot: u16, to: &Address) -> Option<Arc<Node>> {
-        self.look_soon();
+        self.refresh_soon();
         self.shared.map().moved(slot, to)
     }
 
@@ -202,7 +202,7 @@ impl Shared {
         let mut turn = 0;
         let mut is_away = false;
         loop {
-            let lost = self.dial.lost.notified();
+            let lost = self.connector.lost.notified();
             if is_away {
                 let _ = timeout(AWAY, lost).await;
             } else {
@@ -224,11 +224,11 @@ impl Shared {
         let known = self.map();
         let found = match &self.source {
             Source::Cluster(seeds) => {
-                let ranges = cluster::find(&self.dial, seeds, &known, turn).await?;
+                let ranges = cluster::find(&self.connector, seeds, &known, turn).await?;
                 Layout::of_ranges(&ranges, &self.kept_guests(&known))
             }
             Source::Sentinel(sentinels) => {
-                sentinel::find(&self.dial, sentinels, &known, turn).await?
+                sentinel::find(&self.connector, sentinels, &known, turn).await?
             }
         };
         let opened = found.places().map(|address| self.opened(&known, address));
@@ -259,34 +259,38 @@ impl Shared {
         if let Some(node) = known.at(address) {
             return Ok(node);
         }
-        open(&self.dial, address).await.map(Arc::new)
+        open(&self.connector, address).await.map(Arc::new)
     }
 }
 
-async fn open(dial: &Dial, address: &Address) -> Result<Node> {
-    let limit = dial.timeout.min(LOOK);
-    match timeout(limit, Node::open(dial, address)).await {
+async fn open(connector: &Connector, address: &Address) -> Result<Node> {
+    let limit = connector.timeout.min(QUERY_TIMEOUT);
+    match timeout(limit, Node::open(connector, address)).await {
         Ok(node) => node,
         Err(_) => Err(error::timed_out(&address.to_string())),
     }
 }
 
 /// One answer of one server, over a separate connection.
-async fn asked(dial: &Dial, address: &Address, request: Request) -> Result<super::Answer> {
-    let node = open(&dial.for_a_look(LOOK), address).await?;
+async fn asked(
+    connector: &Connector,
+    address: &Address,
+    request: Request,
+) -> Result<super::Answer> {
+    let node = open(&connector.with_timeout(QUERY_TIMEOUT), address).await?;
     ask(&node, request).await
 }
 
 /// One answer of a server that is connected.
 async fn ask(node: &Node, request: Request) -> Result<super::Answer> {
     let access = request.access();
-    let sent = timeout(LOOK, node.link(1)?.send(request, Manner::Plain)).await;
+    let sent = timeout(QUERY_TIMEOUT, node.connection(1)?.send(request, SendMode::Plain)).await;
     let answer = sent.map_err(|_| error::timed_out(&node.server))?;
     answer.map_err(|fault| error::convert(&fault, access, &node.server))
 }
 
 /// Of the errors of all asked servers, the one that says most: a refusal before a silence.
 fn worst(errors: Vec<Error>, otherwise: impl FnOnce() -> Error) -> Error {
-    let passing = |error: &Error| error.kind().is_passing();
+    let passing = |error: &Error| error.kind().is_transient();
     errors.into_iter().min_by_key(passing).unwrap_or_else(otherwise)
 }

@@ -84,7 +84,7 @@ async fn work(
                 done.send_modify(|calls| *calls += 1);
             }
             Err(error) => {
-                assert!(error.kind().is_passing(), "{error:?}");
+                assert!(error.kind().is_transient(), "{error:?}");
                 match error.effect() {
                     Effect::NotApplied => told.denied.push(key),
                     Effect::MaybeApplied => told.open.push(key),

@@ -36,7 +36,7 @@ impl Waiting {
                 match waiting.wait(&[partition()], LONG).await {
                     Ok(named) if named.is_empty() => {}
                     Ok(named) => return assert_eq!(named, [0]),
-                    Err(error) => assert!(error.kind().is_passing(), "{error:?}"),
+                    Err(error) => assert!(error.kind().is_transient(), "{error:?}"),
                 }
             }
         });

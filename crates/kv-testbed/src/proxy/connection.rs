@@ -27,7 +27,7 @@ struct Chunk {
 }
 
 /// What the two directions of a connection have in common.
-struct Link<'a> {
+struct Relay<'a> {
     shared: &'a Shared,
     reply_cut: Mutex<Option<ReplyCut>>,
 }
@@ -61,21 +61,21 @@ async fn both_ways(
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let link = Link { shared, reply_cut: Mutex::new(None) };
+    let relay = Relay { shared, reply_cut: Mutex::new(None) };
     let (client_read, client_write) = client.split();
     let (server_read, server_write) = server.split();
     let (requests_in, requests_out) = mpsc::unbounded_channel();
     let (replies_in, replies_out) = mpsc::unbounded_channel();
     tokio::try_join!(
-        link.read(client_read, requests_in, Direction::Request),
-        link.read(server_read, replies_in, Direction::Reply),
-        link.write_requests(server_write, requests_out),
-        link.write_replies(client_write, replies_out),
+        relay.read(client_read, requests_in, Direction::Request),
+        relay.read(server_read, replies_in, Direction::Reply),
+        relay.write_requests(server_write, requests_out),
+        relay.write_replies(client_write, replies_out),
     )?;
     Ok(())
 }
 
-impl Link<'_> {
+impl Relay<'_> {
     /// Reads one side and stamps what it sends with the time at which the other side is to get it.
     async fn read(
         &self,

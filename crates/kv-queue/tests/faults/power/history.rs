@@ -14,13 +14,13 @@ use crate::bench::{SECOND, START, builder, store};
 
 /// What can be seen of a queue from outside.
 #[derive(Debug, PartialEq)]
-pub(super) struct Look {
+pub(super) struct Snapshot {
     counts: Counts,
     ready: Vec<u64>,
     dead: Vec<DeadJob>,
 }
 
-impl Look {
+impl Snapshot {
     pub(super) const fn entered(&self) -> u64 {
         self.counts.entered
     }
@@ -37,8 +37,8 @@ pub(super) struct History {
     file: PathBuf,
     /// What the file held in the end.
     bytes: Vec<u8>,
-    /// After each step, the file's size and the look.
-    steps: Vec<(u64, Look)>,
+    /// After each step, the file's size and the snapshot.
+    steps: Vec<(u64, Snapshot)>,
 }
 
 impl History {
@@ -53,7 +53,7 @@ impl History {
         for _ in 0..steps {
             walk.step(&server).await;
             let size = fs::metadata(&file).unwrap().len();
-            seen.push((size, look(&walk.queue).await));
+            seen.push((size, snapshot(&walk.queue).await));
         }
         let bytes = fs::read(&file).unwrap();
         Self { server, jobs: walk.jobs, file, bytes, steps: seen }
@@ -71,22 +71,22 @@ impl History {
         open(&self.server).await
     }
 
-    pub(super) async fn look(&self) -> Look {
-        look(&self.open().await).await
+    pub(super) async fn snapshot(&self) -> Snapshot {
+        snapshot(&self.open().await).await
     }
 
     pub(super) fn end_of(&self, step: usize) -> u64 {
         self.steps[step].0
     }
 
-    pub(super) fn look_after(&self, step: usize) -> &Look {
+    pub(super) fn snapshot_after(&self, step: usize) -> &Snapshot {
         &self.steps[step].1
     }
 
     /// What was seen before and after the write that this size ends in.
-    pub(super) fn looks_around(&self, size: u64) -> (&Look, &Look) {
+    pub(super) fn snapshots_around(&self, size: u64) -> (&Snapshot, &Snapshot) {
         let later = self.steps.iter().position(|(end, _)| *end >= size).unwrap();
-        (self.look_after(later.saturating_sub(1)), self.look_after(later))
+        (self.snapshot_after(later.saturating_sub(1)), self.snapshot_after(later))
     }
 }
 
@@ -94,8 +94,8 @@ async fn open(server: &RedisServer) -> Queue<u64> {
     builder().partitions(2).max_crashes(3).open(&store(server).await).await.unwrap()
 }
 
-async fn look(queue: &Queue<u64>) -> Look {
-    Look {
+async fn snapshot(queue: &Queue<u64>) -> Snapshot {
+    Snapshot {
         counts: queue.stats().await.unwrap(),
         ready: queue.peek(usize::MAX).await.unwrap(),
         dead: queue.dead_letters(usize::MAX).await.unwrap(),

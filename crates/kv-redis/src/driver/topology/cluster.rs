@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kv_core::{Error, ErrorKind, Result};
 
-use super::super::dial::Dial;
+use super::super::connector::Connector;
 use super::super::node::Node;
 use super::super::redirect::announced;
 use super::super::request::{Answer, Request};
@@ -16,7 +16,7 @@ use crate::config::Address;
 
 /// Asks the known nodes that are ready, each time another one first, then the configured nodes.
 pub(super) async fn find(
-    dial: &Dial,
+    connector: &Connector,
     seeds: &[Address],
     known: &Map,
     turn: usize,
@@ -28,8 +28,8 @@ pub(super) async fn find(
     let mut seeds: Vec<_> = seeds.iter().collect();
     let first = turn % seeds.len().max(1);
     seeds.rotate_left(first);
-    let nodes = nodes.into_iter().map(|node| told(dial, Told::By(node)));
-    let seeds = seeds.into_iter().map(|seed| told(dial, Told::ByStranger(seed)));
+    let nodes = nodes.into_iter().map(|node| told(connector, Told::By(node)));
+    let seeds = seeds.into_iter().map(|seed| told(connector, Told::ByStranger(seed)));
     let found = first_of(nodes.chain(seeds)).await;
     found.map_err(|errors| worst(errors, || nothing("no node")))
 }
@@ -39,10 +39,12 @@ enum Told<'a> {
     ByStranger(&'a Address),
 }
 
-async fn told(dial: &Dial, told: Told<'_>) -> Result<Vec<Range>> {
+async fn told(connector: &Connector, told: Told<'_>) -> Result<Vec<Range>> {
     match told {
         Told::By(node) => ranges(ask(&node, Request::ClusterSlots).await?, &node.address),
-        Told::ByStranger(seed) => ranges(asked(dial, seed, Request::ClusterSlots).await?, seed),
+        Told::ByStranger(seed) => {
+            ranges(asked(connector, seed, Request::ClusterSlots).await?, seed)
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use kv_core::{Error, ErrorKind, Result};
 
-use super::super::dial::Dial;
+use super::super::connector::Connector;
 use super::super::request::{Answer, Request};
 use super::first::first_of;
 use super::map::{Layout, Map};
-use super::{LOOK, ask, asked, open, worst};
+use super::{QUERY_TIMEOUT, ask, asked, open, worst};
 use crate::config::{Address, Sentinels};
 
 /// Asks the Sentinels, each time another one first, until one names a server that is a primary.
 pub(super) async fn find(
-    dial: &Dial,
+    connector: &Connector,
     sentinels: &Sentinels,
     known: &Map,
     turn: usize,
@@ -19,12 +19,12 @@ pub(super) async fn find(
     let mut nodes: Vec<_> = sentinels.nodes.iter().collect();
     let first = turn % nodes.len().max(1);
     nodes.rotate_left(first);
-    let to_sentinels = dial.to_sentinels(sentinels, LOOK);
+    let to_sentinels = connector.to_sentinels(sentinels, QUERY_TIMEOUT);
     let look = async |node: &Address| {
         let request = Request::PrimaryOf(sentinels.master.clone());
         let named = asked(&to_sentinels, node, request).await.map_err(|it| strange(it, node))?;
         let address = primary(named, &sentinels.master, node)?;
-        check(dial, known, &address).await?;
+        check(connector, known, &address).await?;
         Ok(Layout::one(address))
     };
     let found = first_of(nodes.into_iter().map(look)).await;
@@ -64,10 +64,13 @@ fn address(answer: Answer) -> Option<Address> {
 }
 
 /// A Sentinel may name a server that it has not promoted yet, or that is now a replica.
-async fn check(dial: &Dial, known: &Map, address: &Address) -> Result<()> {
+async fn check(connector: &Connector, known: &Map, address: &Address) -> Result<()> {
     let role = match known.at(address).filter(|node| node.is_ready()) {
         Some(node) => ask(&node, Request::Role).await?,
-        None => ask(&open(&dial.for_a_look(LOOK), address).await?, Request::Role).await?,
+        None => {
+            ask(&open(&connector.with_timeout(QUERY_TIMEOUT), address).await?, Request::Role)
+                .await?
+        }
     };
     let Answer::List(role) = role else { return Ok(()) };
     match role.first() {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::super::super::keys::{self, Keys};
 use super::super::Common;
 use super::{Entry, State, put_back};
-use crate::driver::{Answer, Aside, Request};
+use crate::driver::{Answer, Dedicated, Request};
 use crate::verbs::unexpected;
 
 /// How long one blocking command waits. With the glance after it this makes less than one command a
@@ -115,15 +115,18 @@ impl ListenerTask {
         lists
     }
 
-    async fn listen(&mut self, blocking: &mut Option<Aside>, lists: &[List]) -> Result<()> {
-        let aside = match blocking {
-            Some(aside) => aside,
+    async fn listen(&mut self, blocking: &mut Option<Dedicated>, lists: &[List]) -> Result<()> {
+        let dedicated = match blocking {
+            Some(dedicated) => dedicated,
             None => {
-                let aside = self.common.driver.aside(&self.interruption, self.common.timeout);
-                blocking.insert(aside.await?)
+                let dedicated =
+                    self.common.driver.dedicated(&self.interruption, self.common.timeout);
+                blocking.insert(dedicated.await?)
             }
         };
-        let Some(popped) = self.pop(aside, lists).await? else { return self.glance(lists).await };
+        let Some(popped) = self.pop(dedicated, lists).await? else {
+            return self.glance(lists).await;
+        };
         let Some(list) = lists.iter().find(|list| *list.wake() == popped) else {
             return Ok(());
         };
@@ -134,11 +137,11 @@ impl ListenerTask {
     }
 
     /// Blocks. Returns the list from which an element was taken, or none after the time.
-    async fn pop(&self, aside: &Aside, lists: &[List]) -> Result<Option<Bytes>> {
+    async fn pop(&self, dedicated: &Dedicated, lists: &[List]) -> Result<Option<Bytes>> {
         let mut keys = vec![self.interruption.clone()];
         keys.extend(lists.iter().map(|list| list.wake().clone()));
         let request = Request::Blpop { keys, wait: BLOCK };
-        let mut popped = pin!(self.common.driver.call_aside(aside, request));
+        let mut popped = pin!(self.common.driver.call_dedicated(dedicated, request));
         loop {
             // The command goes on meanwhile: dropping it would lose the element that it takes.
             tokio::select! {

@@ -11,10 +11,10 @@ use kv_core::Result;
 use tokio::time::timeout;
 
 use super::super::CHUNK;
-use super::super::connect::Link;
+use super::super::connect::Connection;
 use super::super::node::Node;
 use super::super::request::{Answer, Request};
-use super::super::send::Manner;
+use super::super::send::SendMode;
 use super::{Pending, Track};
 
 /// The result of one request, in fred's types.
@@ -22,7 +22,7 @@ pub(super) type Outcome = Result<Answer, FredError>;
 
 pub(super) struct Group {
     pub(super) node: Arc<Node>,
-    pub(super) link: Arc<Link>,
+    pub(super) connection: Arc<Connection>,
     /// Whether the requests wait for copies.
     pub(super) is_durable: bool,
     pub(super) pending: Vec<Pending>,
@@ -42,7 +42,7 @@ impl Group {
         tracks: &[Track],
         slice: Option<Duration>,
     ) -> Result<Vec<Outcome>> {
-        self.link.ready().await?;
+        self.connection.ready().await?;
         let requests = self.pending.iter().map(|pending| {
             if let Some(track) = tracks.get(pending.at) {
                 track.is_under_way.store(true, Ordering::Relaxed);
@@ -62,13 +62,13 @@ impl Group {
 
     async fn hand_over(&self, requests: Vec<Request>) -> Vec<Outcome> {
         if !self.pending.iter().any(Pending::is_asking) {
-            return send_all(&self.link, requests).await;
+            return send_all(&self.connection, requests).await;
         }
         // One by one, even later requests, which may be on the same keys and must come after these.
         let mut outcomes = Vec::with_capacity(requests.len());
         for (request, pending) in requests.into_iter().zip(&self.pending) {
-            let manner = if pending.is_asking() { Manner::Asking } else { Manner::Plain };
-            outcomes.push(self.link.send(request, manner).await);
+            let mode = if pending.is_asking() { SendMode::Asking } else { SendMode::Plain };
+            outcomes.push(self.connection.send(request, mode).await);
         }
         outcomes
     }
@@ -79,12 +79,12 @@ fn late() -> Outcome {
 }
 
 /// Hands over all requests in order, then waits for the replies, which come in the same order.
-async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
+async fn send_all(connection: &Connection, requests: Vec<Request>) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(requests.len());
     let mut rest = requests.into_iter();
     if rest.len() == 1 {
         for request in rest {
-            outcomes.push(link.send(request, Manner::Plain).await);
+            outcomes.push(connection.send(request, SendMode::Plain).await);
         }
         return outcomes;
     }
@@ -95,8 +95,8 @@ async fn send_all(link: &Link, requests: Vec<Request>) -> Vec<Outcome> {
             // After a script was sent whole, later requests can use its digest.
             let script = request.script().filter(|script| !known.contains(script));
             known.extend(script);
-            let manner = if script.is_some() { Manner::Whole } else { Manner::Plain };
-            let mut reply = Box::pin(maybe_done(link.send(request, manner)));
+            let mode = if script.is_some() { SendMode::Whole } else { SendMode::Plain };
+            let mut reply = Box::pin(maybe_done(connection.send(request, mode)));
             let _ = reply.as_mut().now_or_never();
             under_way.push(reply);
         }

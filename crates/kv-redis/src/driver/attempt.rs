@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use self::group::Group;
 use super::access::Access;
-use super::connect::Link;
+use super::connect::Connection;
 use super::node::Node;
 use super::redirect::Redirect;
 use super::request::{Answer, Request};
@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 const REDIRECTIONS: u32 = 16;
 
 /// What is known of one call while it runs.
-pub(super) struct Run<'a> {
+pub(super) struct Attempt<'a> {
     driver: &'a Driver,
     /// For each request, in the order of the requests.
     tracks: Vec<Track>,
@@ -42,7 +42,7 @@ pub(super) struct Run<'a> {
     /// The number of rounds in which requests were handed over.
     rounds: u32,
     /// The connections of the last round, and how many replies each had had.
-    watched: Vec<(Arc<Link>, u64)>,
+    watched: Vec<(Arc<Connection>, u64)>,
 }
 
 /// The state of one request.
@@ -86,7 +86,7 @@ enum Target {
     Asking(Arc<Node>),
 }
 
-impl<'a> Run<'a> {
+impl<'a> Attempt<'a> {
     pub(super) fn new(driver: &'a Driver, requests: Vec<Request>) -> Self {
         let track = |request: &Request| Track {
             access: request.access(),
@@ -116,11 +116,11 @@ impl<'a> Run<'a> {
 
     /// A request that this node is to answer.
     pub(super) fn to(driver: &'a Driver, request: Request, node: &Arc<Node>) -> Self {
-        let mut run = Self::new(driver, vec![request]);
-        for pending in &mut run.pending {
+        let mut attempt = Self::new(driver, vec![request]);
+        for pending in &mut attempt.pending {
             pending.target = Target::This(Arc::clone(node));
         }
-        run
+        attempt
     }
 
     /// A request that was already sent to this node, and failed with this error.
@@ -130,12 +130,12 @@ impl<'a> Run<'a> {
         fault: &FredError,
         node: &Node,
     ) -> Self {
-        let mut run = Self::new(driver, vec![request]);
-        run.rounds = 1;
-        for pending in mem::take(&mut run.pending) {
-            run.failed(pending, fault, node);
+        let mut attempt = Self::new(driver, vec![request]);
+        attempt.rounds = 1;
+        for pending in mem::take(&mut attempt.pending) {
+            attempt.failed(pending, fault, node);
         }
-        run
+        attempt
     }
 
     /// Returns an answer for each request, within the time.
@@ -162,8 +162,10 @@ impl<'a> Run<'a> {
                 self.driver.topology.looked().await;
             }
             let groups = self.groups().await;
-            self.watched =
-                groups.iter().map(|it| (Arc::clone(&it.link), it.link.replies())).collect();
+            self.watched = groups
+                .iter()
+                .map(|it| (Arc::clone(&it.connection), it.connection.replies()))
+                .collect();
             let slice = self.slice();
             self.rounds += 1;
             let sent = groups.iter().map(|group| group.send(&self.tracks, slice));
@@ -177,9 +179,9 @@ impl<'a> Run<'a> {
 
     /// Replaces a connection without any reply in the time of a call.
     fn report_stalls(&self) {
-        for (link, before) in &self.watched {
-            if link.replies() == *before {
-                link.report_stall();
+        for (connection, before) in &self.watched {
+            if connection.replies() == *before {
+                connection.report_stall();
             }
         }
     }
@@ -222,11 +224,11 @@ impl<'a> Run<'a> {
             Some(at) => at,
             None => {
                 let count = self.tracks.len();
-                let link = Arc::clone(match is_durable {
-                    true => node.durable_link(count).await?,
-                    false => node.link(count)?,
+                let connection = Arc::clone(match is_durable {
+                    true => node.durable_connection(count).await?,
+                    false => node.connection(count)?,
                 });
-                groups.push(Group { node, link, is_durable, pending: Vec::new() });
+                groups.push(Group { node, connection, is_durable, pending: Vec::new() });
                 groups.len() - 1
             }
         };
@@ -245,11 +247,11 @@ impl<'a> Run<'a> {
                 }
             }
             Err(refusal) => {
-                self.driver.topology.look_soon();
+                self.driver.topology.refresh_soon();
                 // The known owner of the key may have been replaced: one refresh tells.
                 let is_looked_up = self.rounds == 1
                     && refusal.kind() == ErrorKind::Connection
-                    && matches!(self.driver.topology, Topology::Found(_));
+                    && matches!(self.driver.topology, Topology::Discovered(_));
                 for pending in pending {
                     self.answer(pending.at, Err(refusal.clone()));
                     if is_looked_up && matches!(pending.target, Target::Owner) {
@@ -288,7 +290,7 @@ impl<'a> Run<'a> {
 
     /// The new receiver of a request that a node redirected.
     fn sent_on(&mut self, at: usize, redirect: Redirect) -> Option<Target> {
-        let Topology::Found(found) = &self.driver.topology else { return None };
+        let Topology::Discovered(found) = &self.driver.topology else { return None };
         let track = self.tracks.get_mut(at)?;
         track.redirections += 1;
         match redirect {
@@ -308,7 +310,7 @@ impl<'a> Run<'a> {
     /// The receiver of the repeat of a lost request.
     fn next_target(&self, pending: &Pending, fault: &FredError) -> Option<Target> {
         if error::is_broken_connection(fault) {
-            self.driver.topology.look_soon();
+            self.driver.topology.refresh_soon();
         }
         let may_repeat =
             error::is_broken_connection(fault) || self.repeats_late && error::is_timeout(fault);

@@ -25,7 +25,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// The settings that all connections of a store share.
 #[derive(Clone)]
-pub(super) struct Dial {
+pub(super) struct Connector {
     username: Option<String>,
     password: Option<Secret>,
     /// `None` on a Cluster, which has only database 0.
@@ -39,7 +39,7 @@ pub(super) struct Dial {
     pub(super) lost: Arc<Notify>,
 }
 
-impl Dial {
+impl Connector {
     /// Reads the files that the configuration names.
     pub(super) fn new(config: &RedisConfig) -> Result<Self> {
         let has_databases = !matches!(config.servers, Servers::Cluster(_));
@@ -62,19 +62,19 @@ impl Dial {
             username: sentinels.username.clone(),
             password: sentinels.password.clone(),
             db: None,
-            ..self.for_a_look(timeout)
+            ..self.with_timeout(timeout)
         }
     }
 
     /// One connection with this timeout, whose end notifies nobody.
-    pub(super) fn for_a_look(&self, timeout: Duration) -> Self {
+    pub(super) fn with_timeout(&self, timeout: Duration) -> Self {
         let lost = Arc::default();
         Self { connections: 1, timeout: timeout.min(self.timeout), lost, ..self.clone() }
     }
 
     /// One connection that may be silent for this long, and whose end notifies nobody.
-    pub(super) fn aside(&self, timeout: Duration) -> Self {
-        Self { timeout, ..self.for_a_look(timeout) }
+    pub(super) fn dedicated(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.with_timeout(timeout) }
     }
 
     /// How many connections each server gets.
