@@ -1,18 +1,25 @@
-//! `generated` and `generate`: documents that a program of the repository prints.
+//! `generated` and `generate`: documents that are written from the code.
+
+mod modules;
 
 use std::fs;
 
+use crate::tree::Tree;
 use crate::{Outcome, shell};
 
-/// A document, the package and the example that prints it.
-const DOCUMENTS: &[(&str, &str, &str)] =
-    &[("docs/CONFIGURATION.md", "kv-config", "configuration_reference")];
+/// A path, and what writes the text that belongs there.
+type Document = (&'static str, fn() -> Result<String, String>);
 
-/// Compares each document with what its program prints.
+const DOCUMENTS: &[Document] = &[
+    ("docs/CONFIGURATION.md", || print("kv-config", "configuration_reference")),
+    (modules::PAGE, || modules::page(&Tree::load()?)),
+];
+
+/// Compares each document with what belongs there.
 pub(crate) fn run() -> Outcome {
     let mut stale = Vec::new();
-    for (path, package, example) in DOCUMENTS {
-        let expected = print(package, example)?;
+    for (path, text) in DOCUMENTS {
+        let expected = text()?;
         let actual = fs::read_to_string(shell::root().join(path)).unwrap_or_default();
         if let Some(number) = first_difference(&expected, &actual) {
             stale.push(format!("{path}:{number}: out of date; `cargo xtask generate` writes it"));
@@ -23,14 +30,14 @@ pub(crate) fn run() -> Outcome {
 
 /// Writes each document.
 pub(crate) fn generate() -> Outcome {
-    for (path, package, example) in DOCUMENTS {
-        let text = print(package, example)?;
-        fs::write(shell::root().join(path), text).map_err(|why| format!("{path}: {why}"))?;
+    for (path, text) in DOCUMENTS {
+        fs::write(shell::root().join(path), text()?).map_err(|why| format!("{path}: {why}"))?;
         println!("{path}: written");
     }
     Ok(())
 }
 
+/// What an example of a package prints.
 fn print(package: &str, example: &str) -> Result<String, String> {
     // What is documented does not depend on features, and without them there is less to compile.
     let line = ["run", "--quiet", "--no-default-features", "--package", package];

@@ -2,11 +2,11 @@
 //!
 //! A rule looks at the text of the repository and returns one line a finding.
 
-mod architecture;
 mod circles;
 mod code;
 mod manifests;
 mod text;
+mod words;
 
 use crate::tree::Tree;
 use crate::{Outcome, shell};
@@ -25,8 +25,8 @@ const RULES: &[Rule] = &[
     text::nothing_foreign,
     text::links_resolve,
     text::required_files_exist,
-    architecture::the_page_matches_the_tree,
     circles::no_files_import_each_other,
+    words::no_word_is_used_that_was_given_up,
 ];
 
 pub(crate) fn run() -> Outcome {
