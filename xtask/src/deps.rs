@@ -48,7 +48,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "kv-pickle",
         own: &["kv-core"],
-        foreign: Some(&["serde"]),
+        foreign: Some(&["serde", "thiserror"]),
         never: &["tokio", "fred", "config", "rusqlite"],
     },
     Rule {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The result of every fallible call in this workspace.
@@ -91,17 +92,52 @@ pub enum Effect {
 /// ```
 ///
 /// A clone has the same text and causes, so each caller that shared a failed call gets one.
-#[derive(Clone)]
+#[derive(Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}{message}{}", self.place(), self.note())]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     operation: Option<&'static str>,
     key: Option<String>,
     effect: Effect,
-    source: Option<Arc<dyn StdError + Send + Sync + 'static>>,
+    source: Option<Cause>,
+}
+
+/// A cause that clones share. It is no error itself, so that `source` gives the cause, not an `Arc`
+/// around it, to those who ask for its type.
+#[derive(Clone, Debug)]
+struct Cause(Arc<dyn StdError + Send + Sync + 'static>);
+
+impl Deref for Cause {
+    type Target = dyn StdError + Send + Sync + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl Inner {
+    /// What failed and at which key, before the message.
+    fn place(&self) -> String {
+        match (self.operation, &self.key) {
+            (Some(operation), Some(key)) => format!("{operation} {key:?}: "),
+            (Some(operation), None) => format!("{operation}: "),
+            (None, Some(key)) => format!("key {key:?}: "),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// What the caller must know beside the message.
+    const fn note(&self) -> &'static str {
+        match self.effect {
+            Effect::NotApplied => "",
+            Effect::MaybeApplied => " (may have been applied)",
+        }
+    }
 }
 
 impl Error {
@@ -178,7 +214,7 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into().into());
+        self.0.source = Some(Cause(source.into().into()));
         self
     }
 
@@ -221,39 +257,14 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.0.operation {
-            write!(f, "{operation}")?;
-            if let Some(key) = &self.0.key {
-                write!(f, " {key:?}")?;
-            }
-            f.write_str(": ")?;
-        } else if let Some(key) = &self.0.key {
-            write!(f, "key {key:?}: ")?;
-        }
-        f.write_str(&self.0.message)?;
-        match self.0.effect {
-            Effect::NotApplied => Ok(()),
-            Effect::MaybeApplied => f.write_str(" (may have been applied)"),
-        }
-    }
-}
-
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("effect", &self.0.effect)
             .field("message", &self.to_string())
-            .field("source", &self.0.source)
+            .field("source", &self.0.source.as_ref().map(|cause| &cause.0))
             .finish()
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -279,5 +290,13 @@ mod tests {
         assert_eq!((clone.kind(), clone.effect()), (error.kind(), error.effect()));
         assert_eq!(clone.to_string(), error.to_string());
         assert_eq!(causes(&clone), ["cut", "reset"]);
+    }
+
+    #[test]
+    fn a_cause_keeps_its_type() {
+        let cause = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let error = Error::new(ErrorKind::Timeout, "late").because(cause);
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        assert_eq!(cause.map(std::io::Error::kind), Some(std::io::ErrorKind::TimedOut));
     }
 }

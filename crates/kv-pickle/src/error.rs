@@ -6,7 +6,8 @@ use std::fmt;
 use kv_core::without_values;
 
 /// What was wrong, without any of the value.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct Error(Cow<'static, str>);
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -29,14 +30,6 @@ impl From<String> for Error {
         Self(text.into())
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
 
 // A type's own message may quote the value, which no error may show.
 impl serde::de::Error for Error {

@@ -5,6 +5,8 @@ use std::fmt;
 /// What went wrong, where, and what was expected.
 ///
 /// `Debug` prints the same text as `Display`, so that `unwrap` in a test shows it readably.
+#[derive(thiserror::Error)]
+#[error("{0}")]
 pub struct Error(String);
 
 /// A result with this crate's [`Error`].
@@ -21,16 +23,8 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
-
-impl std::error::Error for Error {}

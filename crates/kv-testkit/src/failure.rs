@@ -11,7 +11,8 @@ const MESSAGE_BYTES: usize = 2_000;
 /// What a case found, the line of the suite that found it, and what it had asked of the store.
 ///
 /// Keys and values are shown, shortened: they are the suite's own.
-#[derive(Clone)]
+#[derive(Clone, thiserror::Error)]
+#[error("{message} ({}:{}){}", at.file(), at.line(), self.told())]
 pub struct Failure {
     message: String,
     at: &'static Location<'static>,
@@ -24,6 +25,11 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
         let message = cut(message.into(), MESSAGE_BYTES);
         Self { message, at: Location::caller(), calls: None }
+    }
+
+    /// The calls, on lines of their own.
+    fn told(&self) -> String {
+        self.calls.iter().map(|calls| format!("\n{calls}")).collect()
     }
 
     /// The same, found on another line.
@@ -57,21 +63,12 @@ impl From<tokio::task::JoinError> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}:{})", self.message, self.at.file(), self.at.line())?;
-        self.calls.iter().try_for_each(|calls| write!(f, "\n{calls}"))
-    }
-}
-
 // A failed test prints its error with `Debug`: the message should be readable there.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
-
-impl std::error::Error for Failure {}
 
 /// Fails the case unless the condition holds.
 macro_rules! ensure {
