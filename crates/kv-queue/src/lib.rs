@@ -15,7 +15,8 @@ mod worker;
 
 pub use kv_core::queue::Counts as QueueStats;
 pub use queue::{
-    DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder,
+    DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder, QueueInfo,
+    queues,
 };
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;

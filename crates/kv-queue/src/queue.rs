@@ -10,6 +10,7 @@ mod handle;
 mod job;
 mod operate;
 mod pace;
+mod registry;
 
 pub use builder::QueueBuilder;
 pub use dead::{DeadJob, DeadLetters};
@@ -18,3 +19,4 @@ pub(crate) use delivery::{Lease, Settle, Settled};
 pub(crate) use dequeue::undecodable;
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};
+pub use registry::{QueueInfo, queues};

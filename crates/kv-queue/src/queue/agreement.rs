@@ -9,6 +9,7 @@ use std::time::Duration;
 use kv_core::{Lifetime, Result, Serializer, Store, Write};
 use serde::{Deserialize, Serialize};
 
+use super::builder::QueueBuilder;
 use crate::requests::Settings;
 
 /// The settings on which handles should agree.
@@ -33,6 +34,16 @@ impl Agreed {
             keep_dead: policy.keep_dead,
             keep_dead_for: policy.keep_dead_for,
         }
+    }
+
+    fn apply_to(self, settings: &mut Settings) {
+        settings.lease = self.lease;
+        let policy = &mut settings.policy;
+        policy.max_failures = self.max_failures;
+        policy.max_crashes = self.max_crashes;
+        policy.max_deliveries = self.max_deliveries;
+        policy.keep_dead = self.keep_dead;
+        policy.keep_dead_for = self.keep_dead_for;
     }
 
     /// The settings that differ here, such as `lease 5s instead of 30s`.
@@ -67,17 +78,33 @@ pub(super) async fn check(store: &Store, settings: &Settings) {
     }
 }
 
+/// The builder with the settings of the last handle, if they are known.
+pub(super) async fn adopt<T>(store: &Store, mut builder: QueueBuilder<T>) -> QueueBuilder<T> {
+    match stored(store, &builder.settings.name).await {
+        Ok(Some(agreed)) => agreed.apply_to(&mut builder.settings),
+        Ok(None) => {}
+        Err(error) => {
+            let queue = &builder.settings.name;
+            tracing::debug!(%queue, %error, "a queue's settings cannot be read");
+        }
+    }
+    builder
+}
+
+async fn stored(store: &Store, queue: &str) -> Result<Option<Agreed>> {
+    let stored = store.inner().get(&key(store, queue)?).await?;
+    // A later version may store settings that this version cannot read.
+    Ok(stored.and_then(|entry| Serializer::Json.decode(&entry.value).ok()))
+}
+
 /// Removes the stored settings.
 pub(super) async fn forget(store: &Store, queue: &str) -> Result<()> {
     store.inner().delete(&key(store, queue)?, kv_core::Condition::Always).await.map(drop)
 }
 
 async fn compare(store: &Store, settings: &Settings) -> Result<()> {
-    let key = key(store, &settings.name)?;
     let here = Agreed::of(settings);
-    let stored = store.inner().get(&key).await?;
-    // A later version may store settings that this version cannot read.
-    let before = stored.and_then(|entry| Serializer::Json.decode::<Agreed>(&entry.value).ok());
+    let before = stored(store, &settings.name).await?;
     if before.as_ref() == Some(&here) {
         return Ok(());
     }
@@ -86,6 +113,7 @@ async fn compare(store: &Store, settings: &Settings) -> Result<()> {
         tracing::warn!(queue = %settings.name, differences, "a queue is opened with other settings");
     }
     let write = Write { lifetime: Lifetime::Never, ..Write::ALWAYS };
+    let key = key(store, &settings.name)?;
     store.inner().set(&key, Serializer::Json.encode(&here)?, write).await.map(drop)
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
-use super::agreement;
 use super::handle::Queue;
+use super::{agreement, registry};
 use crate::generic::GenericEngine;
 use crate::requests::{Connection, Requests, Settings, Undecodable};
 use crate::retry::RetryPolicy;
@@ -33,7 +33,7 @@ impl<T> Queue<T> {
 pub struct QueueBuilder<T> {
     name: String,
     partitions: u32,
-    settings: Settings,
+    pub(super) settings: Settings,
     clock: Arc<dyn Clock>,
     payload: PhantomData<fn() -> T>,
 }
@@ -160,6 +160,15 @@ impl<T> QueueBuilder<T> {
     /// is out of range, or the queue has another number of partitions; `Unsupported` if the store
     /// cannot hold queues; the store's own errors.
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
+        let (name, partitions) = (self.name.clone(), self.partitions);
+        let queue = self.connect(store).await?;
+        agreement::check(store, &queue.connection().settings).await;
+        registry::add(store, &name, partitions).await;
+        Ok(queue)
+    }
+
+    /// Opens the queue, and says nothing of itself to later handles.
+    pub(super) async fn connect(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
         let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
         let engine = engine_of(store, self.clock)?;
@@ -169,7 +178,6 @@ impl<T> QueueBuilder<T> {
         let connection = Connection::new(engine, store.clone(), partitions, self.settings);
         let opened = connection.write(|| connection.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
-        agreement::check(store, &connection.settings).await;
         Ok(Queue::of(Arc::new(Requests::new(connection))))
     }
 

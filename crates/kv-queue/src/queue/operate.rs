@@ -11,10 +11,10 @@ use kv_core::queue::{
 use kv_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
-use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
 use super::pace::Pace;
+use super::{agreement, registry};
 
 /// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
@@ -137,10 +137,14 @@ impl<T> Queue<T> {
             return Ok(());
         };
         let count = u32::try_from(connection.partitions.len()).unwrap_or(u32::MAX);
+        let (store, name) = (connection.store(), &connection.settings.name);
         let removed = connection.write(|| connection.engine.remove(queue, count)).await;
         removed.map_err(|error| error.operation("delete"))?;
-        let forgotten = agreement::forget(connection.store(), &connection.settings.name).await;
-        forgotten.map_err(|error| error.operation("delete").maybe_applied())
+        let forgotten = async {
+            registry::remove(store, name).await?;
+            agreement::forget(store, name).await
+        };
+        forgotten.await.map_err(|error| error.operation("delete").maybe_applied())
     }
 
     /// Cancels jobs. Waiting jobs and dead letters are removed. A handler in a worker of this

@@ -82,6 +82,8 @@ on_every_engine! {
     operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,
     operating::dead_letters_end_with_their_age,
     operating::clearing_removes_more_than_one_request_takes,
+    operating::a_queue_is_listed_with_its_jobs_until_it_is_deleted,
+    operating::a_queue_is_attached_by_its_name_with_the_settings_it_has,
     operating::a_deleted_queue_is_gone_and_can_be_made_anew,
     operating::a_peek_at_jobs_of_another_type_says_so,
     producing::each_of_many_jobs_gets_its_own_answer_in_order,

@@ -74,6 +74,33 @@ pub(crate) async fn clearing_removes_more_than_one_request_takes(bench: &Bench) 
     assert!(!queue.enqueue(Job::new(1).unique("1")).await.unwrap().is_duplicate());
 }
 
+pub(crate) async fn a_queue_is_listed_with_its_jobs_until_it_is_deleted(bench: &Bench) {
+    let listed = async || {
+        let queues = kv_queue::queues(&bench.store).await.unwrap();
+        queues.into_iter().map(|it| (it.name, it.partitions, it.stats.dead)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, []);
+    let queue = buried(bench, 3).await;
+    let other = bench.builder::<u32>().open(&bench.store.namespace("other")).await.unwrap();
+    assert_eq!(listed().await, [("bench".to_owned(), 4, 3)], "those of the namespace alone");
+    queue.delete().await.unwrap();
+    assert_eq!(listed().await, []);
+    other.delete().await.unwrap();
+}
+
+pub(crate) async fn a_queue_is_attached_by_its_name_with_the_settings_it_has(bench: &Bench) {
+    let attached = async || Queue::<u32>::attach(&bench.store, "bench").await.unwrap();
+    assert!(attached().await.is_none());
+    let builder = bench.builder::<u32>().partitions(4).max_failures(1);
+    let queue = builder.open(&bench.store).await.unwrap();
+    queue.enqueue(1).await.unwrap();
+    let attached = attached().await.expect("the queue is open");
+    assert_eq!(attached.stats().await.unwrap().ready, 1);
+    let delivery = attached.dequeue(1).await.unwrap().pop().unwrap();
+    delivery.retry(Duration::ZERO).await.unwrap();
+    assert_eq!(queue.stats().await.unwrap().dead, 1, "one failure is the whole budget");
+}
+
 pub(crate) async fn a_deleted_queue_is_gone_and_can_be_made_anew(bench: &Bench) {
     let queue = buried(bench, 8).await;
     queue.enqueue(Job::new(1).unique("page")).await.unwrap();
