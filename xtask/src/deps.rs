@@ -63,6 +63,7 @@ const RULES: &[Rule] = &[
         &[],
     ),
     rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "rusqlite"]),
+    rule("kv-cli", &["kv-core", "kv-config", "kv-queue"], &[]),
     rule("kv-testkit", &["kv-core"], &["fred", "config", "rusqlite"]),
     rule("kv-testbed", &[], &["fred", "config", "rusqlite"]),
     rule("kv-bench", &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-testbed"], &[]),

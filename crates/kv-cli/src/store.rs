@@ -1,0 +1,163 @@
+//! The verbs on keys.
+
+mod doctor;
+mod list;
+mod transfer;
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use kv_core::{Condition, Expiry, Remaining, SetOptions, Store};
+use serde_json::{Value, json};
+
+use crate::arguments::StoreVerb;
+use crate::ask::may_change;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+/// The most bytes that are read from standard input for one value.
+const MOST_READ: u64 = 64 << 20;
+
+pub(crate) async fn run(store: &Store, verb: StoreVerb, output: &Output) -> Result<()> {
+    match verb {
+        StoreVerb::Get { key, raw: true } => raw(store, &key).await,
+        StoreVerb::Get { key, raw: false } => get(store, &key, output).await,
+        StoreVerb::Set { key, value, text, ttl, if_absent } => {
+            let value = parse(&value, text)?;
+            set(store, &key, &value, expiry(ttl), if_absent, output).await
+        }
+        StoreVerb::Del { keys, pattern: None, consent } => {
+            if keys.len() > 1 && !may_change(consent, &format!("delete {} keys", keys.len()))? {
+                return Ok(());
+            }
+            deleted(store.delete_many(&keys).await?, output)
+        }
+        StoreVerb::Del { pattern: Some(pattern), consent, .. } => {
+            let keys = store.keys(&pattern).await?;
+            match may_change(consent, &format!("delete {} keys", keys.len()))? {
+                true => deleted(store.delete_many(&keys).await?, output),
+                false => Ok(()),
+            }
+        }
+        StoreVerb::Keys { pattern, limit } => list::keys(store, &pattern, limit, output).await,
+        StoreVerb::Scan { pattern, limit } => list::scan(store, &pattern, limit, output).await,
+        StoreVerb::Ttl { key, set: None } => ttl(store, &key, output).await,
+        StoreVerb::Ttl { key, set: Some(time) } => match store.touch(&key, time).await? {
+            true => ttl(store, &key, output).await,
+            false => Err(missing(&key)),
+        },
+        StoreVerb::Incr { key, by, ttl } => {
+            let sum = store.increment(&key, by, expiry(ttl)).await?;
+            output.value(|| sum.to_string(), || json!(sum));
+            Ok(())
+        }
+        StoreVerb::Counter { key } => {
+            let sum = store.counter(&key).await?.ok_or_else(|| missing(&key))?;
+            output.value(|| sum.to_string(), || json!(sum));
+            Ok(())
+        }
+        StoreVerb::Stats => list::stats(store, output).await,
+        StoreVerb::Ping => {
+            store.ping().await?;
+            output.done("the store answers", &json!({ "ok": true }));
+            Ok(())
+        }
+        StoreVerb::Export { pattern } => transfer::export(store, &pattern).await,
+        StoreVerb::Import { keep } => transfer::import(store, keep, output).await,
+        StoreVerb::Doctor => doctor::run(store, output).await,
+    }
+}
+
+async fn get(store: &Store, key: &str, output: &Output) -> Result<()> {
+    let value = store.get::<Value>(key).await?.ok_or_else(|| missing(key))?;
+    output.value(|| format!("{value:#}"), || value.clone());
+    Ok(())
+}
+
+/// The stored bytes, without a line break after them.
+async fn raw(store: &Store, key: &str) -> Result<()> {
+    use std::io::Write as _;
+    let whole = format!("{}{key}", store.prefix());
+    // Asked through the store too, so that its own keys stay hidden.
+    if !store.exists(key).await? {
+        return Err(missing(key));
+    }
+    let entry = store.inner().get(&whole).await?.ok_or_else(|| missing(key))?;
+    let _ = std::io::stdout().write_all(&entry.value);
+    Ok(())
+}
+
+async fn set(
+    store: &Store,
+    key: &str,
+    value: &Value,
+    expiry: Expiry,
+    if_absent: bool,
+    output: &Output,
+) -> Result<()> {
+    let options = SetOptions::new().ttl(expiry);
+    let options = if if_absent { options.condition(Condition::Absent) } else { options };
+    if !store.set_with(key, value, options).await? {
+        return Err(Failure::Declined("the key exists"));
+    }
+    output.done("written", &json!({ "written": true }));
+    Ok(())
+}
+
+fn deleted(count: u64, output: &Output) -> Result<()> {
+    output.done(&format!("deleted {count}"), &json!({ "deleted": count }));
+    Ok(())
+}
+
+async fn ttl(store: &Store, key: &str, output: &Output) -> Result<()> {
+    let remaining = store.ttl(key).await?.ok_or_else(|| missing(key))?;
+    let seconds = seconds(remaining);
+    output.value(
+        || match remaining {
+            Remaining::Forever => "never expires".to_owned(),
+            Remaining::Expires(time) => format!("{time:.3?}"),
+        },
+        || seconds.clone(),
+    );
+    Ok(())
+}
+
+/// The time that a key has left in seconds; null for one that never expires.
+fn seconds(remaining: Remaining) -> Value {
+    match remaining {
+        Remaining::Forever => Value::Null,
+        Remaining::Expires(time) => json!(time.as_secs_f64()),
+    }
+}
+
+fn expiry(ttl: Option<Duration>) -> Expiry {
+    ttl.map_or(Expiry::Default, Expiry::from)
+}
+
+fn missing(key: &str) -> Failure {
+    Failure::Missing(format!("no key {key:?}"))
+}
+
+/// A value as it was given, or from standard input; as JSON unless it is a text.
+pub(crate) fn parse(given: &str, is_text: bool) -> Result<Value> {
+    let read = if given == "-" { Some(input()?) } else { None };
+    let text = read.as_deref().unwrap_or(given);
+    if is_text {
+        return Ok(Value::String(text.to_owned()));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        Failure::Usage(format!("the value is no JSON at {place}; a text needs quotes, or --text"))
+    })
+}
+
+fn input() -> Result<String> {
+    let mut text = String::new();
+    let failed = |why: String| Failure::Failed(format!("standard input cannot be read: {why}"));
+    let mut limited = std::io::stdin().lock().take(MOST_READ + 1);
+    limited.read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > MOST_READ {
+        return Err(failed(format!("more than {MOST_READ} bytes")));
+    }
+    Ok(text)
+}

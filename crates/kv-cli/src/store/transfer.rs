@@ -1,0 +1,125 @@
+//! Entries as lines of JSON, out and in.
+//!
+//! A line has the key, the stored bytes, and the milliseconds that are left. Bytes of UTF-8 are
+//! `text`; others are `hex`. So the lines are exact for every serializer, and a person can read
+//! most of them.
+
+use std::io::{BufRead as _, stdin};
+use std::time::Duration;
+
+use kv_core::{Condition, Lifetime, Remaining, Store, Write};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::list::line;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+/// An entry in a line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exported {
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    expires_in_ms: Option<u64>,
+}
+
+pub(super) async fn export(store: &Store, pattern: &str) -> Result<()> {
+    let mut scan = store.scan(pattern);
+    while let Some(key) = scan.next().await {
+        let key = key?;
+        let whole = format!("{}{key}", store.prefix());
+        let (Some(entry), Some(remaining)) =
+            (store.inner().get(&whole).await?, store.ttl(&key).await?)
+        else {
+            continue;
+        };
+        let text = std::str::from_utf8(&entry.value).ok().map(str::to_owned);
+        let hex = text.is_none().then(|| encode(&entry.value));
+        let expires_in_ms = match remaining {
+            Remaining::Forever => None,
+            Remaining::Expires(time) => Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        };
+        line(&json!(Exported { key, text, hex, expires_in_ms }));
+    }
+    Ok(())
+}
+
+pub(super) async fn import(store: &Store, keep: bool, output: &Output) -> Result<()> {
+    let (mut written, mut kept) = (0_u64, 0_u64);
+    for (number, text) in stdin().lock().lines().enumerate() {
+        let wrong = |why: String| Failure::Usage(format!("line {}: {why}", number + 1));
+        let text = text.map_err(|error| wrong(error.to_string()))?;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let entry: Exported = serde_json::from_str(&text).map_err(|error| {
+            wrong(format!("no entry of an export, at column {}", error.column()))
+        })?;
+        match write(store, entry, keep, &wrong).await? {
+            true => written += 1,
+            false => kept += 1,
+        }
+    }
+    let text = format!("wrote {written}, left {kept} alone");
+    output.done(&text, &json!({ "written": written, "kept": kept }));
+    Ok(())
+}
+
+async fn write(
+    store: &Store,
+    entry: Exported,
+    keep: bool,
+    wrong: &impl Fn(String) -> Failure,
+) -> Result<bool> {
+    let value = match (entry.text, entry.hex) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(hex)) => {
+            decode(&hex).ok_or_else(|| wrong("`hex` is not hexadecimal".into()))?
+        }
+        _ => return Err(wrong("expected `text` or `hex`, and only one of them".into())),
+    };
+    // Checks the key as the store does, and asks whether there is something to leave alone.
+    if store.exists(&entry.key).await? && keep {
+        return Ok(false);
+    }
+    let lifetime = match entry.expires_in_ms {
+        None => Lifetime::Never,
+        Some(0) => return Ok(false),
+        Some(milliseconds) => Lifetime::In(Duration::from_millis(milliseconds)),
+    };
+    let condition = if keep { Condition::Absent } else { Condition::Always };
+    let write = Write { lifetime, ..Write::ALWAYS }.condition(condition);
+    let whole = format!("{}{}", store.prefix(), entry.key);
+    Ok(store.inner().set(&whole, value.into(), write).await?.is_written())
+}
+
+fn encode(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn decode(hex: &str) -> Option<Vec<u8>> {
+    if !hex.is_ascii() || hex.len() % 2 == 1 {
+        return None;
+    }
+    let pairs = (0..hex.len()).step_by(2).map(|at| hex.get(at..at + 2));
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_hexadecimal_and_back() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        for wrong in ["0", "0g", "+1", "é"] {
+            assert_eq!(decode(wrong), None, "{wrong}");
+        }
+    }
+}

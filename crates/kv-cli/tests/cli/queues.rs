@@ -1,0 +1,97 @@
+//! The verbs on queues.
+
+use kv_core::Store;
+use kv_queue::Queue;
+use serde_json::{Value, json};
+
+use crate::place::Place;
+
+fn add(place: &Place, payload: &str) -> String {
+    let added = place.json(&["enqueue", "mails", payload, "--create", "2"]);
+    added[0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Fails every job that waits, each with its payload as the reason.
+fn bury_all(place: &Place) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = kv_config::Config::from_vars([("OC_KV_STORE_URL", place.url())]).unwrap();
+        let store: Store = config.open().await.unwrap();
+        let queue = Queue::<Value>::attach(&store, "mails").await.unwrap().unwrap();
+        for delivery in queue.dequeue(10).await.unwrap() {
+            let reason = delivery.payload().to_string();
+            delivery.fail(reason).await.unwrap();
+        }
+        store.close().await.unwrap();
+    });
+}
+
+pub(crate) fn a_queue_is_made_listed_and_deleted(place: &Place) {
+    assert_eq!(place.run(&["enqueue", "mails", "1"]).code, 3, "only --create makes a queue");
+    add(place, "1");
+    let twice = ["enqueue", "mails", "1", "--unique", "one", "--delay", "1h", "--priority", "2"];
+    let id = place.json(&twice)[0]["id"].clone();
+    assert_eq!(place.json(&twice), [json!({ "id": id, "duplicate": true })]);
+    let expected = json!({ "queue": "mails", "partitions": 2, "ready": 1, "timed": 1,
+        "running": 0, "dead": 0, "done": 0, "paused": false });
+    assert_eq!(place.json(&["queues"]), [expected]);
+    assert_eq!(place.json(&["queue", "mails"])[0]["entered"], 2);
+    place.ok(&["delete", "mails", "--yes"]);
+    assert_eq!(place.json(&["queues"]), [] as [Value; 0]);
+}
+
+pub(crate) fn jobs_are_shown_without_their_payloads(place: &Place) {
+    add(place, r#"{"to": "ada"}"#);
+    assert!(!place.ok(&["jobs", "mails"]).contains("ada"));
+    assert!(place.ok(&["jobs", "mails", "--payloads"]).contains("ada"));
+}
+
+pub(crate) fn dead_letters_are_told_by_reason_and_redriven(place: &Place) {
+    for payload in [r#""refused""#, r#""refused""#, r#""lost""#] {
+        add(place, payload);
+    }
+    bury_all(place);
+    let reasons = place.json(&["dead", "mails", "--by-reason"]);
+    assert_eq!(reasons[0], json!({ "letters": 2, "reason": "\"refused\"" }));
+    let letters = place.json(&["dead", "mails", "--payloads"]);
+    assert_eq!(letters.len(), 3);
+    let id = letters[0]["id"].as_str().unwrap();
+    assert!(letters[0]["payload"].is_string());
+    assert!(place.json(&["dead", "mails"])[0].get("payload").is_none());
+    assert_eq!(place.json(&["redrive", "mails", id, "--yes"]), [json!({ "changed": 1 })]);
+    let second = letters[1]["id"].as_str().unwrap();
+    assert_eq!(place.json(&["discard", "mails", second, "--yes"]), [json!({ "changed": 1 })]);
+    let all = ["redrive", "mails", "--limit", "9", "--yes"];
+    assert_eq!(place.json(&all), [json!({ "changed": 1 })]);
+    let figures = &place.json(&["queue", "mails"])[0];
+    assert_eq!((&figures["ready"], &figures["dead"]), (&json!(2), &json!(0)));
+}
+
+pub(crate) fn a_paused_queue_says_so(place: &Place) {
+    add(place, "1");
+    place.ok(&["pause", "mails"]);
+    assert_eq!(place.json(&["queue", "mails"])[0]["paused"], true);
+    place.ok(&["resume", "mails"]);
+    assert_eq!(place.json(&["queue", "mails"])[0]["paused"], false);
+}
+
+pub(crate) fn a_queue_that_is_not_there_is_told_with_those_that_are(place: &Place) {
+    add(place, "1");
+    let ended = place.run(&["queue", "mial"]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.contains("\"mial\"") && ended.err.contains("mails"), "{}", ended.err);
+}
+
+pub(crate) fn nothing_changes_in_a_dry_run_or_without_consent(place: &Place) {
+    let id = add(place, "1");
+    let verbs: [&[&str]; 4] =
+        [&["clear", "mails"], &["delete", "mails"], &["cancel", "mails", &id], &["redrive", "mails"]];
+    for verb in verbs {
+        let dry = place.ok(&[verb, &["--dry-run"]].concat());
+        assert!(dry.contains("nothing was changed"), "{dry}");
+        assert_eq!(place.run(verb).code, 4, "{verb:?}");
+    }
+    assert_eq!(place.json(&["queue", "mails"])[0]["ready"], 1);
+    assert_eq!(place.json(&["cancel", "mails", &id, "--yes"]), [json!({ "changed": 1 })]);
+    assert_eq!(place.json(&["clear", "mails", "--yes"]), [json!({ "changed": 0 })]);
+}
