@@ -48,17 +48,19 @@ pub(crate) fn run(source: &Source, verb: ConfigVerb, output: &Output) -> Result<
     }
 }
 
-/// The lines of the reference about a variable.
+/// What the reference says of a variable.
 fn explain(variable: &str) -> Result<()> {
     let wanted = variable.trim().to_ascii_uppercase();
     let wanted = wanted.strip_prefix("OC_KV_STORE_").unwrap_or(&wanted);
-    let name = format!("`OC_KV_STORE_{wanted}`");
+    let row = format!("| `OC_KV_STORE_{wanted}` ");
     let reference = reference_markdown();
-    let found: Vec<&str> = reference.lines().filter(|line| line.contains(&name)).collect();
-    if found.is_empty() {
+    let Some(found) = reference.lines().find(|line| line.starts_with(&row)) else {
         let message = format!("no variable OC_KV_STORE_{wanted}; docs/CONFIGURATION.md lists all");
         return Err(Failure::Missing(message));
+    };
+    let cells = found.trim_matches(['|', ' ']).split(" | ");
+    for (heading, cell) in ["variable", "value", "default", "meaning"].into_iter().zip(cells) {
+        print(&format!("{heading}: {}", cell.replace('`', "")));
     }
-    found.iter().for_each(|line| print(line.trim_matches(['|', ' '])));
     Ok(())
 }
