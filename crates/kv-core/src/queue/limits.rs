@@ -1,6 +1,8 @@
 //! What every engine refuses before it writes anything.
 
-use super::{Control, Exchange, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend};
+use super::{
+    Control, Exchange, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend, check_group,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
@@ -34,7 +36,8 @@ pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
 /// Checks the limits of a submit.
 ///
 /// # Errors
-/// `TooLarge`; the message names the item and the limit.
+/// `TooLarge`; the message names the item and the limit. `InvalidKey` for a name that no group can
+/// have.
 pub fn check_submit(request: &Submit) -> Result<()> {
     request.lane.as_ref().map_or(Ok(()), lane)?;
     check_batch("jobs", request.jobs.len())?;
@@ -63,7 +66,8 @@ pub fn check_tend(request: &Tend) -> Result<()> {
 /// Checks the limits of an operator's action.
 ///
 /// # Errors
-/// `TooLarge`; the message names the item and the limit.
+/// `TooLarge`; the message names the item and the limit. Those of [`check_group`] and
+/// [`GroupLimit::check`](super::GroupLimit::check).
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume => Ok(()),
@@ -73,6 +77,11 @@ pub fn check_control(request: &Control) -> Result<()> {
             check_batch("dead letters", *limit)
         }
         Control::Purge { limit } => check_batch("jobs", *limit),
+        Control::LimitGroup { group, limit } => {
+            check_group(group)?;
+            limit.as_ref().map_or(Ok(()), super::GroupLimit::check)
+        }
+        Control::PauseGroup { group, .. } => check_group(group),
     }
 }
 
@@ -85,6 +94,7 @@ pub fn check_inspect(request: &Inspect) -> Result<()> {
         Inspect::Counts => Ok(()),
         Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
+        Inspect::Groups { limit, .. } => check_batch("groups", *limit),
     }
 }
 
@@ -115,7 +125,7 @@ fn job(job: &NewJob) -> Result<()> {
         let message = format!("a unique key of {bytes} bytes; expected at most {MAX_UNIQUE_BYTES}");
         return Err(too_large(message));
     }
-    Ok(())
+    job.group.as_deref().map_or(Ok(()), check_group)
 }
 
 fn lane(lane: &Lane) -> Result<()> {

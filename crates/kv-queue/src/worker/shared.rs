@@ -295,8 +295,10 @@ impl Shared {
     /// The answer of a maintenance came.
     pub(super) fn maintained(&self, number: u32, answer: Result<Tended>) {
         let error = self.change(|state, now| match answer {
-            Ok(Tended { promoted, recovered, buried, forgotten, more, next_due }) => {
-                let has_moved = promoted + recovered > 0;
+            Ok(tended) => {
+                let Tended { promoted, recovered, unblocked, buried, forgotten, .. } = tended;
+                let Tended { more, next_due, .. } = tended;
+                let has_moved = promoted + recovered + unblocked > 0;
                 let has_changed = has_moved || buried + forgotten > 0;
                 let answer = Maintained { has_moved, has_changed, more, next_due };
                 state.scheduler.maintained(number, answer, now);

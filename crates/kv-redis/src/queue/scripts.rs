@@ -36,11 +36,13 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "5b05883fe8fda909d2fc36aac8ebc5f9da2bedb2",
+    "8f6e3256e2e80be6b1bb23a44d0787562510c686",
     "",
     "head.lua",
     "submit_plain.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "submit.lua"
 );
 
@@ -48,41 +50,49 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "66475d84301beb2ae30d6f043d9990339284bf12",
+    "8243aac3cc50e06133dffa976d31d9f3481a2678",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "exchange.lua"
 );
 
 static TEND: Script = script!(
     "tend",
     Write,
-    "bb6b7cb75f9e5178368bada8614f5fc16946bcf9",
+    "ef62bdfdac480c0a8ade2d97b8f4b416e803adab",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "tend.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "717d5e25734b7dc2ee6e8aa982d3889f0499698f",
+    "7e3a0060b6dc842db32ecc289baa53c78820bfdb",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "control.lua"
 );
 
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "9a31cf3e9594d1cc7c97c109d6b8d38820741f9e",
+    "d97389f6685a8a6b9efd779f041b78b7205e25eb",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "inspect.lua"
 );
 
@@ -97,7 +107,7 @@ static MARK: Script = script!(
 static GLANCE: Script = script!(
     "glance",
     Read,
-    "4bf1cb1be9e55877bca57b49c890a0a18e5289ae",
+    "e537a7af4c7e55c2f3e267ff68366cbfee7c13f2",
     " flags=no-writes,allow-oom",
     "glance.lua"
 );

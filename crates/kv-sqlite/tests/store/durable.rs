@@ -59,6 +59,7 @@ async fn jobs_asked_onto_the_disk_are_there_also_when_the_request_is_repeated() 
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     };
     let lane = kv_core::queue::Lane { name: "lane".into(), request: 1 };
     let request = Submit { lane: Some(lane), jobs: vec![job] };
