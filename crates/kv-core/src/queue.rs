@@ -4,6 +4,7 @@
 //! state machine of `kv-queue-machine` defines the verbs: every engine gives the machine's answers,
 //! up to a renaming of tokens. Programs use `kv_queue::Queue`, not this module.
 
+mod group;
 mod job;
 mod limits;
 mod request;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use group::{
+    GroupBlock, GroupLimit, GroupState, MAX_GROUP_BYTES, MAX_GROUP_WEIGHT, check_group,
+};
 pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope};
 pub use limits::{
     MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
@@ -73,6 +77,11 @@ impl std::fmt::Debug for QueueSupport {
 ///   recorded delivery whose lease is still held under its token. So a repeat without a claim
 ///   returns the verdicts and withdraws the whole claim. If the original was never executed, the
 ///   repeat is its execution; an original that arrives later then claims nothing.
+/// - Among the jobs of one priority, groups take turns; a turn starts as many jobs as the group's
+///   weight says. Jobs without a group take turns as one group. A group's turn is for its most
+///   urgent job, so urgency goes before fairness. A claim never delivers a job that its group's
+///   limit or pause forbids. Limits count within the partition: all jobs of a group must be in one.
+///   An engine without groups fails a submit of a job with a group with `Unsupported`.
 /// - A batch has at most [`MAX_BATCH`] items. A larger batch fails with `TooLarge` and changes
 ///   nothing.
 ///
@@ -93,8 +102,9 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// too.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`MAX_BATCH`] jobs, `Backpressure` if the partition is full,
-    /// `Conflict` for a session's older request. After such an error no job is added.
+    /// `TooLarge` for more than [`MAX_BATCH`] jobs, `InvalidKey` for a name that no group can have,
+    /// `Backpressure` if the partition is full, `Conflict` for a session's older request,
+    /// `Unsupported` for a group if the engine has none. After such an error no job is added.
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>>;
 
     /// Like [`submit`](Self::submit), and waits until copies have the jobs, even the jobs that an
@@ -130,14 +140,15 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// Those of the store.
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained>;
 
-    /// Pauses, resumes, cancels, redrives, discards or purges. Each call is bounded; callers repeat
-    /// it while [`Controlled::more`] is true.
+    /// Pauses, resumes, cancels, redrives, discards or purges, or changes a group. Each call is
+    /// bounded; callers repeat it while [`Controlled::more`] is true.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`MAX_BATCH`] keys.
+    /// `TooLarge` for more than [`MAX_BATCH`] keys; `InvalidKey` or `Config` for a group's name or
+    /// limit that cannot be; `Unsupported` for a group if the engine has none.
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
 
-    /// Reads counts, ready jobs or dead letters. Changes nothing.
+    /// Reads counts, ready jobs, dead letters or groups. Changes nothing.
     ///
     /// # Errors
     /// `TooLarge` for a limit above [`MAX_BATCH`].
@@ -155,7 +166,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// the next waiter. A job that becomes due later wakes nobody at that time: callers sleep until
     /// `next_due` themselves. An engine also finds work that no caller knows of, such as the lease
     /// of a dead process: every few seconds a wait names the partitions with a job that is
-    /// claimable, due, or past its lease.
+    /// claimable, due, or past its lease, or a group whose pause or spacing has ended.
     ///
     /// # Errors
     /// Those of the store; `Config` for a partition of a queue that was not opened.

@@ -63,6 +63,7 @@
 //! the last job that had entered by then and the next job that enters, behind jobs that came back
 //! before. A release keeps the job's place. Sequence numbers do not change.
 
+mod group;
 mod machine;
 mod member;
 mod memory;

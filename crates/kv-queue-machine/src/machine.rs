@@ -4,6 +4,7 @@ mod budget;
 mod claim;
 mod control;
 mod exchange;
+mod group;
 mod inspect;
 mod job;
 mod maintain;
@@ -11,6 +12,7 @@ pub mod reason;
 mod session;
 mod settle;
 mod submit;
+mod turns;
 
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use crate::time;
 ///     delay: Duration::ZERO,
 ///     unique: None,
 ///     time_to_live: None,
+///     group: None,
 /// };
 /// let mut machine = Machine::new(&mut tables, Duration::from_secs(1_700_000_000));
 /// machine.submit(&Submit { session: None, jobs: vec![job] })?;
@@ -68,11 +71,19 @@ impl<'a, T: Tables + ?Sized> Machine<'a, T> {
         self.tables.get(Map::Body, &key.to_string())
     }
 
-    /// The stamp at which the next job is due or the next lease ends.
+    /// The stamp at which the next job is due, the next lease ends, or the next blocked group may
+    /// start a job.
     fn next_due(&self) -> Result<Option<u64>> {
-        let timed = self.tables.first(Set::Timed, 1)?;
-        let leases = self.tables.first(Set::Leases, 1)?;
-        Ok(timed.iter().chain(&leases).map(|member: &Member| member.score).min())
+        let mut next = None;
+        for set in [Set::Timed, Set::Leases, Set::Blocked] {
+            // Without its length, a set of a store would be searched each time.
+            if self.tables.len(set)? > 0 {
+                let first = self.tables.first(set, 1)?;
+                let due = first.first().map(|member: &Member| member.score);
+                next = next.into_iter().chain(due).min();
+            }
+        }
+        Ok(next)
     }
 
     fn until(&self, due: Option<u64>) -> Option<Duration> {

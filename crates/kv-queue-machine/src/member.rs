@@ -58,12 +58,34 @@ pub(crate) fn parse_ready(member: &str) -> Result<JobKey> {
     parse_key(member.get(at..).ok_or_else(|| corrupt("a job key"))?)
 }
 
+/// What the members of a group in [`Set::Queued`](crate::Set::Queued) begin with. A group's name has
+/// no line feed.
+pub(crate) fn under(group: &str) -> String {
+    format!("{group}\n")
+}
+
+/// The member of [`Set::Queued`](crate::Set::Queued) for a job of a group.
+pub(crate) fn queued(group: &str, key: JobKey, place: Option<&Place>) -> String {
+    format!("{group}\n{}", ready(key, place).name)
+}
+
+/// The group of a member of [`Set::Queued`](crate::Set::Queued).
+pub(crate) fn group_of(member: &str) -> Option<&str> {
+    member.split_once('\n').map(|(group, _)| group)
+}
+
+/// The priority of a member of [`Set::Queued`](crate::Set::Queued): its place's first digit.
+pub(crate) fn priority_of(member: &str) -> u8 {
+    let place = member.split_once('\n').map_or("", |(_, place)| place);
+    place.get(..1).and_then(|digit| u8::from_str_radix(digit, 16).ok()).unwrap_or(u8::MAX)
+}
+
 /// The job of a member of any set of jobs.
 pub(crate) fn job_of(set: Set, member: &str) -> Result<JobKey> {
     match set {
-        Set::Ready => parse_ready(member),
+        Set::Ready | Set::Queued => parse_ready(member),
         Set::Leases => Ok(parse_lease(member)?.key),
-        Set::Timed | Set::Dead | Set::Windows | Set::Sessions => parse_key(member),
+        _ => parse_key(member),
     }
 }
 

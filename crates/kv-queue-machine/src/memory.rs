@@ -50,21 +50,21 @@ impl MemTables {
         self.changed
     }
 
-    /// A number that rises whenever a job becomes claimable or a pause ends.
+    /// A number that rises whenever a job or a group becomes claimable or a pause ends.
     pub const fn wakes(&self) -> u64 {
         self.wakes
     }
 
     /// When a job next needs a claim or maintenance, since 1970-01-01T00:00:00Z: zero if a job is
-    /// claimable, otherwise when the first job is due or the first lease ends. `None` if nothing is
-    /// scheduled.
+    /// claimable, otherwise when the first job is due, the first lease ends or the first blocked group
+    /// may start a job. `None` if nothing is scheduled.
     pub fn work_at(&self) -> Option<Duration> {
         let is_paused = self.counters[Counter::Paused as usize] > 0;
-        if !is_paused && self.sets[Set::Ready as usize].len() > 0 {
+        if !is_paused && (self.set(Set::Ready).len() > 0 || self.set(Set::Ring).len() > 0) {
             return Some(Duration::ZERO);
         }
         let first = |set: Set| self.set(set).iter().next();
-        let scores = [Set::Timed, Set::Leases].into_iter().filter_map(first);
+        let scores = [Set::Timed, Set::Leases, Set::Blocked].into_iter().filter_map(first);
         scores.map(|member| Duration::from_micros(member.score)).min()
     }
 
@@ -90,7 +90,7 @@ impl MemTables {
 impl Tables for MemTables {
     fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()> {
         self.changed = true;
-        self.wakes += u64::from(set == Set::Ready);
+        self.wakes += u64::from(matches!(set, Set::Ready | Set::Ring));
         self.sets[set as usize].insert(score, name);
         Ok(())
     }
@@ -116,6 +116,14 @@ impl Tables for MemTables {
 
     fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>> {
         Ok(self.set(set).behind(name, limit))
+    }
+
+    fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
+        Ok(self.set(set).under(prefix).take(limit).cloned().collect())
+    }
+
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64> {
+        Ok(self.set(set).under(prefix).count() as u64)
     }
 
     fn len(&self, set: Set) -> Result<u64> {

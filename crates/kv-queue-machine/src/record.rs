@@ -34,6 +34,10 @@ pub(crate) struct JobRecord {
     /// release.
     #[serde(default)]
     pub(crate) place: Option<Place>,
+    /// The job's group. It is not written where a job has none, so that builds without groups read
+    /// the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
 }
 
 impl JobRecord {
@@ -49,7 +53,8 @@ impl JobRecord {
 
     /// What a redriven job keeps.
     pub(crate) fn renewed(self) -> Self {
-        Self { unique: self.unique, progress: self.progress, ..Self::default() }
+        let Self { unique, progress, group, .. } = self;
+        Self { unique, progress, group, ..Self::default() }
     }
 }
 
@@ -133,6 +138,7 @@ pub(crate) fn decode<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::GroupRecord;
 
     #[test]
     fn a_record_of_before_jobs_had_places_is_read() {
@@ -142,12 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn a_record_without_a_group_is_written_as_before_there_were_groups() {
+        let old = (None::<String>, None::<u64>, 1, 2, 3, 4, None::<u64>, false, "", None::<u8>);
+        let (failures, failed, crashes, snoozes) = (1, 2, 3, 4);
+        let record = JobRecord { failures, failed, crashes, snoozes, ..JobRecord::default() };
+        assert_eq!(encode(&record).unwrap(), encode(&old).unwrap());
+        let grouped = JobRecord { group: Some("g".to_owned()), ..record };
+        let read: JobRecord = decode("a job", &encode(&grouped).unwrap()).unwrap();
+        assert_eq!(read, grouped);
+    }
+
+    #[test]
     fn hostile_bytes_are_an_error() {
         let mut rng = fastrand::Rng::with_seed(7);
         for _ in 0..2_000 {
             let bytes: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
             let _ = decode::<JobRecord>("a job", &bytes).map_err(|e| e.kind());
             let _ = decode::<SessionRecord>("a session", &bytes).map_err(|e| e.kind());
+            let _ = decode::<GroupRecord>("a group", &bytes).map_err(|e| e.kind());
         }
         let wrong = decode::<SessionRecord>("a session", &[0xc1]).err().unwrap();
         assert_eq!(wrong.kind(), ErrorKind::Backend);

@@ -20,12 +20,32 @@ pub enum Set {
     Windows,
     /// Names of sessions, by the stamp at which they are forgotten.
     Sessions,
+    /// Claimable jobs with a group: the group, a line feed, and the member that the job would have
+    /// in `Ready`. All scores are zero, so the order is that of the names.
+    Queued,
+    /// Groups with queued jobs that may start one as far as known, by the priority of their first
+    /// job and by their turn.
+    Ring,
+    /// Groups with queued jobs that may not start one before a time, by that stamp.
+    Blocked,
+    /// Every group with queued jobs or a record, by the stamp at which it is forgotten.
+    Groups,
 }
 
 impl Set {
     /// Every set.
-    pub const ALL: [Self; 6] =
-        [Self::Ready, Self::Timed, Self::Leases, Self::Dead, Self::Windows, Self::Sessions];
+    pub const ALL: [Self; 10] = [
+        Self::Ready,
+        Self::Timed,
+        Self::Leases,
+        Self::Dead,
+        Self::Windows,
+        Self::Sessions,
+        Self::Queued,
+        Self::Ring,
+        Self::Blocked,
+        Self::Groups,
+    ];
 }
 
 /// Bytes under keys.
@@ -41,12 +61,14 @@ pub enum Map {
     Unique,
     /// Last requests, by name of a session.
     Session,
+    /// What a group has beside its jobs, by name of the group.
+    Group,
 }
 
 impl Map {
     /// Every map.
-    pub const ALL: [Self; 5] =
-        [Self::Job, Self::Body, Self::Checkpoint, Self::Unique, Self::Session];
+    pub const ALL: [Self; 6] =
+        [Self::Job, Self::Body, Self::Checkpoint, Self::Unique, Self::Session, Self::Group];
 }
 
 /// A number below 2^53, zero at first.
@@ -64,12 +86,24 @@ pub enum Counter {
     Evicted,
     /// 1 while claims are paused.
     Paused,
+    /// The last turn that a group, or the jobs without one, were given.
+    Turn,
+    /// The turn of the jobs without a group.
+    PlainTurn,
 }
 
 impl Counter {
     /// Every counter.
-    pub const ALL: [Self; 6] =
-        [Self::Sequence, Self::Token, Self::Done, Self::Cancelled, Self::Evicted, Self::Paused];
+    pub const ALL: [Self; 8] = [
+        Self::Sequence,
+        Self::Token,
+        Self::Done,
+        Self::Cancelled,
+        Self::Evicted,
+        Self::Paused,
+        Self::Turn,
+        Self::PlainTurn,
+    ];
 }
 
 /// A member of a set.
@@ -107,6 +141,14 @@ pub trait Tables {
 
     /// The first `limit` members after this one; from the beginning if it is not there.
     fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>>;
+
+    /// The first `limit` members whose names begin with a prefix, of a set whose scores are all
+    /// zero. The prefix ends with a character of one byte.
+    fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>>;
+
+    /// How many members of such a set have names that begin with such a prefix. The cost may grow
+    /// with their number.
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64>;
 
     /// The number of members.
     fn len(&self, set: Set) -> Result<u64>;

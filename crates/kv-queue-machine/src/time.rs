@@ -21,7 +21,7 @@ pub(crate) fn before(end: u64, wait: Duration) -> Option<u64> {
 }
 
 /// A duration in whole microseconds, rounded up and clamped.
-fn micros(wait: Duration) -> u64 {
+pub(crate) fn micros(wait: Duration) -> u64 {
     let micros = wait.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
     u64::try_from(micros).unwrap_or(MAX_STAMP)
 }

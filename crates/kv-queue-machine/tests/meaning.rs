@@ -13,6 +13,8 @@ mod bytes;
 mod control;
 #[path = "meaning/exchange.rs"]
 mod exchange;
+#[path = "meaning/groups.rs"]
+mod groups;
 #[path = "meaning/maintain.rs"]
 mod maintain;
 #[path = "meaning/order.rs"]

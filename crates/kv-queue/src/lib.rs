@@ -14,6 +14,7 @@ mod retry;
 mod worker;
 
 pub use kv_core::queue::Counts as QueueStats;
+pub use kv_core::queue::{GroupBlock, GroupLimit, GroupState};
 pub use queue::{
     DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder, QueueInfo,
     queues,

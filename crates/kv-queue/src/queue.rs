@@ -6,6 +6,7 @@ mod dead;
 mod delivery;
 mod dequeue;
 mod enqueue;
+mod groups;
 mod handle;
 mod job;
 mod operate;

@@ -169,8 +169,8 @@ impl QueueEngine for RedisQueues {
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
         check_inspect(&request)?;
-        let args = encode::inspect(request);
-        let decode = |answer| decode::inspected(request, answer);
+        let args = encode::inspect(request.clone());
+        let decode = |answer| decode::inspected(&request, answer);
         self.run(partition, self.scripts.inspect, args, decode).await
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::MAX_PRIORITY;
+use super::{GroupLimit, MAX_PRIORITY};
 use crate::{Error, ErrorKind};
 
 /// One partition of one queue.
@@ -34,8 +34,11 @@ pub struct JobKey {
 }
 
 impl JobKey {
+    /// How many bits of a rank are the sequence number.
+    pub const SEQUENCE_BITS: u32 = 49;
+
     /// The highest sequence number, so that a rank stays below 2^53.
-    pub const MAX_SEQUENCE: u64 = (1 << 49) - 1;
+    pub const MAX_SEQUENCE: u64 = (1 << Self::SEQUENCE_BITS) - 1;
 
     /// A key of its parts, each clamped to its range.
     pub const fn new(priority: u8, sequence: u64) -> Self {
@@ -56,7 +59,7 @@ impl JobKey {
 
     /// Priority and sequence as one number below 2^53: a claim takes the lowest first.
     pub const fn rank(&self) -> u64 {
-        ((self.priority as u64) << 49) | self.sequence
+        ((self.priority as u64) << Self::SEQUENCE_BITS) | self.sequence
     }
 }
 
@@ -148,6 +151,9 @@ pub struct Policy {
     /// How long a dead letter is kept; `None`, the default, sets no limit. Older letters are
     /// dropped, oldest first, whenever `keep_dead` is enforced, and counted as evicted.
     pub keep_dead_for: Option<Duration>,
+    /// The limit of every group that has none of its own; it allows everything by default. A
+    /// changed limit counts for a group from its next claim on, or from the end of what limits it.
+    pub group: GroupLimit,
 }
 
 impl Default for Policy {
@@ -158,6 +164,7 @@ impl Default for Policy {
             max_deliveries: 1_000_000,
             keep_dead: 10_000,
             keep_dead_for: None,
+            group: GroupLimit::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Control, Exchange, Inspect, MAX_BATCH, MAX_PRIORITY, Maintain, NewJob, Session, Submit,
+    check_group,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -36,7 +37,8 @@ pub fn check_partitions(queue: &str, partitions: u32) -> Result<()> {
 /// Checks the limits of a submit.
 ///
 /// # Errors
-/// `TooLarge`; the message names the item and the limit.
+/// `TooLarge`; the message names the item and the limit. `InvalidKey` for a name that no group can
+/// have.
 pub fn check_submit(request: &Submit) -> Result<()> {
     request.session.as_ref().map_or(Ok(()), session)?;
     check_batch("jobs", request.jobs.len())?;
@@ -65,7 +67,8 @@ pub fn check_maintain(request: &Maintain) -> Result<()> {
 /// Checks the limits of an operator's action.
 ///
 /// # Errors
-/// `TooLarge`; the message names the item and the limit.
+/// `TooLarge`; the message names the item and the limit. Those of [`check_group`] and
+/// [`GroupLimit::check`](super::GroupLimit::check).
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume => Ok(()),
@@ -75,6 +78,11 @@ pub fn check_control(request: &Control) -> Result<()> {
             check_batch("dead letters", *limit)
         }
         Control::Purge { limit } => check_batch("jobs", *limit),
+        Control::LimitGroup { group, limit } => {
+            check_group(group)?;
+            limit.as_ref().map_or(Ok(()), super::GroupLimit::check)
+        }
+        Control::PauseGroup { group, .. } => check_group(group),
     }
 }
 
@@ -87,6 +95,7 @@ pub fn check_inspect(request: &Inspect) -> Result<()> {
         Inspect::Counts => Ok(()),
         Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
+        Inspect::Groups { limit, .. } => check_batch("groups", *limit),
     }
 }
 
@@ -117,7 +126,7 @@ fn job(job: &NewJob) -> Result<()> {
         let message = format!("a unique key of {bytes} bytes; expected at most {MAX_UNIQUE_BYTES}");
         return Err(too_large(message));
     }
-    Ok(())
+    job.group.as_deref().map_or(Ok(()), check_group)
 }
 
 fn session(session: &Session) -> Result<()> {

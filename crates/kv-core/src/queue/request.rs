@@ -1,11 +1,12 @@
 //! The requests of the queue's verbs and their answers.
 
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Handle, JobKey, Policy, Session, Unique};
+use super::{GroupLimit, GroupState, Handle, JobKey, Policy, Session, Unique};
 
 /// A job to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,9 @@ pub struct NewJob {
     pub unique: Option<Unique>,
     /// If no claim has taken the job within this time, the job becomes a dead letter.
     pub time_to_live: Option<Duration>,
+    /// The group whose turns and limits the job shares; at most
+    /// [`MAX_GROUP_BYTES`](super::MAX_GROUP_BYTES), without control characters.
+    pub group: Option<Arc<str>>,
 }
 
 /// Adds jobs.
@@ -80,6 +84,13 @@ pub enum Operation {
     /// rise. The job is claimable at once, at the place that it had before the claim, and its time
     /// to live gets back the time since the claim.
     Release,
+    /// The group may start nothing for a time, as a server's `Retry-After` says. The group is
+    /// paused at least that long, and the job takes the place that it had before the claim. No
+    /// budget is charged, and the delivery number does not rise. A job without a group waits alone.
+    Limited {
+        /// The pause from now.
+        after: Duration,
+    },
     /// Extends the lease: it ends this long from now.
     Extend {
         /// The new lease.
@@ -128,8 +139,9 @@ pub struct Exchanged {
     pub operations: Vec<Verdict>,
     /// The new deliveries, most urgent first.
     pub claimed: Vec<Claimed>,
-    /// If the claim brought fewer jobs than its limit: how long until a job is due or a lease ends,
-    /// zero if one already is; `None` if nothing is scheduled.
+    /// If the claim brought fewer jobs than its limit: how long until a job is due, a lease ends,
+    /// or the pause or spacing of a group with jobs ends; zero if one already has; `None` if
+    /// nothing is scheduled.
     pub next_due: Option<Duration>,
     /// Whether the claim brought fewer jobs than its limit although claimable jobs are left,
     /// because it reached its bytes or has examined enough jobs; `next_due` is then zero.
@@ -149,6 +161,8 @@ pub struct Claimed {
     pub delivery: u32,
     /// The checkpoint of an earlier delivery.
     pub checkpoint: Option<SavedProgress>,
+    /// The job's group.
+    pub group: Option<Arc<str>>,
 }
 
 /// A checkpoint, as stored.
@@ -178,11 +192,14 @@ pub struct Maintained {
     pub recovered: usize,
     /// Jobs that became dead letters.
     pub buried: usize,
-    /// Unique windows and sessions past their time that were forgotten.
+    /// Unique windows, sessions and groups past their time that were forgotten.
     pub forgotten: usize,
+    /// Groups with jobs whose pause or spacing ended.
+    pub unblocked: usize,
     /// Whether the limit left due jobs or ended leases.
     pub more: bool,
-    /// How long until the next job is due or lease ends; `None` if nothing is scheduled.
+    /// How long until the next job is due, lease ends, or group with jobs may start one; `None` if
+    /// nothing is scheduled.
     pub next_due: Option<Duration>,
 }
 
@@ -213,7 +230,22 @@ pub enum Control {
         /// At most this many.
         limit: usize,
     },
-    /// Removes all jobs, dead letters, unique keys and sessions. Counters stay.
+    /// Gives a group a limit of its own in place of the queue's, or takes it away. The limit counts
+    /// from the next claim on, and stays until it is taken away or the partition is purged.
+    LimitGroup {
+        /// The group; it need not have jobs.
+        group: Arc<str>,
+        /// The limit; `None` for the queue's.
+        limit: Option<GroupLimit>,
+    },
+    /// Pauses a group for a time, in place of the time that was set before; zero ends the pause.
+    PauseGroup {
+        /// The group; it need not have jobs.
+        group: Arc<str>,
+        /// The pause from now; [`Duration::MAX`] for no end.
+        time: Duration,
+    },
+    /// Removes all jobs, dead letters, unique keys, sessions and groups. Counters stay.
     Purge {
         /// At most this many jobs a call.
         limit: usize,
@@ -234,11 +266,12 @@ pub struct Controlled {
 /// A page ends at its limit, or before an item whose body would raise the sum over its bytes. It
 /// has at least one item if any is left. A short page does not mean the end: callers ask for the
 /// page after the last item until a page is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspect {
     /// Answers [`Inspected::Counts`].
     Counts,
-    /// The jobs that a claim would take next. Answers [`Inspected::Jobs`].
+    /// The jobs that a claim would take next; jobs with a group come after those without, by the
+    /// name of the group. Answers [`Inspected::Jobs`].
     Peek {
         /// Start after this ready job; at the beginning if the job is no longer ready.
         after: Option<JobKey>,
@@ -256,6 +289,17 @@ pub enum Inspect {
         /// About how many bytes of bodies.
         bytes: usize,
     },
+    /// The groups with jobs that wait or run, a limit of their own, or a pause or spacing that has
+    /// not ended. Groups that only wait for the end of their time come first. A walk may miss a
+    /// group whose jobs begin or end meanwhile. Answers [`Inspected::Groups`].
+    Groups {
+        /// Start after this group; at the beginning if it is gone.
+        after: Option<Arc<str>>,
+        /// At most this many.
+        limit: usize,
+        /// The limit of groups without one of their own.
+        default: GroupLimit,
+    },
 }
 
 /// The answer to an inspection.
@@ -267,12 +311,14 @@ pub enum Inspected {
     Jobs(Vec<Peeked>),
     /// Dead letters.
     Dead(Vec<DeadLetter>),
+    /// Groups.
+    Groups(Vec<GroupState>),
 }
 
 /// The number of jobs in each state, of a partition or of a whole queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Jobs that can be claimed now.
+    /// Jobs that wait for a claim. Jobs of a group that may not start now are counted too.
     pub ready: u64,
     /// Jobs that are delayed, snoozed or wait for a retry. Due jobs count here until maintenance
     /// promotes them.

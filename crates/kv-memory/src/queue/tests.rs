@@ -33,8 +33,14 @@ impl Memory {
     }
 
     fn submit(&self, number: u32, delay: Duration) {
-        let job =
-            NewJob { body: "body".into(), priority: 8, delay, unique: None, time_to_live: None };
+        let job = NewJob {
+            body: "body".into(),
+            priority: 8,
+            delay,
+            unique: None,
+            time_to_live: None,
+            group: None,
+        };
         let request = Submit { session: None, jobs: vec![job] };
         block_on(self.queues.submit(&partition(number), request)).unwrap();
     }

@@ -47,7 +47,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     /// Delivers the first ready jobs under one new token: the last token plus one, or the time if
-    /// that is larger.
+    /// that is larger. If ready jobs have groups, the groups
+    /// [take turns](Self::claim_in_turns).
     ///
     /// A claim ends at its limit, before a job whose body and checkpoint would exceed its bytes, or
     /// after [`MAX_BATCH`] ready jobs were examined. A job becomes a dead letter instead of being
@@ -55,17 +56,34 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// often, or if a part of it is unreadable or gone. A cancelled job ends. A member that does
     /// not name a job is dropped. A claim neither promotes nor recovers jobs;
     /// [`maintain`](Machine::maintain) does. A claim that brings fewer jobs than its limit says
-    /// when to try again: at once if more jobs are ready, otherwise when a job is due or a lease
-    /// ends, its own leases included. During a pause a claim takes no job, and reports no due time.
+    /// when to try again: at once if more jobs can be claimed, otherwise when a job is due, a lease
+    /// ends, its own leases included, or a blocked group may start a job. During a pause a claim
+    /// takes no job, and reports no due time.
     pub(super) fn claim(&mut self, claim: &Claim, policy: &Policy) -> Result<Claims> {
-        let mut claims = Claims::default();
         if self.is_paused()? {
-            return Ok(claims);
+            return Ok(Claims::default());
         }
         let token = self.tables.counter(Counter::Token)?.saturating_add(1).max(self.now);
+        let mut claims = match self.tables.len(Set::Queued)? {
+            0 => self.claim_in_order(claim, policy, token)?,
+            _ => self.claim_in_turns(claim, policy, token)?,
+        };
+        if !claims.claimed.is_empty() {
+            self.tables.set_counter(Counter::Token, token)?;
+        }
+        if claims.claimed.len() < claim.limit {
+            claims.more = self.tables.len(Set::Ready)? > 0 || self.tables.len(Set::Ring)? > 0;
+            claims.due = if claims.more { Some(self.now) } else { self.next_due()? };
+        }
+        Ok(claims)
+    }
+
+    /// Delivers the first ready jobs of a partition in which no ready job has a group.
+    fn claim_in_order(&mut self, claim: &Claim, policy: &Policy, token: u64) -> Result<Claims> {
+        let mut claims = Claims::default();
         let mut budget = Budget::new(claim.bytes);
         let mut left = MAX_BATCH;
-        'looking: while claims.claimed.len() < claim.limit {
+        while claims.claimed.len() < claim.limit {
             let wanted = left.min(claim.limit - claims.claimed.len());
             let ready = self.tables.first(Set::Ready, wanted)?;
             if ready.is_empty() {
@@ -74,61 +92,62 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             claims.token = token;
             left -= ready.len();
             for member in &ready {
-                let Some(delivery) = self.next(member, token, policy)? else { continue };
+                let Some(delivery) = self.next(Set::Ready, member, token, policy)? else {
+                    continue;
+                };
                 if !budget.take(delivery.bytes) {
-                    break 'looking;
+                    return Ok(claims);
                 }
-                claims.claimed.extend(self.deliver(member, &delivery, claim)?);
+                claims.claimed.extend(self.deliver(Set::Ready, member, &delivery, claim)?);
             }
-        }
-        if !claims.claimed.is_empty() {
-            self.tables.set_counter(Counter::Token, token)?;
-        }
-        if claims.claimed.len() < claim.limit {
-            claims.more = self.tables.len(Set::Ready)? > 0;
-            claims.due = if claims.more { Some(self.now) } else { self.next_due()? };
         }
         Ok(claims)
     }
 
-    /// The delivery of a ready member. A member that cannot be delivered is removed from the ready
-    /// set.
-    fn next(&mut self, member: &Member, token: u64, policy: &Policy) -> Result<Option<Delivery>> {
+    /// The delivery of a ready member. A member that cannot be delivered is taken out of its set.
+    pub(super) fn next(
+        &mut self,
+        set: Set,
+        member: &Member,
+        token: u64,
+        policy: &Policy,
+    ) -> Result<Option<Delivery>> {
         let Ok(key) = member::parse_ready(&member.name) else {
-            self.tables.remove(Set::Ready, &member.name)?;
+            self.take_out(set, &member.name)?;
             return Ok(None);
         };
         let record = self.record(key)?;
         if record.as_ref().is_some_and(|record| record.cancelled) {
-            self.tables.remove(Set::Ready, &member.name)?;
+            self.take_out(set, &member.name)?;
             self.end_cancelled(key)?;
             return Ok(None);
         }
         if let Some(record) = &record
             && let Some(why) = self.spent(record, policy)
         {
-            self.tables.remove(Set::Ready, &member.name)?;
+            self.take_out(set, &member.name)?;
             self.bury_spent(key, record.clone(), why, policy)?;
             return Ok(None);
         }
         match self.find(Handle { key, token }, record)? {
             Found::Whole(delivery) => Ok(Some(delivery)),
             Found::Broken(record, why) => {
-                self.tables.remove(Set::Ready, &member.name)?;
+                self.take_out(set, &member.name)?;
                 self.bury_spent(key, record, why, policy)?;
                 Ok(None)
             }
         }
     }
 
-    /// Delivers a ready job.
-    fn deliver(
+    /// Delivers a ready job. The caller counts it in its group.
+    pub(super) fn deliver(
         &mut self,
+        set: Set,
         member: &Member,
         delivery: &Delivery,
         claim: &Claim,
     ) -> Result<Option<Claimed>> {
-        self.tables.remove(Set::Ready, &member.name)?;
+        self.tables.remove(set, &member.name)?;
         let end = time::after(self.now, claim.lease);
         self.tables.insert(Set::Leases, end, &member::lease(delivery.handle))?;
         self.told(delivery)
@@ -171,6 +190,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             attempt: record.attempt(),
             delivery: record.ended().saturating_add(1),
             checkpoint: self.checkpoint(handle.key, record)?,
+            group: record.group.as_deref().map(Into::into),
         }))
     }
 

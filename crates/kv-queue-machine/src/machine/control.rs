@@ -23,9 +23,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ///   that have entered or come back so far. It resets failures, crashes, deliveries and the
     ///   time to live; the checkpoint and the unique key stay. `more` says that the limit left dead
     ///   letters among `keys`, or any.
+    /// - `LimitGroup` and `PauseGroup` change nothing if the group has that limit or end of its
+    ///   pause already. A group with jobs takes a new turn, unless it is paused now or waits for
+    ///   the end of a lease that a limit still asks for.
     /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
-    ///   or cancelled. When no job is left, it removes all unique keys, windows and sessions.
-    ///   Counters and a pause stay, so that no key or token comes twice.
+    ///   or cancelled. When no job is left, it removes all unique keys, windows, sessions and
+    ///   groups. Counters and a pause stay, so that no key or token comes twice.
     ///
     /// An action treats an unreadable record as a fresh one, and drops a member that does not name
     /// a job.
@@ -42,6 +45,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Discard { keys } => self.discard(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
             Control::Purge { limit } => self.purge(*limit),
+            Control::LimitGroup { group, limit } => self.limit_group(group, limit.as_ref()),
+            Control::PauseGroup { group, time } => self.pause_group(group, *time),
         }
     }
 
@@ -63,8 +68,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn cancel_one(&mut self, key: JobKey) -> Result<bool> {
         let name = key.to_string();
-        let ready = self.ready_member(key)?.name;
-        if self.tables.remove(Set::Ready, &ready)? || self.tables.remove(Set::Timed, &name)? {
+        let (ready, member) = self.ready_member(key)?;
+        if self.take_out(ready, &member)? || self.tables.remove(Set::Timed, &name)? {
             self.end_cancelled(key)?;
             return Ok(true);
         }
@@ -138,12 +143,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn purge(&mut self, limit: usize) -> Result<Controlled> {
         let (mut affected, mut taken) = (0, 0);
-        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
+        for set in [Set::Ready, Set::Queued, Set::Timed, Set::Leases, Set::Dead] {
             for member in self.tables.first(set, limit - taken)? {
                 taken += 1;
-                self.tables.remove(set, &member.name)?;
+                self.take_out(set, &member.name)?;
                 if let Ok(key) = member::job_of(set, &member.name) {
-                    self.forget(key)?;
+                    let record = self.forget(key)?;
+                    let slot = record.group.filter(|_| set == Set::Leases);
+                    self.free_slot(slot.as_deref())?;
                     affected += 1;
                 }
             }
@@ -155,6 +162,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.tables.clear_set(Set::Windows)?;
         self.tables.clear_map(Map::Session)?;
         self.tables.clear_set(Set::Sessions)?;
+        self.tables.clear_map(Map::Group)?;
+        self.tables.clear_set(Set::Groups)?;
         Ok(Controlled { affected, more: false })
     }
 }

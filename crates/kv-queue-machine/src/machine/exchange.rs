@@ -32,7 +32,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `more` is true and `next_due` zero if it brought fewer jobs than its own limit; otherwise
     /// `next_due` is `None`. Later repeats are then answered from this answer.
     ///
-    /// An exchange with a partition without jobs and sessions records nothing, not even its
+    /// An exchange with a partition without jobs, sessions and groups records nothing, not even its
     /// session, so an idle worker leaves nothing behind.
     ///
     /// # Errors
@@ -78,9 +78,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Exchanged { acks, operations, claimed, next_due, more })
     }
 
-    /// Whether the partition has neither jobs nor sessions.
+    /// Whether the partition has neither jobs nor sessions nor groups.
     fn is_blank(&self) -> Result<bool> {
-        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead, Set::Sessions] {
+        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead, Set::Sessions, Set::Groups] {
             if self.tables.len(set)? > 0 {
                 return Ok(false);
             }
@@ -137,6 +137,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Found::Whole(delivery) => Ok(Some(delivery)),
             Found::Broken(record, why) => {
                 self.tables.remove(Set::Leases, &member::lease(handle))?;
+                self.free_slot(record.group.as_deref())?;
                 self.bury_spent(handle.key, record, why, policy)?;
                 Ok(None)
             }

@@ -17,12 +17,15 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Reads, and changes nothing.
     ///
     /// `Peek` shows the first ready jobs, even during a pause, and leaves out jobs without a body.
-    /// It starts from the first job if the job given as start is no longer ready. `Dead` starts
+    /// Jobs with a group come after all jobs without one, by the name of the group. It starts from the first job if the job given as start is no longer ready. `Dead` starts
     /// from the oldest letter if the letter given as start is gone: if it was evicted, every older
     /// letter is gone too. A letter whose body is gone has an empty body. A letter with an
     /// unreadable record has only its body and time.
     ///
-    /// A page ends at its limit, before an item whose body would exceed its bytes, or after
+    /// `Groups` shows groups in the order in which they are forgotten, then of their names. It starts
+    /// from the first group if the group given as start is gone.
+    ///
+    /// A page of jobs ends at its limit, before an item whose body would exceed its bytes, or after
     /// [`MAX_BATCH`] members were examined. It has at least one item if there was any.
     ///
     /// # Errors
@@ -40,12 +43,15 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 let page = Page { after: *after, limit: *limit, bytes: *bytes };
                 self.dead(page).map(Inspected::Dead)
             }
+            Inspect::Groups { after, limit, default } => {
+                self.groups(after.as_deref(), *limit, default).map(Inspected::Groups)
+            }
         }
     }
 
     fn counts(&self) -> Result<Counts> {
         Ok(Counts {
-            ready: self.tables.len(Set::Ready)?,
+            ready: self.tables.len(Set::Ready)? + self.tables.len(Set::Queued)?,
             timed: self.tables.len(Set::Timed)?,
             leased: self.tables.len(Set::Leases)?,
             dead: self.tables.len(Set::Dead)?,
@@ -59,56 +65,67 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
 
     fn peek(&self, page: Page) -> Result<Vec<Peeked>> {
         let after = page.after.map(|after| self.ready_member(after)).transpose()?;
-        let after = after.map(|member| member.name);
+        let after = match after {
+            Some((set, member)) if self.tables.score(set, &member)?.is_some() => {
+                (set, Some(member))
+            }
+            _ => (Set::Ready, None),
+        };
         let mut jobs = Vec::new();
-        self.look(Set::Ready, after, page, |key, _| {
+        let mut show = |key, _: &Member| {
             if let Some(body) = self.body(key)? {
                 jobs.push(Peeked { key, body });
                 return Ok(true);
             }
             Ok(false)
-        })?;
+        };
+        let mut view = View::of(page);
+        if after.0 == Set::Ready {
+            self.look(Set::Ready, after.1, &mut view, &mut show)?;
+            self.look(Set::Queued, None, &mut view, &mut show)?;
+        } else {
+            self.look(Set::Queued, after.1, &mut view, &mut show)?;
+        }
         Ok(jobs)
     }
 
     fn dead(&self, page: Page) -> Result<Vec<DeadLetter>> {
         let after = page.after.map(|after| Arc::from(after.to_string()));
         let mut letters = Vec::new();
-        self.look(Set::Dead, after, page, |key, member| {
+        self.look(Set::Dead, after, &mut View::of(page), |key, member| {
             letters.push(self.letter(key, member)?);
             Ok(true)
         })?;
         Ok(letters)
     }
 
-    /// Shows jobs of a set, up to the limit and the bytes of a page. Only jobs that `show` returns
+    /// Shows jobs of a set, up to the limit and the bytes of a view. Only jobs that `show` returns
     /// count.
     fn look(
         &self,
         set: Set,
         mut after: Option<Arc<str>>,
-        page: Page,
+        view: &mut View,
         mut show: impl FnMut(JobKey, &Member) -> Result<bool>,
     ) -> Result<()> {
-        let mut budget = Budget::new(page.bytes);
-        let (mut shown, mut left) = (0, MAX_BATCH);
-        while shown < page.limit && left > 0 {
-            let wanted = left.min(page.limit - shown);
+        while view.shown < view.limit && view.left > 0 {
+            let wanted = view.left.min(view.limit - view.shown);
             let members = match &after {
                 Some(after) => self.tables.first_after(set, after, wanted)?,
                 None => self.tables.first(set, wanted)?,
             };
             let Some(last) = members.last() else { break };
             after = Some(Arc::clone(&last.name));
-            left -= members.len();
+            view.left -= members.len();
             for member in &members {
                 let Ok(key) = member::job_of(set, &member.name) else { continue };
                 let bytes = self.tables.size(Map::Body, &key.to_string())?;
                 let is_shown = set == Set::Dead || bytes.is_some();
-                if is_shown && !budget.take(bytes.unwrap_or(0)) {
+                if is_shown && !view.budget.take(bytes.unwrap_or(0)) {
+                    view.left = 0;
                     return Ok(());
                 }
-                shown += usize::from(is_shown && show(key, member)?);
+                view.shown += usize::from(is_shown && show(key, member)?);
             }
         }
         Ok(())
@@ -135,4 +152,19 @@ struct Page {
     after: Option<JobKey>,
     limit: usize,
     bytes: usize,
+}
+
+/// How much of a page is still to be shown.
+struct View {
+    limit: usize,
+    shown: usize,
+    /// How many members may still be examined.
+    left: usize,
+    budget: Budget,
+}
+
+impl View {
+    const fn of(page: Page) -> Self {
+        Self { limit: page.limit, shown: 0, left: MAX_BATCH, budget: Budget::new(page.bytes) }
+    }
 }

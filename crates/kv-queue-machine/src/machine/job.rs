@@ -1,5 +1,6 @@
 //! What happens to a single job: placed, buried, forgotten.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::Result;
@@ -8,7 +9,7 @@ use kv_core::queue::{JobKey, Policy, cut_reason};
 use super::Machine;
 use crate::member::Place;
 use crate::record::{JobRecord, decode, encode};
-use crate::tables::{Counter, Map, Member, Set, Tables};
+use crate::tables::{Counter, Map, Set, Tables};
 use crate::{member, time};
 
 /// How many dead letters beyond the cap one new dead letter drops: one for its own place, and one
@@ -33,9 +34,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     /// Makes a new job timed, or ready if it has no delay.
-    pub(super) fn enter(&mut self, key: JobKey, delay: Duration) -> Result<()> {
+    pub(super) fn enter(&mut self, key: JobKey, record: &JobRecord, delay: Duration) -> Result<()> {
         if delay.is_zero() {
-            return self.make_ready(key, None);
+            return self.make_ready(key, record);
         }
         self.tables.insert(Set::Timed, time::after(self.now, delay), &key.to_string())
     }
@@ -59,18 +60,35 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let sequence = self.tables.counter(Counter::Sequence)?;
         record.place = Some(Place { sequence, since: self.now });
         self.save(key, &record)?;
-        self.make_ready(key, record.place.as_ref())
+        self.make_ready(key, &record)
     }
 
-    pub(super) fn make_ready(&mut self, key: JobKey, place: Option<&Place>) -> Result<()> {
-        let member = member::ready(key, place);
+    /// Lets a job be claimed, in its group if it has one.
+    pub(super) fn make_ready(&mut self, key: JobKey, record: &JobRecord) -> Result<()> {
+        if let Some(group) = &record.group {
+            return self.queue(group, key, record.place.as_ref());
+        }
+        let member = member::ready(key, record.place.as_ref());
         self.tables.insert(Set::Ready, member.score, &member.name)
     }
 
-    /// The job's member of the ready set, if it is there.
-    pub(super) fn ready_member(&self, key: JobKey) -> Result<Member> {
-        let place = self.record(key)?.and_then(|record| record.place);
-        Ok(member::ready(key, place.as_ref()))
+    /// The set in which the job is if it is ready, and its member there.
+    pub(super) fn ready_member(&self, key: JobKey) -> Result<(Set, Arc<str>)> {
+        let record = self.record(key)?.unwrap_or_default();
+        let place = record.place.as_ref();
+        Ok(match &record.group {
+            Some(group) => (Set::Queued, member::queued(group, key, place).into()),
+            None => (Set::Ready, member::ready(key, place).name),
+        })
+    }
+
+    /// Takes a job out of its set of ready jobs. Returns whether it was there.
+    pub(super) fn take_out(&mut self, set: Set, name: &str) -> Result<bool> {
+        let was_there = self.tables.remove(set, name)?;
+        if was_there && set == Set::Queued {
+            self.rearrange(member::group_of(name).unwrap_or_default())?;
+        }
+        Ok(was_there)
     }
 
     /// Ends a cancelled job that is already removed from its set.
@@ -133,16 +151,17 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     /// Ends a job that is already removed from its set: removes everything stored for it, and the
-    /// unique key that lasts as long as the job.
-    pub(super) fn forget(&mut self, key: JobKey) -> Result<()> {
+    /// unique key that lasts as long as the job. Returns its record, if there was a readable one.
+    pub(super) fn forget(&mut self, key: JobKey) -> Result<JobRecord> {
         let name = key.to_string();
-        if let Some(unique) = self.record(key)?.and_then(|record| record.unique) {
-            self.free_unique(&unique, key)?;
+        let record = self.record(key)?.unwrap_or_default();
+        if let Some(unique) = &record.unique {
+            self.free_unique(unique, key)?;
         }
         self.tables.delete(Map::Job, &name)?;
         self.tables.delete(Map::Checkpoint, &name)?;
         self.tables.delete(Map::Body, &name)?;
-        Ok(())
+        Ok(record)
     }
 
     /// Frees a unique key, unless another job holds it now.

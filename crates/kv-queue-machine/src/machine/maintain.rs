@@ -9,8 +9,9 @@ use crate::record::JobRecord;
 use crate::tables::{Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Promotes due jobs, recovers ended leases, drops dead letters beyond the cap or too old, then
-    /// forgets windows and sessions past their end: at most `limit` of each.
+    /// Promotes due jobs, recovers ended leases, lets groups take turns whose pause or spacing
+    /// ended, drops dead letters beyond the cap or too old, then forgets windows, sessions and
+    /// groups past their end: at most `limit` of each.
     ///
     /// A due job becomes ready, or a dead letter if its time to live ended before its first
     /// delivery. A job that was never delivered has waited since its submission and keeps its own
@@ -27,9 +28,11 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let mut maintained = Maintained::default();
         self.promote(request, &mut maintained)?;
         self.recover(request, &mut maintained)?;
+        maintained.unblocked = self.unblock(request.limit)?;
         self.evict(&request.policy, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
+        maintained.forgotten += self.forget_past(Set::Groups, Map::Group, request.limit)?;
         maintained.more = self.has_more(&request.policy)?;
         maintained.next_due = self.until(self.next_due()?);
         Ok(maintained)
@@ -52,7 +55,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 }
                 Some(record) => {
                     match record.ended() {
-                        0 => self.make_ready(key, record.place.as_ref())?,
+                        0 => self.make_ready(key, &record)?,
                         _ => self.come_back(key, record)?,
                     }
                     maintained.promoted += 1;
@@ -72,6 +75,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 maintained.buried += 1;
                 continue;
             };
+            self.free_slot(record.group.as_deref())?;
             if record.cancelled {
                 self.end_cancelled(key)?;
                 continue;
@@ -98,7 +102,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     }
 
     fn has_more(&self, policy: &Policy) -> Result<bool> {
-        for set in [Set::Timed, Set::Leases, Set::Windows, Set::Sessions] {
+        for set in [Set::Timed, Set::Leases, Set::Windows, Set::Sessions, Set::Blocked, Set::Groups]
+        {
             if !self.tables.first_until(set, self.now, 1)?.is_empty() {
                 return Ok(true);
             }

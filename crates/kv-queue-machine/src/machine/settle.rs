@@ -16,7 +16,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         if !self.tables.remove(Set::Leases, &member::lease(handle))? {
             return Ok(Verdict::Stale);
         }
-        self.forget(handle.key)?;
+        let record = self.forget(handle.key)?;
+        self.free_slot(record.group.as_deref())?;
         self.count(Counter::Done)?;
         Ok(Verdict::Applied)
     }
@@ -31,6 +32,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// - `Release` counts nothing: the job is ready at the place that it had before the claim. If
     ///   the job was never delivered, the end of its time to live moves by the time since its
     ///   token, which is the time of the claim or later.
+    /// - `Limited` counts nothing: it pauses the job's group at least that long, and the job is
+    ///   ready at the place that it had before the claim. A job without a group is timed. The time
+    ///   to live ends, since the job was delivered within it.
     /// - `Extend` moves the end of the lease, even to an earlier time.
     /// - `Checkpoint` replaces the state. The first checkpoint, and a checkpoint with a progress
     ///   higher than any before, resets the failures of the budget to zero; the attempt number
@@ -56,6 +60,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let record = self.record(handle.key)?;
         if record.as_ref().is_some_and(|record| record.cancelled) {
             self.tables.remove(Set::Leases, &lease)?;
+            self.free_slot(record.and_then(|record| record.group).as_deref())?;
             self.end_cancelled(handle.key)?;
             return Ok(Verdict::Cancelled);
         }
@@ -73,10 +78,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Operation::Retry { .. }
             | Operation::Fail { .. }
             | Operation::Snooze { .. }
+            | Operation::Limited { .. }
             | Operation::Release => {
                 self.tables.remove(Set::Leases, &lease)?;
                 match record {
-                    Some(record) => self.hand_back(handle, record, operation, policy),
+                    Some(record) => {
+                        self.free_slot(record.group.as_deref())?;
+                        self.hand_back(handle, record, operation, policy)
+                    }
                     None => self.set_aside(handle.key, operation, policy),
                 }
             }
@@ -117,6 +126,10 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.release(handle, record)?;
                 return Ok(Verdict::Applied);
             }
+            Operation::Limited { after } => {
+                self.limited(handle.key, record, *after)?;
+                return Ok(Verdict::Applied);
+            }
             Operation::Extend { .. } | Operation::Checkpoint { .. } => return Ok(Verdict::Applied),
         };
         if is_dead {
@@ -136,7 +149,22 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             record.deadline = Some(deadline.saturating_add(held).min(MAX_STAMP));
             self.save(handle.key, &record)?;
         }
-        self.make_ready(handle.key, record.place.as_ref())
+        self.make_ready(handle.key, &record)
+    }
+
+    /// Pauses the group of a job whose lease is already removed, and lets the job wait for it.
+    fn limited(&mut self, key: JobKey, mut record: JobRecord, after: Duration) -> Result<()> {
+        // It was delivered within its time to live.
+        if record.deadline.take().is_some() {
+            self.save(key, &record)?;
+        }
+        let until = time::after(self.now, after);
+        if let Some(group) = &record.group {
+            self.pause_at_least(group, until)?;
+        } else if until > self.now {
+            return self.tables.insert(Set::Timed, until, &key.to_string());
+        }
+        self.make_ready(key, &record)
     }
 
     /// Makes a job with an unreadable record a dead letter, with its worker's last reason.

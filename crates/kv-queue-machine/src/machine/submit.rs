@@ -63,6 +63,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let record = JobRecord {
             unique: job.unique.as_ref().and_then(while_live),
             deadline: job.time_to_live.map(|ttl| time::after(self.now, ttl)),
+            group: job.group.as_deref().map(str::to_owned),
             ..JobRecord::default()
         };
         self.tables.put(Map::Body, &key.to_string(), job.body.clone())?;
@@ -72,7 +73,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         if let Some(unique) = &job.unique {
             self.hold(unique, key)?;
         }
-        self.enter(key, job.delay)?;
+        self.enter(key, &record, job.delay)?;
         Ok(Submitted::Added(key))
     }
 

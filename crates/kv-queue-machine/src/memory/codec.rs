@@ -11,8 +11,17 @@ use super::{MemTables, Order};
 use crate::member::corrupt;
 use crate::tables::{Counter, Map, Set};
 
-/// The first byte of the format; another byte means another format.
-const VERSION: u8 = 1;
+/// The first byte of the format in which every set, map and counter is stored; another byte means
+/// another format.
+const VERSION: u8 = 2;
+
+/// The first byte of the format of builds without groups, and how many sets, maps and counters it
+/// has: the first ones of each enum. Tables without groups are written in it, so that such builds
+/// read them.
+const PLAIN: u8 = 1;
+const PLAIN_SETS: usize = 6;
+const PLAIN_MAPS: usize = 5;
+const PLAIN_COUNTERS: usize = 6;
 
 /// Members of each set, entries of each map, counters: each in the order of its enum.
 #[derive(Serialize, Deserialize)]
@@ -45,22 +54,27 @@ impl MemTables {
     /// # Errors
     /// `Serialization` if memory runs out.
     pub fn encode(&self) -> Result<Bytes> {
+        let (version, sets, maps, counters) = self.shape();
         let stored = Stored {
-            sets: self
-                .sets
-                .iter()
-                .map(|set| set.iter().map(|member| (member.score, &*member.name)).collect())
-                .collect(),
-            maps: self.maps.iter().map(sorted).collect(),
-            counters: self.counters.to_vec(),
+            sets: self.sets.iter().take(sets).map(members).collect(),
+            maps: self.maps.iter().take(maps).map(sorted).collect(),
+            counters: self.counters.iter().copied().take(counters).collect(),
         };
         let mut bytes = BytesMut::new().writer();
-        bytes.get_mut().put_u8(VERSION);
+        bytes.get_mut().put_u8(version);
         rmp_serde::encode::write(&mut bytes, &stored).map_err(|error| {
             Error::new(ErrorKind::Serialization, "the queue's tables cannot be encoded")
                 .because(error)
         })?;
         Ok(bytes.into_inner().freeze())
+    }
+
+    /// The format to write, and how many sets, maps and counters it has.
+    fn shape(&self) -> (u8, usize, usize, usize) {
+        let has_groups = self.sets.iter().skip(PLAIN_SETS).any(|set| set.len() > 0)
+            || self.maps.iter().skip(PLAIN_MAPS).any(|map| !map.is_empty())
+            || self.counters.iter().skip(PLAIN_COUNTERS).any(|counter| *counter > 0);
+        shape(if has_groups { VERSION } else { PLAIN })
     }
 
     /// Reads tables from bytes; they count as unchanged.
@@ -69,17 +83,17 @@ impl MemTables {
     /// `Config` for another version of the format, `Backend` for bytes that are not tables.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (version, packed) = bytes.split_first().ok_or_else(|| corrupt("its index"))?;
-        if *version != VERSION {
-            let message = format!("the queue is stored in format {version}; expected {VERSION}");
+        if !(PLAIN..=VERSION).contains(version) {
+            let message =
+                format!("the queue is stored in format {version}; expected {PLAIN} to {VERSION}");
             return Err(Error::new(ErrorKind::Config, message));
         }
+        let (_, sets, maps, counters) = shape(*version);
         let stored: Stored<'_> =
             rmp_serde::from_slice(packed).map_err(|error| corrupt("its index").because(error))?;
         let mut tables = Self::default();
-        if stored.sets.len() != Set::ALL.len()
-            || stored.maps.len() != Map::ALL.len()
-            || stored.counters.len() != Counter::ALL.len()
-        {
+        let found = (stored.sets.len(), stored.maps.len(), stored.counters.len());
+        if found != (sets, maps, counters) {
             return Err(corrupt("its index"));
         }
         for (set, members) in tables.sets.iter_mut().zip(stored.sets) {
@@ -93,6 +107,18 @@ impl MemTables {
         tables.counters.iter_mut().zip(stored.counters).for_each(|(to, from)| *to = from);
         Ok(tables)
     }
+}
+
+/// A format, and how many sets, maps and counters it has.
+const fn shape(version: u8) -> (u8, usize, usize, usize) {
+    match version {
+        PLAIN => (PLAIN, PLAIN_SETS, PLAIN_MAPS, PLAIN_COUNTERS),
+        _ => (VERSION, Set::ALL.len(), Map::ALL.len(), Counter::ALL.len()),
+    }
+}
+
+fn members(set: &Order) -> Vec<(u64, &str)> {
+    set.iter().map(|member| (member.score, &*member.name)).collect()
 }
 
 /// Sorted, so that equal tables give equal bytes.

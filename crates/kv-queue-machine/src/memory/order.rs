@@ -50,6 +50,12 @@ impl Order {
         self.order.iter()
     }
 
+    /// The members whose names begin with a prefix, of a set whose scores are all zero.
+    pub(super) fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Member> {
+        let first = Member { score: 0, name: prefix.into() };
+        self.order.range(first..).take_while(move |member| member.name.starts_with(prefix))
+    }
+
     /// The members after this one; from the beginning if it is not there.
     pub(super) fn behind(&self, name: &str, limit: usize) -> Vec<Member> {
         let Some((name, score)) = self.scores.get_key_value(name) else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use kv_core::queue::{Inspected, Operation, Submitted, Verdict};
+use kv_core::queue::{GroupBlock, Inspected, Operation, Submitted, Verdict};
 
 use super::ask::{Answer, Request};
 use crate::reason;
@@ -14,7 +14,7 @@ pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
     /// The cases that enough random scripts meet.
-    pub const CASES: [&str; 25] = [
+    pub const CASES: [&str; 33] = [
         "added",
         "duplicate",
         "claimed",
@@ -40,6 +40,14 @@ impl Coverage {
         reason::CRASHED,
         reason::DELIVERED,
         "timeout",
+        "claimed of a group",
+        "limited",
+        "unblocked",
+        "a group without a limit",
+        "a full group",
+        "a spaced group",
+        "a paused group",
+        "InvalidKey",
     ];
 
     /// How often.
@@ -65,6 +73,11 @@ impl Coverage {
                 *operation == Operation::Release && **verdict == Verdict::Applied
             });
             self.count("released", released.count());
+            let done = exchange.operations.iter().zip(&exchanged.operations);
+            let limited = done.filter(|((_, operation), verdict)| {
+                matches!(operation, Operation::Limited { .. }) && **verdict == Verdict::Applied
+            });
+            self.count("limited", limited.count());
         }
         match answer {
             Answer::Submit(replies) => {
@@ -79,12 +92,15 @@ impl Coverage {
                 self.count("more to claim", usize::from(exchanged.more));
                 let kept = exchanged.claimed.iter().filter(|one| one.checkpoint.is_some());
                 self.count("restored", kept.count());
+                let grouped = exchanged.claimed.iter().filter(|one| one.group.is_some());
+                self.count("claimed of a group", grouped.count());
             }
             Answer::Maintain(maintained) => {
                 self.count("promoted", maintained.promoted);
                 self.count("recovered", maintained.recovered);
                 self.count("buried by maintain", maintained.buried);
                 self.count("forgotten", maintained.forgotten);
+                self.count("unblocked", maintained.unblocked);
             }
             Answer::Control(controlled) => {
                 self.count("controlled", controlled.affected);
@@ -98,8 +114,20 @@ impl Coverage {
                 self.count("evicted", usize::from(counts.evicted > 0));
                 self.count("cancelled", usize::from(counts.cancelled > 0));
             }
+            Answer::Inspect(Inspected::Groups(groups)) => {
+                groups.iter().for_each(|group| self.count(kind_of(group.block), 1));
+            }
             Answer::Error(kind) => self.count(&format!("{kind:?}"), 1),
         }
+    }
+}
+
+const fn kind_of(block: Option<GroupBlock>) -> &'static str {
+    match block {
+        None => "a group without a limit",
+        Some(GroupBlock::Concurrency) => "a full group",
+        Some(GroupBlock::Rate(_)) => "a spaced group",
+        Some(GroupBlock::Paused(_)) => "a paused group",
     }
 }
 

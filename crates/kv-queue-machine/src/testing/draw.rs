@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use kv_core::queue::{
-    BATCH_BYTES, Claim, MAX_BATCH, MAX_PRIORITY, NewJob, Operation, Policy, Unique, UniqueScope,
+    BATCH_BYTES, Claim, GroupLimit, MAX_BATCH, MAX_GROUP_BYTES, MAX_PRIORITY, NewJob, Operation,
+    Policy, Unique, UniqueScope,
 };
 
 use super::script::{
@@ -32,6 +33,9 @@ const STEPS: [Duration; 7] = [
     Duration::from_secs(600),
 ];
 
+/// Few groups, some of whose names begin alike.
+const GROUPS: [&str; 5] = ["a", "a!", "ab", "b", "é"];
+
 /// The number of jobs, claims and unique keys from which a full request picks.
 const FULL_PICKS: usize = 2 * MAX_BATCH;
 
@@ -55,7 +59,9 @@ fn plain_step(rng: &mut Rng) -> Step {
     let is_plain = rng.u8(..16) > 0;
     match &mut step {
         Step::Submit(_, _, jobs) if is_plain => {
-            jobs.iter_mut().for_each(|job| (job.unique, job.time_to_live) = (None, None));
+            jobs.iter_mut().for_each(|job| {
+                (job.unique, job.time_to_live, job.group) = (None, None, None);
+            });
         }
         Step::Exchange(_, _, exchanging) if is_plain => {
             exchanging.acks = (0..rng.usize(..3)).map(|_| near_handle(rng)).collect();
@@ -107,6 +113,9 @@ fn full_job(rng: &mut Rng) -> NewJob {
     job.priority = job.priority.min(MAX_PRIORITY);
     if let Some(unique) = &mut job.unique {
         unique.key = format!("u{}", rng.usize(..FULL_PICKS));
+    }
+    if job.group.is_some() {
+        job.group = Some(format!("g{}", rng.usize(..FULL_PICKS)).into());
     }
     job
 }
@@ -175,7 +184,32 @@ fn job(rng: &mut Rng) -> NewJob {
         delay: if rng.bool() { Duration::ZERO } else { pick(rng, &WAITS) },
         unique: rng.bool().then(|| unique(rng)),
         time_to_live: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
+        group: (rng.u8(..3) == 0).then(|| group(rng).into()),
     }
+}
+
+fn group(rng: &mut Rng) -> String {
+    match rng.u8(..150) {
+        0 => String::new(),
+        1 => "a\nb".to_owned(),
+        2 => "g".repeat(MAX_GROUP_BYTES + 1),
+        _ => pick(rng, &GROUPS).to_owned(),
+    }
+}
+
+/// Every second time nothing is limited.
+fn group_limit(rng: &mut Rng) -> GroupLimit {
+    let all = GroupLimit::new();
+    let second = Duration::from_secs(1);
+    let limits = [
+        all.concurrency(1),
+        all.concurrency(2).weight(3),
+        all.rate(1, second),
+        all.rate(3, 2 * second).burst(2),
+        all.rate(1, 5 * second).concurrency(2),
+        all.weight(2),
+    ];
+    if rng.bool() { all } else { pick(rng, &limits) }
 }
 
 fn unique(rng: &mut Rng) -> Unique {
@@ -206,7 +240,8 @@ fn handle(rng: &mut Rng) -> PickHandle {
 
 fn operation(rng: &mut Rng) -> Operation {
     let after = pick(rng, &WAITS);
-    match rng.u8(..12) {
+    match rng.u8(..13) {
+        12 => Operation::Limited { after },
         0..2 => Operation::Release,
         2..5 => Operation::Retry { after, reason: reason(rng) },
         5 => Operation::Fail { reason: reason(rng) },
@@ -232,12 +267,18 @@ fn policy(rng: &mut Rng) -> Policy {
         max_deliveries: rng.u32(2..6),
         keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
         keep_dead_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
+        group: group_limit(rng),
     }
 }
 
 fn controlling(rng: &mut Rng) -> Controlling {
     let keys = |rng: &mut Rng| (0..rng.usize(..6)).map(|_| Pick(rng.usize(..40))).collect();
-    match rng.u8(..25) {
+    match rng.u8(..31) {
+        25..28 => {
+            let limit = rng.bool().then(|| group_limit(rng));
+            Controlling::LimitGroup(pick(rng, &GROUPS), limit)
+        }
+        28..31 => Controlling::PauseGroup(pick(rng, &GROUPS), pick(rng, &WAITS)),
         0..2 => Controlling::Pause,
         2..7 => Controlling::Resume,
         7..16 => Controlling::Cancel(keys(rng)),
@@ -249,7 +290,11 @@ fn controlling(rng: &mut Rng) -> Controlling {
 
 fn inspecting(rng: &mut Rng) -> Inspecting {
     let after = rng.bool().then(|| Pick(rng.usize(..40)));
-    match rng.u8(..3) {
+    match rng.u8(..4) {
+        3 => {
+            let after = rng.bool().then(|| pick(rng, &GROUPS));
+            Inspecting::Groups(after, limit(rng), group_limit(rng))
+        }
         0 => Inspecting::Counts,
         1 => Inspecting::Peek(after, limit(rng), bytes(rng)),
         _ => Inspecting::Dead(after, limit(rng), bytes(rng)),

@@ -10,6 +10,8 @@ use crate::memory::MemTables;
 use crate::record::{JobRecord, SessionRecord, decode};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
+mod groups;
+
 /// The contents of a partition's tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dump {
@@ -66,6 +68,7 @@ impl Dump {
         let sessions: BTreeSet<_> = self.map(Map::Session).keys().cloned().collect();
         same("sessions", &self.names(Set::Sessions), &sessions)?;
         self.check_ranks()?;
+        self.check_groups()?;
         self.check_unique()?;
         self.check_records()
     }
@@ -86,7 +89,7 @@ impl Dump {
     /// The keys of all jobs, each in one set only.
     fn placed(&self) -> Result<BTreeSet<String>, String> {
         let mut keys = BTreeSet::new();
-        for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
+        for set in [Set::Ready, Set::Queued, Set::Timed, Set::Leases, Set::Dead] {
             for member in self.set(set) {
                 let key = member::job_of(set, &member.name).map_err(|e| e.to_string())?;
                 if !keys.insert(key.to_string()) {
@@ -99,16 +102,26 @@ impl Dump {
 
     /// Each ready job is at the place of its record.
     fn check_ranks(&self) -> Result<(), String> {
-        for found in self.set(Set::Ready) {
+        for found in self.set(Set::Ready).iter().chain(self.set(Set::Queued)) {
             let key = member::parse_ready(&found.name).map_err(|e| e.to_string())?;
-            let record = self.map(Map::Job).get(&key.to_string());
-            let record = record.map(|it| decode::<JobRecord>("a job", it)).transpose();
-            let place = record.map_err(|e| e.to_string())?.and_then(|it| it.place);
-            if member::ready(key, place.as_ref()) != *found {
+            let JobRecord { place, group, .. } = self.record(&key.to_string())?;
+            let expected = match group {
+                None => member::ready(key, place.as_ref()),
+                Some(group) => {
+                    let name = member::queued(&group, key, place.as_ref()).into();
+                    Member { score: 0, name }
+                }
+            };
+            if expected != *found {
                 return Err(format!("{found:?} is not at its place, {place:?}"));
             }
         }
         Ok(())
+    }
+
+    fn record(&self, key: &str) -> Result<JobRecord, String> {
+        let record = self.map(Map::Job).get(key).map(|it| decode::<JobRecord>("a job", it));
+        Ok(record.transpose().map_err(|error| error.to_string())?.unwrap_or_default())
     }
 
     fn check_unique(&self) -> Result<(), String> {

@@ -64,6 +64,15 @@ impl Tables for NaiveTables {
         Ok(all.into_iter().skip(start).take(limit).collect())
     }
 
+    fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
+        let all = self.all(set).into_iter();
+        Ok(all.filter(|member| member.name.starts_with(prefix)).take(limit).collect())
+    }
+
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64> {
+        Ok(self.first_under(set, prefix, usize::MAX)?.len() as u64)
+    }
+
     fn len(&self, set: Set) -> Result<u64> {
         Ok(self.all(set).len() as u64)
     }

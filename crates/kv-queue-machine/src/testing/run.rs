@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kv_core::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Control, Exchange, Handle, Inspect, JobKey, MAX_BATCH, Maintain, Partition,
-    QueueEngine, Session, Submit, Submitted,
+    BATCH_BYTES, Control, Exchange, GroupLimit, Handle, Inspect, JobKey, MAX_BATCH, Maintain,
+    Partition, QueueEngine, Session, Submit, Submitted,
 };
 
 use super::ask::{Answer, Request, answer, ask};
@@ -160,6 +160,7 @@ impl<'a> Run<'a> {
                 Inspect::Counts,
                 Inspect::Peek { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
                 Inspect::Dead { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
+                Inspect::Groups { after: None, limit: MAX_BATCH, default: GroupLimit::new() },
             ] {
                 self.compare(at, Request::Inspect(look)).await?;
             }
@@ -226,6 +227,12 @@ impl Side {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
             Controlling::Purge(limit) => Control::Purge { limit: *limit },
+            Controlling::LimitGroup(group, limit) => {
+                Control::LimitGroup { group: (*group).into(), limit: *limit }
+            }
+            Controlling::PauseGroup(group, time) => {
+                Control::PauseGroup { group: (*group).into(), time: *time }
+            }
         }
     }
 
@@ -238,6 +245,9 @@ impl Side {
             }
             Inspecting::Dead(after, limit, bytes) => {
                 Inspect::Dead { after: key(after), limit, bytes }
+            }
+            Inspecting::Groups(after, limit, default) => {
+                Inspect::Groups { after: after.map(Into::into), limit, default }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use kv_core::queue::{Claim, NewJob, Operation, Policy};
+use kv_core::queue::{Claim, GroupLimit, NewJob, Operation, Policy};
 
 /// A partition's part of a script.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub enum Controlling {
     Discard(Vec<Pick>),
     Redrive(Vec<Pick>, usize),
     Purge(usize),
+    LimitGroup(&'static str, Option<GroupLimit>),
+    PauseGroup(&'static str, Duration),
 }
 
 /// An inspect: the key is picked from those added. The numbers are the limit and the bytes.
@@ -89,6 +91,7 @@ pub enum Inspecting {
     Counts,
     Peek(Option<Pick>, usize, usize),
     Dead(Option<Pick>, usize, usize),
+    Groups(Option<&'static str>, usize, GroupLimit),
 }
 
 impl Step {

@@ -147,6 +147,7 @@ pub(crate) fn job(body: &str) -> NewJob {
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     }
 }
 

@@ -38,6 +38,15 @@ pub(crate) enum Fault {
     NoHistory,
     /// Two claims in a microsecond get the same token.
     TokenReused,
+    /// Every second claim knows only what it and the claims before the last one did to groups: the
+    /// limits count for each of two processes.
+    LimitPerProcess,
+    /// A slot that is free stays taken.
+    LeakedSlot,
+    /// A group without running jobs is lost with its pause and its starts.
+    GroupLost,
+    /// A group that had its turn goes to the front of the ring.
+    GroupStarved,
 }
 
 /// Tables in memory, but for the fault.
@@ -51,6 +60,19 @@ pub(crate) struct FaultyTables {
 impl FaultyTables {
     pub(crate) fn new(fault: Fault) -> Self {
         Self { tables: MemTables::default(), fault, inserted: 0 }
+    }
+
+    /// The key of a group's record.
+    fn group_key(&self, map: Map, key: &str) -> Result<String> {
+        let is_odd = !self.tables.counter(Counter::Token)?.is_multiple_of(2);
+        let is_other = self.has(Fault::LimitPerProcess) && map == Map::Group && is_odd;
+        Ok(if is_other { format!("{key}'") } else { key.to_owned() })
+    }
+
+    /// How many jobs of a group run, by its record: the first number of it.
+    fn running(&self, key: &str) -> Result<u8> {
+        let record = self.tables.get(Map::Group, key)?;
+        Ok(record.and_then(|record| record.get(1).copied()).unwrap_or(0))
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -77,6 +99,9 @@ impl Tables for FaultyTables {
             (Fault::HalfMove, Set::Leases) => Ok(()),
             (Fault::NoExtend, Set::Leases) if held => Ok(()),
             (Fault::InsertionOrder, Set::Ready) => self.tables.insert(set, self.inserted, name),
+            (Fault::GroupStarved, Set::Ring) => {
+                self.tables.insert(set, (score >> 49 << 49) + (1 << 20) - self.inserted, name)
+            }
             _ => self.tables.insert(set, score, name),
         }
     }
@@ -115,6 +140,14 @@ impl Tables for FaultyTables {
         self.tables.first_after(set, name, limit)
     }
 
+    fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_under(set, prefix, limit)
+    }
+
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64> {
+        self.tables.len_under(set, prefix)
+    }
+
     fn len(&self, set: Set) -> Result<u64> {
         let len = self.tables.len(set)?;
         let hidden = u64::from(self.has(Fault::DeadCap) && set == Set::Dead);
@@ -124,7 +157,7 @@ impl Tables for FaultyTables {
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
         match (self.fault, map) {
             (Fault::NoDedup, Map::Unique) | (Fault::NoReplay, Map::Session) => Ok(None),
-            _ => self.tables.get(map, key),
+            _ => self.tables.get(map, &self.group_key(map, key)?),
         }
     }
 
@@ -133,7 +166,16 @@ impl Tables for FaultyTables {
         match (self.fault, map) {
             (Fault::StaleCheckpoint, Map::Checkpoint) if held => Ok(()),
             (Fault::NoHistory, Map::Job) => Ok(()),
-            _ => self.tables.put(map, key, value),
+            (Fault::LeakedSlot, Map::Group) => {
+                let running = self.running(key)?;
+                let mut record = value.to_vec();
+                record[1] = record[1].max(running);
+                self.tables.put(map, key, record.into())
+            }
+            (Fault::GroupLost, Map::Group) if value.get(1) == Some(&0) => {
+                self.tables.delete(map, key).map(drop)
+            }
+            _ => self.tables.put(map, &self.group_key(map, key)?, value),
         }
     }
 
@@ -141,7 +183,10 @@ impl Tables for FaultyTables {
         if self.has(Fault::UniqueKept) && map == Map::Unique {
             return Ok(true);
         }
-        self.tables.delete(map, key)
+        if self.has(Fault::LeakedSlot) && map == Map::Group && self.running(key)? > 0 {
+            return Ok(true);
+        }
+        self.tables.delete(map, &self.group_key(map, key)?)
     }
 
     fn clear_set(&mut self, set: Set) -> Result<()> {

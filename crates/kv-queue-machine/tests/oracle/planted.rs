@@ -104,6 +104,26 @@ fn a_token_that_is_given_twice_is_caught() {
 }
 
 #[test]
+fn a_limit_that_counts_for_each_process_is_caught() {
+    assert!(caught(Fault::LimitPerProcess) <= 12);
+}
+
+#[test]
+fn a_slot_that_is_never_free_again_is_caught() {
+    assert!(caught(Fault::LeakedSlot) <= 12);
+}
+
+#[test]
+fn a_group_that_is_lost_when_it_is_empty_is_caught() {
+    assert!(caught(Fault::GroupLost) <= 12);
+}
+
+#[test]
+fn a_group_that_is_starved_is_caught() {
+    assert!(caught(Fault::GroupStarved) <= 12);
+}
+
+#[test]
 fn an_ack_before_the_run_is_caught() {
     assert!(caught_host(HostFault::AckBeforeRun) <= 12);
 }

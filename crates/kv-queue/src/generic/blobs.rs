@@ -164,6 +164,14 @@ impl Tables for NotedTables {
         self.tables.first_after(set, name, limit)
     }
 
+    fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_under(set, prefix, limit)
+    }
+
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64> {
+        self.tables.len_under(set, prefix)
+    }
+
     fn len(&self, set: Set) -> Result<u64> {
         self.tables.len(set)
     }

@@ -24,6 +24,7 @@ impl GenericEngine {
                 Inspected::Dead(letters) => {
                     return Ok(Inspected::Dead(self.letters(partition, letters).await?));
                 }
+                groups @ Inspected::Groups(_) => return Ok(groups),
                 Inspected::Jobs(page) => page,
             };
             // An empty page marks the end.
@@ -66,6 +67,6 @@ fn behind(request: Inspect, last: JobKey) -> Inspect {
     match request {
         Inspect::Peek { limit, bytes, .. } => Inspect::Peek { after, limit, bytes },
         Inspect::Dead { limit, bytes, .. } => Inspect::Dead { after, limit, bytes },
-        Inspect::Counts => request,
+        Inspect::Counts | Inspect::Groups { .. } => request,
     }
 }

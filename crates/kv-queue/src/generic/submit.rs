@@ -32,7 +32,7 @@ fn admit(noted: &NotedTables, replies: &[Submitted]) -> Result<()> {
         return Ok(());
     }
     let mut jobs = 0;
-    for set in [Set::Ready, Set::Timed, Set::Leases] {
+    for set in [Set::Ready, Set::Queued, Set::Timed, Set::Leases] {
         jobs += noted.tables.len(set)?;
     }
     if jobs > u64::from(MAX_JOBS) {

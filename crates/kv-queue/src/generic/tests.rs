@@ -40,6 +40,7 @@ fn job(body: &str) -> NewJob {
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
+use kv_core::queue::{GroupLimit, MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
 use super::handle::Queue;
@@ -137,6 +137,30 @@ impl<T> QueueBuilder<T> {
         self
     }
 
+    /// What each [group](crate::Job::group) may do that has no limit of its own: everything by
+    /// default. [`limit_group`](Queue::limit_group) gives a group a limit of its own.
+    ///
+    /// A limit counts leases and claims. It is exact over all processes that open the queue with the
+    /// same limit. A changed limit counts for a group from its next claim on. So that a handler
+    /// starts when its job was claimed, leave [`Worker::prefetch`](crate::Worker::prefetch) at zero.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use kv_queue::{GroupLimit, Job, Queue};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let polite = GroupLimit::new().concurrency(2).rate(5, Duration::from_secs(1)).burst(2);
+    /// let queue = Queue::<u32>::builder("fetch").group_limit(polite).open(&store).await?;
+    /// queue.enqueue_many((0..9).map(|page| Job::new(page).group("example.org"))).await?;
+    /// assert_eq!(queue.dequeue(9).await?.len(), 2);
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn group_limit(mut self, limit: GroupLimit) -> Self {
+        self.settings.policy.group = limit;
+        self
+    }
+
     /// The largest encoded payload in bytes: 1 MiB by default.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
@@ -207,7 +231,7 @@ impl<T> QueueBuilder<T> {
                 return wrong(format!("{name} is 0; expected at least 1"));
             }
         }
-        Ok(())
+        policy.group.check()
     }
 }
 

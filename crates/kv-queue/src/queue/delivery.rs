@@ -42,6 +42,7 @@ pub(crate) struct Lease {
     attempt: u32,
     delivery: u32,
     checkpoint: Option<SavedProgress>,
+    group: Option<Arc<str>>,
     /// Whether a request that settles is in flight, or has settled the delivery.
     settling: AtomicBool,
     /// The first verdict on a request that settles.
@@ -60,6 +61,7 @@ pub(crate) enum Settle {
     Retry,
     Fail,
     Snooze,
+    Limited,
 }
 
 impl Settle {
@@ -69,6 +71,7 @@ impl Settle {
             Self::Retry => "retry",
             Self::Fail => "fail",
             Self::Snooze => "snooze",
+            Self::Limited => "limited",
         }
     }
 }
@@ -82,7 +85,7 @@ pub(crate) struct Settled {
 
 impl Lease {
     pub(crate) fn of(requests: &Arc<Requests>, partition: u32, claimed: Claimed) -> Self {
-        let Claimed { handle, attempt, delivery, checkpoint, body: _ } = claimed;
+        let Claimed { handle, attempt, delivery, checkpoint, group, body: _ } = claimed;
         Self {
             requests: Arc::clone(requests),
             partition,
@@ -90,6 +93,7 @@ impl Lease {
             attempt,
             delivery,
             checkpoint,
+            group,
             settling: AtomicBool::new(false),
             settled: OnceLock::new(),
             gone: OnceLock::new(),
@@ -249,6 +253,11 @@ impl<T> Delivery<T> {
         self.lease.handle.token
     }
 
+    /// The job's group.
+    pub fn group(&self) -> Option<&str> {
+        self.lease.group.as_deref()
+    }
+
     /// Settles: the job is done, and is removed.
     ///
     /// # Errors
@@ -281,6 +290,31 @@ impl<T> Delivery<T> {
     /// `Conflict` if the lease was lost or the job was cancelled.
     pub async fn snooze(&self, after: Duration) -> Result<()> {
         self.lease.settle(Settle::Snooze, Some(Operation::Snooze { after })).await
+    }
+
+    /// Settles: a server said not before this time, as by the status 429 or 503 with `Retry-After`.
+    /// The job's group is paused for that long at least, no other job of the group begins meanwhile,
+    /// and this job is the first of them afterwards. Nothing is charged: no attempt, no delivery.
+    /// Without a group, the job alone waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use kv_queue::{Job, Queue};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<&str>::open(&store, "fetch").await?;
+    /// queue.enqueue_many(["/a", "/b"].map(|page| Job::new(page).group("example.org"))).await?;
+    /// let delivery = queue.dequeue(1).await?.remove(0);
+    /// delivery.limited(Duration::from_secs(30)).await?;
+    /// assert!(queue.dequeue(2).await?.is_empty());
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// `Conflict` if the lease was lost or the job was cancelled.
+    pub async fn limited(&self, retry_after: Duration) -> Result<()> {
+        let operation = Operation::Limited { after: retry_after };
+        self.lease.settle(Settle::Limited, Some(operation)).await
     }
 
     /// Extends the lease: it then ends this long from now. A [`Worker`](crate::Worker) renews

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kv_core::queue::{
     BATCH_BYTES, MAX_BATCH, MAX_PRIORITY, MAX_UNIQUE_BYTES, NewJob, Submitted, Unique, UniqueScope,
+    check_group,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use serde::Serialize;
@@ -27,8 +28,9 @@ impl<T: Serialize> Queue<T> {
     /// queue handle that [fails fast](Self::fail_fast).
     ///
     /// # Errors
-    /// `TooLarge` if the payload exceeds the queue's limit or the priority exceeds 15; `InvalidKey`
-    /// if the unique key is empty; `InvalidTtl` if a window or a time to live is zero;
+    /// `TooLarge` if the payload exceeds the queue's limit, the priority exceeds 15 or the group's
+    /// name 256 bytes; `InvalidKey` if the unique key or the group's name is empty or the name has a
+    /// control character; `Unsupported` for a group if the store's engine has none; `InvalidTtl` if a window or a time to live is zero;
     /// `Serialization` if the serializer cannot encode the payload; `Backpressure` if the queue is
     /// full.
     ///
@@ -170,13 +172,14 @@ impl<T: Serialize> Queue<T> {
         Ok(batches)
     }
 
-    /// Checks and encodes a job, and finds its partition: by its unique key, which always maps to
-    /// the same one, else in turn.
+    /// Checks and encodes a job, and finds its partition: by its group or else by its unique key,
+    /// which always map to the same one, else in turn.
     fn place(&self, job: Job<T>) -> Result<(u32, NewJob)> {
         let connection = self.connection();
         connection.check_open()?;
-        let Job { payload, priority, delay, unique, time_to_live } = job;
-        let unique = unique.map(checked).transpose()?;
+        let Job { payload, priority, delay, unique, time_to_live, group } = job;
+        group.as_deref().map_or(Ok(()), check_group)?;
+        let unique = unique.map(|unique| checked(unique, group.as_deref())).transpose()?;
         if time_to_live.is_some_and(|time| time.is_zero()) {
             let message = "a time to live of zero; expected a time, or none for no end";
             return Err(Error::new(ErrorKind::InvalidTtl, message));
@@ -191,13 +194,14 @@ impl<T: Serialize> Queue<T> {
             let message = format!("a payload of {} bytes; expected at most {limit}", body.len());
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let partitions = connection.partitions.len().max(1) as u64;
-        let spread = match &unique {
-            Some(unique) => stable_hash(unique.key.as_bytes()),
-            None => connection.turn() as u64,
+        let partitions = connection.partitions.len();
+        let number = match (&group, &unique) {
+            (Some(group), _) => partition_of(group.as_bytes(), partitions),
+            (None, Some(unique)) => partition_of(unique.key.as_bytes(), partitions),
+            (None, None) => modulo(connection.turn() as u64, partitions),
         };
-        let number = u32::try_from(spread % partitions).unwrap_or(0);
-        Ok((number, NewJob { body, priority, delay, unique, time_to_live }))
+        let group = group.map(Into::into);
+        Ok((number, NewJob { body, priority, delay, unique, time_to_live, group }))
     }
 }
 
@@ -237,7 +241,8 @@ impl Batch {
 }
 
 fn size(job: &NewJob) -> usize {
-    job.body.len() + job.unique.as_ref().map_or(0, |unique| unique.key.len())
+    let group = job.group.as_ref().map_or(0, |group| group.len());
+    job.body.len() + job.unique.as_ref().map_or(0, |unique| unique.key.len()) + group
 }
 
 /// Hands in all batches: those of a partition one after another, so that its jobs keep their
@@ -322,8 +327,9 @@ fn no_answer() -> Error {
     Error::new(ErrorKind::Backend, "the engine gave no answer").maybe_applied()
 }
 
-/// A unique key that an engine takes: one that is too long stands there by its hash.
-fn checked(unique: Unique) -> Result<Unique> {
+/// A unique key that an engine takes. A key in a group stands there behind a line feed and the
+/// group's name. A key that is too long, or begins like those in a group, stands there by its hash.
+fn checked(unique: Unique, group: Option<&str>) -> Result<Unique> {
     if unique.key.is_empty() {
         let message = "an empty unique key; expected at least one character";
         return Err(Error::new(ErrorKind::InvalidKey, message));
@@ -332,15 +338,32 @@ fn checked(unique: Unique) -> Result<Unique> {
         let message = "a unique key for a time of zero; expected a time";
         return Err(Error::new(ErrorKind::InvalidTtl, message));
     }
-    if unique.key.len() <= MAX_UNIQUE_BYTES {
-        return Ok(unique);
-    }
-    let digest = Sha256::digest(unique.key.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Unique { key: format!("sha256:{hex}"), ..unique })
+    let scope = unique.scope;
+    let key = match group {
+        Some(group) => format!("\n{group}\n{}", unique.key),
+        None if unique.key.starts_with('\n') => hashed(&unique.key),
+        None => unique.key,
+    };
+    let key = if key.len() <= MAX_UNIQUE_BYTES { key } else { hashed(&key) };
+    Ok(Unique { key, scope })
 }
 
-/// FNV-1a, which must never change: it says in which partition a unique key is looked for.
+fn hashed(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// The partition in which a group or a unique key always is.
+pub(super) fn partition_of(name: &[u8], partitions: usize) -> u32 {
+    modulo(stable_hash(name), partitions)
+}
+
+fn modulo(number: u64, partitions: usize) -> u32 {
+    u32::try_from(number % partitions.max(1) as u64).unwrap_or(0)
+}
+
+/// FNV-1a, which must never change: it says in which partition a group or a unique key is looked for.
 /// Source: RFC 9923.
 fn stable_hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -362,6 +385,21 @@ mod tests {
     }
 
     #[test]
+    fn a_unique_key_in_a_group_is_never_that_of_another_group_or_of_none() {
+        let scope = UniqueScope::Run;
+        let kept = |key: &str, group| {
+            checked(Unique { key: key.to_owned(), scope }, group).expect("a key").key
+        };
+        assert_eq!(kept("k", None), "k");
+        assert_eq!(kept("k", Some("a")), "\na\nk");
+        assert!(kept("\na\nk", None).starts_with("sha256:"));
+        assert_ne!(kept("b\nk", Some("a")), kept("k", Some("b")));
+        let long = "k".repeat(MAX_UNIQUE_BYTES);
+        assert_ne!(kept(&long, Some("a")), kept(&long, Some("b")));
+        assert!(kept(&long, Some("a")).len() <= MAX_UNIQUE_BYTES);
+    }
+
+    #[test]
     fn a_batch_is_split_down_to_a_size_and_keeps_its_order() {
         let job = || NewJob {
             body: "12345678".into(),
@@ -369,6 +407,7 @@ mod tests {
             delay: Duration::ZERO,
             unique: None,
             time_to_live: None,
+            group: None,
         };
         let mut batch = Batch::of(0, job());
         (1..5).for_each(|at| batch.push(at, job()));

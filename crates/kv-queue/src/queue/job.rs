@@ -24,6 +24,7 @@ pub struct Job<T> {
     pub(crate) delay: Duration,
     pub(crate) unique: Option<Unique>,
     pub(crate) time_to_live: Option<Duration>,
+    pub(crate) group: Option<String>,
 }
 
 impl<T> Job<T> {
@@ -38,6 +39,7 @@ impl<T> Job<T> {
             delay: Duration::ZERO,
             unique: None,
             time_to_live: None,
+            group: None,
         }
     }
 
@@ -73,6 +75,16 @@ impl<T> Job<T> {
     #[must_use]
     pub fn unique_for(self, key: impl Into<String>, window: Duration) -> Self {
         self.unique_in(key, UniqueScope::Window(window))
+    }
+
+    /// Puts the job in a group, such as the host that it asks. Groups take turns, and a
+    /// [`GroupLimit`](crate::GroupLimit) bounds what each may do at a time.
+    ///
+    /// The name has 1 to 256 bytes and no control character. All jobs of a group are in one
+    /// partition. A unique key of a job with a group is unique within the group.
+    #[must_use]
+    pub fn group(self, name: impl Into<String>) -> Self {
+        Self { group: Some(name.into()), ..self }
     }
 
     /// If the job was not delivered within this time, it becomes a dead letter.

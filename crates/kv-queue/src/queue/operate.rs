@@ -259,11 +259,12 @@ impl<T> Queue<T> {
     ) -> Result<Inspected> {
         let connection = self.connection();
         connection.check_open().map_err(|error| error.operation(verb))?;
-        let answer = connection.read(|| connection.engine.inspect(partition, request)).await;
+        let answer =
+            connection.read(|| connection.engine.inspect(partition, request.clone())).await;
         answer.map_err(|error| error.operation(verb))
     }
 
-    async fn control(
+    pub(super) async fn control(
         &self,
         verb: &'static str,
         partition: &Partition,

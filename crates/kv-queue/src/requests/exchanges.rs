@@ -47,7 +47,12 @@ impl Item {
         match &self.operation {
             Some(Operation::Checkpoint { state, .. }) => state.len(),
             Some(Operation::Retry { reason, .. } | Operation::Fail { reason }) => reason.len(),
-            Some(Operation::Release | Operation::Snooze { .. } | Operation::Extend { .. })
+            Some(
+                Operation::Release
+                | Operation::Snooze { .. }
+                | Operation::Limited { .. }
+                | Operation::Extend { .. },
+            )
             | None => 0,
         }
     }

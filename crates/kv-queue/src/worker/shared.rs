@@ -295,8 +295,11 @@ impl Shared {
     /// The answer of maintenance came.
     pub(super) fn maintained(&self, number: u32, answer: Result<Maintained>) {
         let error = self.change(|state, now| match answer {
-            Ok(Maintained { promoted, recovered, buried, forgotten, more, next_due }) => {
-                let has_moved = promoted + recovered > 0;
+            Ok(maintained) => {
+                let Maintained { promoted, recovered, unblocked, buried, forgotten, .. } =
+                    maintained;
+                let Maintained { more, next_due, .. } = maintained;
+                let has_moved = promoted + recovered + unblocked > 0;
                 let has_changed = has_moved || buried + forgotten > 0;
                 let answer = MaintenanceAnswer { has_moved, has_changed, more, next_due };
                 state.scheduler.maintained(number, answer, now);

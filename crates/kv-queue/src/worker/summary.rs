@@ -16,6 +16,8 @@ pub struct WorkerSummary {
     pub retried: u64,
     /// Jobs that their handler snoozed.
     pub snoozed: u64,
+    /// Jobs that their handler handed back because their group is limited.
+    pub limited: u64,
     /// Jobs that became dead letters because a budget was spent or their handler said so.
     pub buried: u64,
     /// Jobs whose payload did not decode.
@@ -32,7 +34,7 @@ impl WorkerSummary {
     /// All deliveries.
     pub const fn deliveries(&self) -> u64 {
         let settled = self.done + self.retried + self.snoozed + self.buried + self.undecodable;
-        settled + self.cancelled + self.lost + self.handed_back
+        settled + self.limited + self.cancelled + self.lost + self.handed_back
     }
 
     pub(super) const fn count(&mut self, ending: Ending) {
@@ -40,6 +42,7 @@ impl WorkerSummary {
             Ending::Done => &mut self.done,
             Ending::Retried => &mut self.retried,
             Ending::Snoozed => &mut self.snoozed,
+            Ending::Limited => &mut self.limited,
             Ending::Buried => &mut self.buried,
             Ending::Undecodable => &mut self.undecodable,
             Ending::Cancelled => &mut self.cancelled,
@@ -52,12 +55,12 @@ impl WorkerSummary {
 
 impl fmt::Display for WorkerSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { done, retried, snoozed, buried, undecodable, cancelled, lost, handed_back } =
-            self;
+        let Self { done, retried, snoozed, limited, buried, .. } = self;
+        let Self { undecodable, cancelled, lost, handed_back, .. } = self;
         write!(
             f,
-            "{done} done, {retried} retried, {snoozed} snoozed, {buried} buried, {undecodable} \
-             undecodable, {cancelled} cancelled, {lost} lost, {handed_back} handed back"
+            "{done} done, {retried} retried, {snoozed} snoozed, {limited} limited, {buried} buried, \
+             {undecodable} undecodable, {cancelled} cancelled, {lost} lost, {handed_back} handed back"
         )
     }
 }
@@ -68,6 +71,7 @@ pub(super) enum Ending {
     Done,
     Retried,
     Snoozed,
+    Limited,
     Buried,
     Undecodable,
     Cancelled,
@@ -103,6 +107,7 @@ impl Sent {
             (Self::Settle(Settle::Ack), _) => Ending::Done,
             (Self::Settle(Settle::Retry), _) => Ending::Retried,
             (Self::Settle(Settle::Snooze), _) => Ending::Snoozed,
+            (Self::Settle(Settle::Limited), _) => Ending::Limited,
             (Self::HandBack, _) => Ending::HandedBack,
         }
     }

@@ -1,6 +1,7 @@
 
--- An operator's action. ARGV: its name, a limit, then keys of jobs.
--- Answers how many jobs were changed, and whether the limit left some.
+-- An operator's action. ARGV: its name, a limit, then keys of jobs; or a group, and its terms or -
+-- for none, or how long it pauses. Answers how many jobs were changed, and whether the limit left
+-- some.
 local action, limit = ARGV[1], tonumber(ARGV[2])
 -- How many milliseconds the counters of a partition live that holds nothing else: a week.
 local COUNTERS_LIFETIME = '604800000'
@@ -8,7 +9,9 @@ local control = call('HMGET', CONTROL, 'format', 'paused')
 check_known(control[1])
 if not control[1] then
   -- There is nothing but counters.
-  if action ~= 'pause' then
+  local sets = action == 'pause' or action == 'limit_group' and ARGV[4] ~= '-'
+      or action == 'pause_group' and ARGV[4] ~= '0'
+  if not sets then
     return { 0, 0 }
   end
   make()
@@ -20,7 +23,7 @@ local function pause(paused)
     call('HSET', CONTROL, 'paused', paused)
     affected = 1
   end
-  if paused == '0' and call('ZCARD', READY) > 0 then
+  if paused == '0' and (call('ZCARD', READY) > 0 or call('EXISTS', GROUPED) == 1) then
     wake()
   end
 end
@@ -49,7 +52,7 @@ end
 
 local function cancel(key)
   local job = load(key) or fresh()
-  if call('ZREM', READY, member(key, job)) == 1 or call('ZREM', TIMED, key) == 1 then
+  if take_ready(key, job) or call('ZREM', TIMED, key) == 1 then
     end_cancelled(key)
     affected = affected + 1
   elseif not discard(key) and not job.cancelled and call('HEXISTS', JOBS, key) == 1 then
@@ -61,7 +64,7 @@ end
 local function revive(key)
   local dead = load(key) or fresh()
   local job = fresh()
-  job.unique, job.progress = dead.unique, dead.progress
+  job.unique, job.progress, job.group = dead.unique, dead.progress, dead.group
   come_back(key, job)
   affected = affected + 1
 end
@@ -100,15 +103,16 @@ end
 -- Leaves of a partition without jobs its counters, for a while, so that no key and no token comes
 -- twice; one that is paused stays.
 local function fade()
-  local fields = { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'paused', 'format' }
+  local fields =
+    { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'turn', 'plain_turn', 'paused', 'format' }
   local is_paused, kept = control[2] == '1', {}
-  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 7 or 5))) do
+  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 9 or 7))) do
     if value then
       kept[#kept + 1] = fields[i]
       kept[#kept + 1] = value
     end
   end
-  call('UNLINK', UNIQUE, WINDOWS, SESSIONS, CONTROL, JOBS)
+  call('UNLINK', UNIQUE, WINDOWS, SESSIONS, CONTROL, JOBS, GROUPED, GROUPS)
   if #kept > 0 then
     call('HSET', CONTROL, unpack(kept))
   end
@@ -124,23 +128,48 @@ end
 -- Removes jobs, and when none is left what else there is.
 local function purge()
   local taken = 0
+  -- Removes a member of a set, and its job, if it is one.
+  local function remove(set, name, key)
+    if set ~= GROUPED then
+      call('ZREM', set, name)
+    end
+    taken = taken + 1
+    if key then
+      local job = forget(key)
+      if set == LEASES then
+        free_slot(job)
+      end
+      affected = affected + 1
+    end
+  end
+  local function purge_queued()
+    local queued = limit > taken
+        and call('ZRANGEBYLEX', GROUPED, '[q', '(r', 'LIMIT', 0, limit - taken) or {}
+    for _, name in ipairs(queued) do
+      local group, ready = string.match(name, '^q([^\n]*)\n(.*)$')
+      grouped().take(group, ready)
+      local key = sub(ready, -14)
+      remove(GROUPED, name, is_key(key) and key)
+    end
+    return count_queued() > 0
+  end
   for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
+    if set == TIMED and purge_queued() then
+      more = true
+      return
+    end
     local members = limit > taken
         and call('ZRANGEBYSCORE', set, '-inf', '(inf', 'LIMIT', 0, limit - taken) or {}
     for _, name in ipairs(members) do
-      call('ZREM', set, name)
-      taken = taken + 1
-      local key = job_of(set, name)
-      if key then
-        forget(key)
-        affected = affected + 1
-      end
+      remove(set, name, job_of(set, name))
     end
     if call('ZCOUNT', set, '-inf', '(inf') > 0 then
       more = true
       return
     end
   end
+  write_counters()
+  groups, counted = nil, {}
   fade()
 end
 
@@ -158,6 +187,10 @@ elseif action == 'discard' then
   end
 elseif action == 'redrive' then
   redrive()
+elseif action == 'limit_group' then
+  affected = grouped().limit(ARGV[3], ARGV[4]) and 1 or 0
+elseif action == 'pause_group' then
+  affected = grouped().pause(ARGV[3], ARGV[4] == '0' and 0 or after(ARGV[4])) and 1 or 0
 else
   purge()
 end

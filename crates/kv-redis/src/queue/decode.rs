@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::Result;
 use kv_core::queue::{
-    Claimed, Controlled, Counts, DeadLetter, Exchanged, Handle, Inspect, Inspected, JobKey,
-    Maintained, Peeked, SavedProgress, Submitted, Verdict,
+    Claimed, Controlled, Counts, DeadLetter, Exchanged, GroupBlock, GroupState, Handle, Inspect,
+    Inspected, JobKey, Maintained, Peeked, SavedProgress, Submitted, Verdict,
 };
 
 use crate::driver::Answer;
@@ -49,6 +49,10 @@ impl Parts {
             Some(Answer::Data(data)) => Ok(data),
             _ => Err(unexpected()),
         }
+    }
+
+    fn text(&mut self) -> Result<String> {
+        String::from_utf8(self.data()?.into()).map_err(|_| unexpected())
     }
 
     fn key(&mut self) -> Result<JobKey> {
@@ -108,6 +112,10 @@ fn verdicts(letters: &[u8]) -> Result<Vec<Verdict>> {
 fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
     let head = parts.data()?;
     let body = parts.data()?;
+    let (has_group, head) = match head.split_first() {
+        Some((b'+', head)) => (true, head),
+        _ => (false, &*head),
+    };
     let mut words = head.split(|byte| *byte == b' ');
     let key = key(words.next().unwrap_or_default())?;
     let mut next = || words.next().map(number::<u64>).transpose();
@@ -117,9 +125,10 @@ fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
         Some(progress) => Some(SavedProgress { state: parts.data()?, progress }),
         None => None,
     };
+    let group = has_group.then(|| parts.text().map(Into::into)).transpose()?;
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let (attempt, delivery) = (small(attempt), small(delivery));
-    Ok(Claimed { handle: Handle { key, token }, body, attempt, delivery, checkpoint })
+    Ok(Claimed { handle: Handle { key, token }, body, attempt, delivery, checkpoint, group })
 }
 
 pub(super) fn maintained(answer: Answer) -> Result<Maintained> {
@@ -129,6 +138,7 @@ pub(super) fn maintained(answer: Answer) -> Result<Maintained> {
         recovered: parts.count()?,
         buried: parts.count()?,
         forgotten: parts.count()?,
+        unblocked: parts.count()?,
         more: parts.int()? != 0,
         next_due: parts.wait()?,
     })
@@ -139,23 +149,25 @@ pub(super) fn controlled(answer: Answer) -> Result<Controlled> {
     Ok(Controlled { affected: parts.count()?, more: parts.int()? != 0 })
 }
 
-pub(super) fn inspected(request: Inspect, answer: Answer) -> Result<Inspected> {
+pub(super) fn inspected(request: &Inspect, answer: Answer) -> Result<Inspected> {
     let mut parts = Parts::of(answer)?;
-    if request == Inspect::Counts {
+    if *request == Inspect::Counts {
         return counts(&mut parts).map(Inspected::Counts);
     }
     // A number comes first, so that fred cannot take the reply for a published message.
     parts.int()?;
     let mut jobs = Vec::new();
-    let mut letters = Vec::new();
+    let (mut letters, mut groups) = (Vec::new(), Vec::new());
     while !parts.is_over() {
         match request {
+            Inspect::Groups { .. } => groups.push(group(&mut parts)?),
             Inspect::Dead { .. } => letters.push(letter(&mut parts)?),
             _ => jobs.push(Peeked { key: parts.key()?, body: parts.data()? }),
         }
     }
     Ok(match request {
         Inspect::Dead { .. } => Inspected::Dead(letters),
+        Inspect::Groups { .. } => Inspected::Groups(groups),
         _ => Inspected::Jobs(jobs),
     })
 }
@@ -180,4 +192,17 @@ fn letter(parts: &mut Parts) -> Result<DeadLetter> {
     let (failures, crashes, deliveries) = (parts.count()?, parts.count()?, parts.count()?);
     let reason = String::from_utf8_lossy(&parts.data()?).into_owned();
     Ok(DeadLetter { key, body, reason, failures, crashes, deliveries, died })
+}
+
+fn group(parts: &mut Parts) -> Result<GroupState> {
+    let (name, waiting, running) = (parts.text()?, parts.count()?, parts.count()?);
+    let (why, wait) = (parts.int()?, parts.wait()?.unwrap_or_default());
+    let block = match why {
+        0 => None,
+        1 => Some(GroupBlock::Concurrency),
+        2 => Some(GroupBlock::Rate(wait)),
+        3 => Some(GroupBlock::Paused(wait)),
+        _ => return Err(unexpected()),
+    };
+    Ok(GroupState { name, waiting, running, block })
 }

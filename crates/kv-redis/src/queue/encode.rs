@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::MAX_LIFETIME;
 use kv_core::queue::{
-    Claim, Control, Exchange, Handle, Inspect, JobKey, MAX_STAMP, Maintain, NewJob, Operation,
-    Policy, Submit, UniqueScope, cut_reason,
+    Claim, Control, Exchange, GroupLimit, Handle, Inspect, JobKey, MAX_STAMP, Maintain, NewJob,
+    Operation, Policy, Submit, UniqueScope, cut_reason,
 };
 
 use super::keys;
@@ -24,6 +24,7 @@ pub(super) fn submit(request: Submit) -> Vec<Bytes> {
         args.push(head(&job));
         args.push(job.body);
         args.extend(job.unique.map(|unique| Bytes::from(unique.key)));
+        args.extend(job.group.map(|group| text(&group)));
     }
     args
 }
@@ -33,7 +34,11 @@ fn head(job: &NewJob) -> Bytes {
     const PLAIN: [&str; 16] =
         ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
     let priority = PLAIN.get(usize::from(job.priority)).copied().unwrap_or("f");
-    if job.delay.is_zero() && job.time_to_live.is_none() && job.unique.is_none() {
+    if job.delay.is_zero()
+        && job.time_to_live.is_none()
+        && job.unique.is_none()
+        && job.group.is_none()
+    {
         return Bytes::from_static(priority.as_bytes());
     }
     let mut head = priority.to_owned();
@@ -42,6 +47,9 @@ fn head(job: &NewJob) -> Bytes {
     }
     if let Some(ttl) = job.time_to_live {
         head += &format!("t{}", micros(ttl));
+    }
+    if job.group.is_some() {
+        head.push('g');
     }
     match job.unique.as_ref().map(|unique| unique.scope) {
         None => {}
@@ -82,6 +90,7 @@ fn operate(operation: Operation) -> (&'static str, Bytes, Bytes) {
         Operation::Fail { reason: why } => ("f", Bytes::new(), reason(&why)),
         Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
         Operation::Release => ("u", Bytes::new(), Bytes::new()),
+        Operation::Limited { after } => ("l", decimal(micros(after)), Bytes::new()),
         Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
         Operation::Checkpoint { state, progress } => ("c", decimal(progress.min(MAX_STAMP)), state),
     }
@@ -93,11 +102,24 @@ fn member(handle: Handle) -> Bytes {
 }
 
 fn budgets(policy: &Policy) -> Bytes {
-    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, keep_dead_for } = policy;
+    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, keep_dead_for, group } =
+        policy;
     let [failures, crashes, deliveries] =
         [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
     let age = keep_dead_for.map_or_else(|| "-1".to_owned(), |age| micros(age).to_string());
-    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead} {age}"))
+    let terms = terms(group);
+    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead} {age} {terms}"))
+}
+
+/// The terms of a limit, as the scripts read and store them.
+fn terms(limit: &GroupLimit) -> String {
+    let most = limit.max_running().map_or_else(|| "-1".to_owned(), |most| most.to_string());
+    let interval = micros(limit.interval().unwrap_or_default());
+    format!("{most}:{interval}:{}:{}", micros(limit.tolerance()), limit.turn())
+}
+
+fn text(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
 }
 
 pub(super) fn maintain(request: &Maintain) -> Vec<Bytes> {
@@ -105,7 +127,17 @@ pub(super) fn maintain(request: &Maintain) -> Vec<Bytes> {
 }
 
 pub(super) fn control(request: &Control) -> Vec<Bytes> {
+    let group = |action: &'static str, group: &str, value| {
+        vec![Bytes::from_static(action.as_bytes()), decimal(0), text(group), value]
+    };
     let (action, limit, keys): (_, _, &[JobKey]) = match request {
+        Control::LimitGroup { group: name, limit } => {
+            let own = limit.as_ref().map_or_else(|| "-".to_owned(), terms);
+            return group("limit_group", name, Bytes::from(own));
+        }
+        Control::PauseGroup { group: name, time } => {
+            return group("pause_group", name, decimal(micros(*time)));
+        }
         Control::Pause => ("pause", 0, &[]),
         Control::Resume => ("resume", 0, &[]),
         Control::Cancel { keys } => ("cancel", 0, keys),
@@ -123,6 +155,11 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
         Inspect::Counts => ("counts", 0, None, 0),
         Inspect::Peek { after, limit, bytes: most } => ("peek", limit, after, most),
         Inspect::Dead { after, limit, bytes: most } => ("dead", limit, after, most),
+        Inspect::Groups { after, limit, default } => {
+            let behind = after.map_or_else(Bytes::new, |group| text(&group));
+            let terms = Bytes::from(terms(&default));
+            return vec![Bytes::from_static(b"groups"), decimal(limit), behind, terms];
+        }
     };
     let behind = behind.map_or_else(Bytes::new, |key| Bytes::from(key.to_string()));
     vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind, decimal(bytes(most))]

@@ -74,10 +74,13 @@ local function tell(reply, key, job, body)
   if job.progress then
     head = head .. ' ' .. number(job.progress)
   end
-  reply[#reply + 1] = head
+  reply[#reply + 1] = job.group and '+' .. head or head
   reply[#reply + 1] = body or call('HGET', JOBS, key)
   if job.progress then
     reply[#reply + 1] = call('HGET', RECORDS, key .. 'c')
+  end
+  if job.group then
+    reply[#reply + 1] = job.group
   end
 end
 
@@ -85,7 +88,7 @@ local function ack(lease)
   if call('ZREM', LEASES, lease) == 0 then
     return 's'
   end
-  forget(sub(lease, 1, 14))
+  free_slot(forget(sub(lease, 1, 14)))
   count('done')
   return 'a'
 end
@@ -112,6 +115,22 @@ local function release(key, job, token)
   if held > 0 and job.deadline and ended(job) == 0 then
     job.deadline = math.min(job.deadline + held, LAST)
     save(key, job)
+  end
+  make_ready(key, job)
+  return 'a'
+end
+
+-- Pauses the group of a job, whose lease is gone already, and lets the job wait for it.
+local function limited(key, job, till)
+  if job.deadline then
+    job.deadline = nil
+    save(key, job)
+  end
+  if job.group then
+    grouped().pause_at_least(job.group, till)
+  elseif till > now then
+    call('ZADD', TIMED, number(till), key)
+    return 'a'
   end
   make_ready(key, job)
   return 'a'
@@ -150,6 +169,7 @@ local function operate(letter, lease, value, bytes)
   local job = load(key)
   if job and job.cancelled then
     call('ZREM', LEASES, lease)
+    free_slot(job)
     end_cancelled(key)
     return 'c'
   end
@@ -163,6 +183,10 @@ local function operate(letter, lease, value, bytes)
   call('ZREM', LEASES, lease)
   if not job then
     return set_aside(key, letter, bytes)
+  end
+  free_slot(job)
+  if letter == 'l' then
+    return limited(key, job, after(value))
   end
   if letter == 'u' then
     return release(key, job, tonumber(sub(lease, 16)))
@@ -183,6 +207,7 @@ local function replay(reply, token, keys)
         local missing, size, body = find(key, job)
         if missing then
           call('ZREM', LEASES, lease)
+          free_slot(job)
           lose(key, job, missing)
         elseif fits(size) then
           tell(reply, key, job, body)
@@ -240,33 +265,49 @@ for i = 1, operations do
 end
 local reply = { -1, 0, table.concat(settled), table.concat(operated) }
 
+-- Takes a ready member out of its set: that of a group, or READY.
+local function take_out(name, group)
+  if group then
+    grouped().take(group, name)
+  else
+    call('ZREM', READY, name)
+  end
+end
+
 -- What to deliver of a ready member: its key, its record, how many bytes, and the body if it was
 -- read. One that cannot be delivered is taken out of the way.
-local function next_job(name)
+local function next_job(name, group)
   local key = sub(name, -14)
   if not is_key(key) then
-    call('ZREM', READY, name)
+    take_out(name, group)
     return nil
   end
   local job = load(key)
   local why = job and (is_expired(job) and EXPIRED or ended(job) >= policy.deliveries and DELIVERED)
   if job and job.cancelled then
-    call('ZREM', READY, name)
+    take_out(name, group)
     end_cancelled(key)
     return nil
   end
   if why then
-    call('ZREM', READY, name)
+    take_out(name, group)
     bury_spent(key, job, why, policy)
     return nil
   end
   local missing, size, body = find(key, job)
   if missing then
-    call('ZREM', READY, name)
+    take_out(name, group)
     lose(key, job, missing)
     return nil
   end
   return key, job, size, body
+end
+
+-- Delivers a job, taken from its set already, under a token until a time.
+local function deliver(keys, key, job, body, token, till)
+  tell(reply, key, job, body)
+  call('ZADD', LEASES, till, key .. ':' .. token)
+  keys[#keys + 1] = key
 end
 
 -- Delivers ready jobs under a token until the limit or the bytes are reached, or enough were looked
@@ -285,25 +326,54 @@ local function claim(token)
         return keys, met
       end
       if key then
-        tell(reply, key, job, body)
         call('ZREM', READY, name)
-        call('ZADD', LEASES, till, key .. ':' .. token)
-        keys[#keys + 1] = key
+        deliver(keys, key, job, body, token, till)
       end
     end
   end
   return keys, met
 end
 
+-- The same where groups take turns.
+local function claim_in_turns(token)
+  local keys, till = {}, number(after(lease))
+  local function deliver_if_it_fits(key, job, size, body, name, group)
+    if not fits(size) then
+      return false
+    end
+    if group then
+      call('ZREM', GROUPED, 'q' .. group .. '\n' .. name)
+    else
+      call('ZREM', READY, name)
+    end
+    deliver(keys, key, job, body, token, till)
+    return true
+  end
+  grouped().claim(policy.group, next_job, deliver_if_it_fits, function()
+    return #keys >= limit
+  end)
+  return keys, #keys > 0
+end
+
+-- Whether a job or a group can be claimed.
+local function has_claimable()
+  return call('ZCARD', READY) > 0
+      or #call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, 1) > 0
+end
+
 local token, due, keys, changed = '0', -1, {}, {}
 if limit > 0 and control[2] ~= '1' then
   local next_token, met = number(math.max((control[3] or 0) + 1, now))
-  keys, met = claim(next_token)
+  if control[1] == GROUPED_FORMAT and count_queued() > 0 then
+    keys, met = claim_in_turns(next_token)
+  else
+    keys, met = claim(next_token)
+  end
   token = met and next_token or token
   if #keys > 0 then
     changed = { 'token', token }
   end
-  local more = call('ZCARD', READY) > 0
+  local more = has_claimable()
   if #keys < limit then
     due = more and MORE or next_due() or -1
   end

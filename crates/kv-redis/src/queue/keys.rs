@@ -10,16 +10,16 @@ use bytes::Bytes;
 use kv_core::RESERVED;
 
 /// The parts of a partition, in the order in which the scripts name them.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 13] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "wake",
+    "grouped", "groups", "wake",
 ];
 
 /// The keys of a partition.
 pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 
 /// The places, among a partition's keys, of the keys that a glance reads.
-pub(super) const GLANCE: [usize; 4] = [0, 3, 4, 5];
+pub(super) const GLANCE: [usize; 5] = [0, 3, 4, 5, 10];
 
 /// The place, among a partition's keys, of the list on which a waiting process blocks.
 pub(super) const WAKE: usize = PARTS.len() - 1;

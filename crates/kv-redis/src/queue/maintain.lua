@@ -1,14 +1,14 @@
 
 -- Moves what time has changed. ARGV: at most how many of each kind, the policy.
--- Answers how many were promoted, recovered, buried and forgotten, whether more is due, and when
--- to come back, in microseconds, or -1.
+-- Answers how many were promoted, recovered, buried and forgotten, how many groups may start jobs
+-- again, whether more is due, and when to come back, in microseconds, or -1.
 local EXPIRED = 'its time to live ended before it was claimed'
 local CRASHED = 'its leases ended unsettled too often'
 local limit, policy = tonumber(ARGV[1]), read_policy(ARGV[2])
 local known = call('HGET', CONTROL, 'format')
 check_known(known)
 if not known then
-  return { 0, 0, 0, 0, 0, -1 }
+  return { 0, 0, 0, 0, 0, 0, -1 }
 end
 local promoted, recovered, buried, forgotten, more = 0, 0, 0, 0, 0
 
@@ -44,7 +44,10 @@ local function recover(key)
   local job = load(key)
   if not job then
     set_aside(key, fresh(), RECORD)
-  elseif job.cancelled then
+    return
+  end
+  free_slot(job)
+  if job.cancelled then
     end_cancelled(key)
   else
     job.crashes = job.crashes + 1
@@ -65,8 +68,15 @@ for _, lease in ipairs(past(LEASES, limit)) do
   end
 end
 
+local has_groups = call('EXISTS', GROUPED) == 1
+local unblocked = has_groups and grouped().unblock(limit) or 0
+
 evict(policy, limit)
 forgotten = #forget_past(WINDOWS, UNIQUE, limit) + #forget_past(SESSIONS, CONTROL, limit)
+if has_groups then
+  forgotten = forgotten + grouped().forget(limit)
+  more = (grouped().is_past('b') or grouped().is_past('g')) and 1 or 0
+end
 write_counters()
 
 for _, set in ipairs({ TIMED, LEASES, WINDOWS, SESSIONS }) do
@@ -77,4 +87,4 @@ end
 if surplus_dead(policy, 1) > 0 then
   more = 1
 end
-return { promoted, recovered, buried, forgotten, more, from_now(next_due()) }
+return { promoted, recovered, buried, forgotten, unblocked, more, from_now(next_due()) }

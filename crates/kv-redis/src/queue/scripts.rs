@@ -36,11 +36,13 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "b4f0e108b135657d855a38d153a49b736d5ca80c",
+    "b1954b023e09ce0b98df556770780d2d0c5b3a01",
     "",
     "head.lua",
     "submit_plain.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "submit.lua"
 );
 
@@ -48,41 +50,49 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "e608bc683b9a000bdae0cf189fcd4c4f3f73a39c",
+    "6588b91d1122e23d767fa8a67d98b658aab4218d",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "exchange.lua"
 );
 
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "0e3b29aab18c0d7bf2d4f30ad012ef4bcf690c7b",
+    "1dfc8a37f201c12b05b6890e428dfc90fa34bffc",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "maintain.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "c3737d594455646a50932e3c5d877705198a9b94",
+    "076d40b11c151a26895e4a9075c2300cfb8c5a68",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "control.lua"
 );
 
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "fea9e765a6dbd14416922038a9127d8e7f89c72e",
+    "c827a72c71b04c1c1aa5e7356e4aaadce522e14c",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
     "inspect.lua"
 );
 
@@ -97,7 +107,7 @@ static MARK: Script = script!(
 static GLANCE: Script = script!(
     "glance",
     Read,
-    "4bf1cb1be9e55877bca57b49c890a0a18e5289ae",
+    "e537a7af4c7e55c2f3e267ff68366cbfee7c13f2",
     " flags=no-writes,allow-oom",
     "glance.lua"
 );

@@ -21,13 +21,14 @@ local function parse(head)
     priority = sub(head, 1, 1),
     delay = tonumber(string.match(head, 'd(%d+)') or 0),
     ttl = tonumber(string.match(head, 't(%d+)')),
+    group = string.find(head, 'g', 1, true) ~= nil,
     scope = scope,
     window = tonumber(window),
   }
   return heads[head]
 end
 
-local jobs, wanted = {}, {}
+local jobs, groups_of, wanted = {}, {}, {}
 local at = 4
 for i = 1, tonumber(ARGV[3]) do
   local job = heads[ARGV[at]] or parse(ARGV[at])
@@ -35,6 +36,10 @@ for i = 1, tonumber(ARGV[3]) do
   at = at + 2
   if job.scope then
     wanted[#wanted + 1] = ARGV[at]
+    at = at + 1
+  end
+  if job.group then
+    groups_of[i] = ARGV[at]
     at = at + 1
   end
 end
@@ -91,8 +96,10 @@ for i = 1, #jobs do
     stored[#stored + 1] = key
     stored[#stored + 1] = body
     longest = math.max(longest, #body)
-    if job.scope == 'l' or job.ttl then
-      local record = fresh()
+    local record
+    if job.scope == 'l' or job.ttl or job.group then
+      record = fresh()
+      record.group = groups_of[i]
       record.unique = job.scope == 'l' and unique
       record.deadline = job.ttl and after(job.ttl)
       records[#records + 1] = key
@@ -101,9 +108,13 @@ for i = 1, #jobs do
     if unique then
       hold(unique, key, job)
     end
-    local place = job.delay == 0 and ready or timed
-    place[#place + 1] = job.delay == 0 and '0' or number(after(job.delay))
-    place[#place + 1] = key
+    if job.group and job.delay == 0 then
+      make_ready(key, record)
+    else
+      local place = job.delay == 0 and ready or timed
+      place[#place + 1] = job.delay == 0 and '0' or number(after(job.delay))
+      place[#place + 1] = key
+    end
   end
 end
 
@@ -114,6 +125,9 @@ local function write(command, key, pairs)
   end
 end
 
+if next(groups_of) then
+  call('HSET', CONTROL, 'format', GROUPED_FORMAT)
+end
 write('HSET', JOBS, stored)
 write('HSET', RECORDS, records)
 write('HSET', UNIQUE, held)
@@ -122,6 +136,7 @@ write('ZADD', READY, ready)
 if largest and longest > largest + 0 then
   call('HSET', CONTROL, 'largest', longest)
 end
+write_counters()
 local reply = table.concat(replies)
 if session ~= '' then
   remember(session, request, kept, 'S', reply, { 'sequence', number(sequence) })

@@ -1,10 +1,11 @@
 
 -- Adds jobs. ARGV: "lane:NAME" or "", the request's number, how many jobs, then for each
 --   HEAD: its priority as a hexadecimal digit, then what is not plain about it, as a letter and
---     microseconds: d delay, t time to live; last, with a unique key: l while the job lives,
---     r for the run, w and the microseconds of a window
+--     microseconds: d delay, t time to live; g with a group; last, with a unique key: l while the
+--     job lives, r for the run, w and the microseconds of a window
 --   BODY
 --   UNIQUE, if the head says so
+--   GROUP, if the head says so
 -- Answers "aKEY" for a job that was added and "dKEY" for one whose unique key KEY holds, in order.
 local session, request = ARGV[1], ARGV[2]
 local control = call('HMGET', CONTROL, 'format', 'sequence', session, 'largest')

@@ -4,6 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[path = "stored_groups.rs"]
+mod groups;
+
+use groups::Groups;
 use kv_core::queue::{JobKey, Partition};
 use kv_testbed::{Connection, Reply};
 
@@ -11,9 +15,9 @@ use kv_testbed::{Connection, Reply};
 const PREFIX: &str = "data_fetcher:";
 
 /// What a partition consists of.
-pub(crate) const PARTS: [&str; 11] = [
+pub(crate) const PARTS: [&str; 13] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "wake",
+    "grouped", "groups", "wake",
 ];
 
 /// The field of RECORDS that is no job's.
@@ -23,11 +27,20 @@ const NO_JOB: &str = "-";
 const FILLER: &str = "-----------------------------------------------------------------";
 
 /// The counters of CONTROL.
-const COUNTERS: [&str; 7] =
-    ["paused", "token", "sequence", "done", "cancelled", "evicted", "largest"];
+const COUNTERS: [&str; 9] = [
+    "paused",
+    "token",
+    "sequence",
+    "done",
+    "cancelled",
+    "evicted",
+    "largest",
+    "turn",
+    "plain_turn",
+];
 
-/// For each record its job, its number of fields, the unique key, whether there is progress, and
-/// what stands before the key in READY.
+/// For each record its job, its number of fields, the unique key, whether there is progress, what
+/// stands before the key in READY, and its group.
 const RECORDS: &str = "
     local found = {}
     local records = redis.call('HGETALL', KEYS[1])
@@ -41,6 +54,7 @@ const RECORDS: &str = "
         local at = string.sub(records[i], 1, 1)
         local place = fields[10] and string.format('%s%013xr%014x', at, fields[10], fields[11])
         found[#found + 1] = place or ''
+        found[#found + 1] = fields[12] or ''
       end
     end
     return found";
@@ -73,6 +87,7 @@ fn split(queue: &str) -> (&str, &str) {
 pub(crate) fn check(connection: &mut Connection, partition: &Partition) -> Result<(), String> {
     nothing_else(connection, partition)?;
     check_wake(connection, partition)?;
+    let groups = Groups::read(connection, partition)?;
     let stored = Stored::read(connection, partition)?;
     let checks = [
         Stored::check_control,
@@ -81,7 +96,8 @@ pub(crate) fn check(connection: &mut Connection, partition: &Partition) -> Resul
         Stored::check_leases,
         Stored::check_unique,
     ];
-    checks.iter().try_for_each(|check| check(&stored))
+    checks.iter().try_for_each(|check| check(&stored))?;
+    groups.check(&stored)
 }
 
 /// All keys are those of the queue's partitions, and their types are what they should be.
@@ -99,12 +115,13 @@ fn nothing_else(connection: &mut Connection, partition: &Partition) -> Result<()
 /// Members with their scores, in order.
 type Members = Vec<(String, String)>;
 
-struct Record {
+pub(crate) struct Record {
     fields: String,
     unique: String,
     has_progress: bool,
     /// What stands before the key in READY.
     place: String,
+    group: String,
 }
 
 struct Stored {
@@ -122,6 +139,8 @@ struct Stored {
     unique: BTreeMap<String, String>,
     windows: Members,
     sessions: Members,
+    /// Ready jobs with a group: the group, and the member as READY would have it.
+    queued: Vec<(String, String)>,
 }
 
 impl Stored {
@@ -140,11 +159,13 @@ impl Stored {
         let found = texts(&ask(connection, &["EVAL_RO", RECORDS, "1", &key("records")])?);
         let fields = texts(&ask(connection, &["HKEYS", &key("records")])?);
         let record = |found: &[String]| {
-            let [job, fields, unique, progress, place] = found else { return None };
+            let [job, fields, unique, progress, place, group] = found else { return None };
             let (fields, unique, place) = (fields.clone(), unique.clone(), place.clone());
-            Some((job.clone(), Record { fields, unique, has_progress: progress == "1", place }))
+            let (has_progress, group) = (progress == "1", group.clone());
+            Some((job.clone(), Record { fields, unique, has_progress, place, group }))
         };
-        let records: BTreeMap<_, _> = found.chunks(5).filter_map(record).collect();
+        let queued = Groups::read(connection, partition)?.queued();
+        let records: BTreeMap<_, _> = found.chunks(6).filter_map(record).collect();
         let others = fields.into_iter().filter(|field| !records.contains_key(field));
         let others: BTreeSet<_> = others.collect();
         if control.contains_key("format") && !others.contains(NO_JOB) {
@@ -165,6 +186,7 @@ impl Stored {
             unique,
             windows,
             sessions,
+            queued,
         })
     }
 
@@ -174,7 +196,7 @@ impl Stored {
             [&self.ready, &self.timed, &self.leases, &self.dead, &self.windows, &self.sessions];
         let hashes = self.jobs.len() + self.records.len() + self.unique.len();
         let counters = self.control.keys().all(|field| COUNTERS.contains(&field.as_str()));
-        counters && hashes == 0 && sets.iter().all(|set| set.is_empty())
+        counters && hashes + self.queued.len() == 0 && sets.iter().all(|set| set.is_empty())
     }
 
     fn number(&self, counter: &str) -> Result<u64, String> {
@@ -192,7 +214,7 @@ impl Stored {
             return Err(format!("a body has {} bytes", self.longest));
         }
         let is_known = match self.control.get("format") {
-            Some(format) => format == "3" && self.lifetime == -1,
+            Some(format) => ["3", "4"].contains(&format.as_str()) && self.lifetime == -1,
             None => self.lifetime > 0 && self.is_purged(),
         };
         if !is_known {
@@ -237,6 +259,7 @@ impl Stored {
         let others = [&self.timed, &self.dead].into_iter().flatten();
         let others = others.map(|(member, _)| member.as_str()).chain(leased);
         let ready = self.ready.iter().map(|(member, _)| job_of(member));
+        let ready = ready.chain(self.queued.iter().map(|(_, member)| job_of(member)));
         for job in ready.chain(others) {
             let parsed: JobKey = job.parse().map_err(|_| format!("{job:?} is no job"))?;
             if parsed.sequence() > self.number("sequence")? {
@@ -259,10 +282,14 @@ impl Stored {
 
     /// Each ready job is at the place that its record says.
     fn check_places(&self) -> Result<(), String> {
-        for (member, _) in &self.ready {
+        let ready = self.ready.iter().map(|(member, _)| ("", member));
+        let queued = self.queued.iter().map(|(group, member)| (group.as_str(), member));
+        for (own, member) in ready.chain(queued) {
             let job = job_of(member);
-            let place = self.records.get(job).map_or("", |record| &record.place);
-            if *member != format!("{place}{job}") {
+            let record = self.records.get(job);
+            let place = record.map_or("", |record| &record.place);
+            let group = record.map_or("", |record| &record.group);
+            if *member != format!("{place}{job}") || own != group {
                 return Err(format!("{member} is not at its place, {place:?}"));
             }
         }
@@ -272,7 +299,11 @@ impl Stored {
     /// Each record and checkpoint is of a job, and who has progress has a checkpoint.
     fn check_records(&self) -> Result<(), String> {
         for (job, record) in &self.records {
-            let fields = if record.place.is_empty() { "9" } else { "11" };
+            let fields = match (record.group.is_empty(), record.place.is_empty()) {
+                (false, _) => "12",
+                (true, false) => "11",
+                (true, true) => "9",
+            };
             if record.fields != fields || !self.jobs.contains(job) {
                 return Err(format!("{job} has a record of {} fields", record.fields));
             }
@@ -332,6 +363,8 @@ pub(crate) fn check_wake(connection: &mut Connection, partition: &Partition) -> 
         Ok::<_, String>(reply.parse().unwrap_or(0))
     };
     let ready: u64 = number(&["ZCARD", &key("ready")])?;
+    let ring: u64 = number(&["ZLEXCOUNT", &key("grouped"), "[r", "(s"])?;
+    let ready = ready + ring;
     let paused = number(&["HGET", &key("control"), "paused"])?;
     let wake = number(&["LLEN", &key("wake")])?;
     if wake > 1 || ready > 0 && paused == 0 && wake == 0 {

@@ -52,6 +52,7 @@ pub(crate) fn job(body: impl Into<kv_core::Bytes>) -> NewJob {
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     }
 }
 

@@ -48,6 +48,7 @@ impl Process {
             delay,
             unique: None,
             time_to_live: None,
+            group: None,
         };
         let request = Submit { session: None, jobs: vec![job; jobs] };
         self.engine.submit(&self.partitions[number], request).await.unwrap();

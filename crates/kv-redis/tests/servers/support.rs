@@ -108,6 +108,7 @@ pub(crate) fn jobs(count: usize) -> Submit {
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     };
     Submit { session: None, jobs: vec![job; count] }
 }

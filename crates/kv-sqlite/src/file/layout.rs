@@ -14,7 +14,18 @@ use crate::turn::Turn;
 const APPLICATION: i64 = 0x6f63_6b76;
 
 /// The format of the tables. A newer one is refused, and left as it is.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+
+/// What makes each format of the one before it, from that of format 1 on. A process that has the
+/// file open in the older format fails its next steps on queues, and changes nothing.
+const STEPS: [&str; 1] = ["
+ALTER TABLE partitions ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN plain_turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN queued INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN ring INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN groups INTEGER NOT NULL DEFAULT 0;
+"];
 
 /// About how large the log may stay, in bytes, once its contents are in the file.
 pub(crate) const LOG_BYTES: u64 = 64 << 20;
@@ -27,6 +38,8 @@ pub(crate) const LOG_BYTES: u64 = 64 << 20;
 ///   sizes of its sets, and the places of what can be cleared at once.
 /// - `ready`, `members`, `items`: the sets and maps of all partitions. A place is a set or a map of
 ///   a partition; `ready` members are in the order of their names.
+///
+/// These are the tables of format 1; [`STEPS`] brings them to the present format.
 /// - `garbage`: places whose rows nobody needs any more.
 const TABLES: &str = "
 CREATE TABLE meta(
@@ -60,33 +73,35 @@ CREATE TABLE items(
 CREATE TABLE garbage(place INTEGER PRIMARY KEY) STRICT;
 ";
 
-/// Makes the tables of a new file; refuses a file that is another program's, or newer.
+/// Makes the tables of a new file, and brings those of an older format to the present one; refuses a
+/// file that is another program's, or newer.
 pub(super) fn prepare(
     path: &Path,
     connection: &Connection,
     turn: &Turn,
     limit: Duration,
 ) -> Result<()> {
-    if is_ours(path, connection)? {
+    if format(path, connection)? == FORMAT {
         return check_log(path, connection);
     }
     let _held = turn_within(turn, path, limit)?;
-    if !is_ours(path, connection)? {
-        let made = make(connection);
+    let found = format(path, connection)?;
+    if found < FORMAT {
+        let made = make(connection, found);
         made.map_err(|error| at_open(path, error))?;
     }
     check_log(path, connection)
 }
 
-/// Whether the file has the tables; not yet, where it is empty.
-fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
+/// The format of the file's tables; zero if it is empty and has none yet.
+fn format(path: &Path, connection: &Connection) -> Result<i64> {
     let (owner, format, tables) = marks(connection).map_err(|error| at_open(path, error))?;
     match (owner, format) {
-        (APPLICATION, FORMAT) => Ok(true),
+        (APPLICATION, 1..=FORMAT) => Ok(format),
         (0, 0) if tables == 0 && is_too_short(path) => {
             Err(refused(path, "is no SQLite database; expected one, or no file"))
         }
-        (0, 0) if tables == 0 => Ok(false),
+        (0, 0) if tables == 0 => Ok(0),
         (APPLICATION, newer) => Err(refused(
             path,
             &format!("is in format {newer}; expected {FORMAT}, which this version writes"),
@@ -120,19 +135,28 @@ fn refused(path: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Config, format!("{}: {what}", path.display()))
 }
 
-fn make(connection: &Connection) -> rusqlite::Result<()> {
-    // Both before the first table: they are laid down in the file's first page.
-    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")?;
+/// Brings the tables of this format, or none, to the present format: all at once, or not at all.
+fn make(connection: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found == 0 {
+        // Both before the first table: they are laid down in the file's first page.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")?;
+    }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let filled = connection.execute_batch(TABLES).and_then(|()| {
-        connection.pragma_update(None, "application_id", APPLICATION)?;
-        connection.pragma_update(None, "user_version", FORMAT)?;
-        connection.execute_batch("COMMIT")
-    });
+    let filled = fill(connection, found).and_then(|()| connection.execute_batch("COMMIT"));
     if filled.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;
     }
     filled
+}
+
+fn fill(connection: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found == 0 {
+        connection.execute_batch(TABLES)?;
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    let done = usize::try_from(found.max(1) - 1).unwrap_or_default();
+    STEPS.iter().skip(done).try_for_each(|step| connection.execute_batch(step))?;
+    connection.pragma_update(None, "user_version", FORMAT)
 }
 
 /// Checks that the file has a log that readers and a writer can share.

@@ -28,27 +28,42 @@ impl Found {
 const COLUMNS: usize = Counter::ALL.len() + Set::ALL.len() + CLEARABLE.len();
 
 /// What can be cleared at a cost that does not depend on its size: it is given another place.
-const CLEARABLE: [usize; 4] = [
-    Set::Windows as usize,
-    Set::Sessions as usize,
-    Set::ALL.len() + Map::Unique as usize,
-    Set::ALL.len() + Map::Session as usize,
-];
+const CLEARABLE: [usize; 4] =
+    [slot_of(Set::Windows), slot_of(Set::Sessions), slot_in(Map::Unique), slot_in(Map::Session)];
 
 /// Places of a partition by its number: room for all sets and maps.
-const SLOTS: i64 = 16;
+const SLOTS: usize = 16;
+
+/// The slots of format 1: its sets, then its maps. Later sets and maps follow.
+const FIRST_SETS: usize = 6;
+const FIRST_MAPS: usize = 5;
+
+const fn slot_of(set: Set) -> usize {
+    let index = set as usize;
+    if index < FIRST_SETS { index } else { index + FIRST_MAPS }
+}
+
+const fn slot_in(map: Map) -> usize {
+    let index = map as usize;
+    if index < FIRST_MAPS { FIRST_SETS + index } else { Set::ALL.len() + index }
+}
 
 /// The first of the places that are given to what was cleared.
 const FRESH: i64 = 1 << 60;
 
 const LOAD: &str = "
-SELECT sequence, token, done, cancelled, evicted, paused, ready, timed, leases, dead, windows,
-       lanes, windows_place, lanes_place, unique_place, lane_place
+SELECT sequence, token, done, cancelled, evicted, paused, turn, plain_turn,
+       ready, timed, leases, dead, windows, lanes, queued, ring, blocked, groups,
+       windows_place, lanes_place, unique_place, lane_place
 FROM partitions WHERE id = ?1";
 
 const STORE: &str = "
-INSERT OR REPLACE INTO partitions VALUES(
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+INSERT OR REPLACE INTO partitions(
+    id, sequence, token, done, cancelled, evicted, paused, turn, plain_turn,
+    ready, timed, leases, dead, windows, lanes, queued, ring, blocked, groups,
+    windows_place, lanes_place, unique_place, lane_place) VALUES(
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+    ?18, ?19, ?20, ?21, ?22, ?23)";
 
 /// Everything of a partition; its row is read at the begin of a step and written at the end.
 pub(super) struct SqlTables<'s> {
@@ -59,7 +74,7 @@ pub(super) struct SqlTables<'s> {
     woken: bool,
 }
 
-/// The statements of one kind of set: ready jobs are in the order of their names alone.
+/// The statements of one kind of set: ready and queued jobs are in the order of their names alone.
 struct Statements {
     insert: &'static str,
     replace: &'static str,
@@ -113,7 +128,7 @@ const MEMBERS: Statements = statements!("members", "score, name", "(score, name)
 
 const fn statements(set: Set) -> &'static Statements {
     match set {
-        Set::Ready => &READY,
+        Set::Ready | Set::Queued => &READY,
         _ => &MEMBERS,
     }
 }
@@ -155,12 +170,13 @@ impl<'s> SqlTables<'s> {
 
     /// Whether a claim now would find a job.
     pub(super) fn is_claimable(&self) -> bool {
-        self.number(Counter::Paused as usize) == 0 && self.size(Set::Ready) > 0
+        let has_jobs = self.size(Set::Ready) > 0 || self.size(Set::Ring) > 0;
+        self.number(Counter::Paused as usize) == 0 && has_jobs
     }
 
-    /// Whether a job is due or past its lease.
+    /// Whether a job is due or past its lease, or a group's pause or spacing has ended.
     pub(super) fn has_due(&self, now: i64) -> Result<bool> {
-        for set in [Set::Timed, Set::Leases] {
+        for set in [Set::Timed, Set::Leases, Set::Blocked] {
             if self.size(set) > 0 && !self.first_until(set, now.unsigned_abs(), 1)?.is_empty() {
                 return Ok(true);
             }
@@ -170,7 +186,7 @@ impl<'s> SqlTables<'s> {
 
     /// The places of all sets and maps.
     pub(super) fn places(&self) -> Vec<i64> {
-        (0..Set::ALL.len() + Map::ALL.len()).map(|slot| self.place(slot)).collect()
+        (0..SLOTS).map(|slot| self.place(slot)).collect()
     }
 
     fn number(&self, index: usize) -> i64 {
@@ -197,11 +213,11 @@ impl<'s> SqlTables<'s> {
     }
 
     fn place_of(&self, set: Set) -> i64 {
-        self.place(set as usize)
+        self.place(slot_of(set))
     }
 
-    fn place_in(&self, map: Map) -> i64 {
-        self.place(Set::ALL.len() + map as usize)
+    pub(super) fn place_in(&self, map: Map) -> i64 {
+        self.place(slot_in(map))
     }
 
     /// Leaves what is in a slot behind as garbage; `false` if the slot has one place only.
@@ -217,7 +233,8 @@ impl<'s> SqlTables<'s> {
 }
 
 fn fixed(found: Found, slot: usize) -> i64 {
-    found.partition.saturating_mul(SLOTS).saturating_add(i64::try_from(slot).unwrap_or_default())
+    let slots = i64::try_from(SLOTS).unwrap_or(i64::MAX);
+    found.partition.saturating_mul(slots).saturating_add(i64::try_from(slot).unwrap_or_default())
 }
 
 const fn size_index(set: Set) -> usize {
@@ -233,6 +250,15 @@ fn place_index(slot: usize) -> Option<usize> {
 fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     let score: i64 = row.get(0)?;
     Ok(Member { score: score.unsigned_abs(), name: row.get_ref(1)?.as_str()?.into() })
+}
+
+/// The first text behind all that begin with a prefix, whose last character is ASCII.
+fn behind(prefix: &str) -> String {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    if let Some(last) = chars.last_mut() {
+        *last = char::from_u32(u32::from(*last) + 1).unwrap_or(char::MAX);
+    }
+    chars.into_iter().collect()
 }
 
 fn signed(number: u64) -> i64 {
@@ -251,7 +277,7 @@ impl Tables for SqlTables<'_> {
         } else {
             self.session.execute(statements.replace, (place, name, score))?;
         }
-        self.woken |= set == Set::Ready;
+        self.woken |= matches!(set, Set::Ready | Set::Ring);
         Ok(())
     }
 
@@ -293,6 +319,23 @@ impl Tables for SqlTables<'_> {
         self.session.rows(statements(set).after, &parameters, member)
     }
 
+    /// Sets whose scores are all zero are those in the order of their names.
+    fn first_under(&self, set: Set, prefix: &str, count: usize) -> Result<Vec<Member>> {
+        let sql = "SELECT score, name FROM ready WHERE place = ?1 AND name >= ?3 AND name < ?4
+                   ORDER BY name LIMIT ?2";
+        let end = behind(prefix);
+        let parameters: [&dyn rusqlite::ToSql; 4] =
+            [&self.place_of(set), &limit(count), &prefix, &end];
+        self.session.rows(sql, &parameters, member)
+    }
+
+    fn len_under(&self, set: Set, prefix: &str) -> Result<u64> {
+        let sql = "SELECT count(*) FROM ready WHERE place = ?1 AND name >= ?2 AND name < ?3";
+        let read = |row: &Row<'_>| row.get::<_, i64>(0);
+        let count = self.session.row(sql, (self.place_of(set), prefix, behind(prefix)), read)?;
+        Ok(count.unwrap_or_default().unsigned_abs())
+    }
+
     fn len(&self, set: Set) -> Result<u64> {
         Ok(self.size(set).unsigned_abs())
     }
@@ -321,8 +364,8 @@ impl Tables for SqlTables<'_> {
     }
 
     fn clear_set(&mut self, set: Set) -> Result<()> {
-        if !self.leave(set as usize)? {
-            let table = if set == Set::Ready { "ready" } else { "members" };
+        if !self.leave(slot_of(set))? {
+            let table = if matches!(set, Set::Ready | Set::Queued) { "ready" } else { "members" };
             let sql = format!("DELETE FROM {table} WHERE place = ?1");
             self.session.execute(&sql, [self.place_of(set)])?;
         }
@@ -331,7 +374,7 @@ impl Tables for SqlTables<'_> {
     }
 
     fn clear_map(&mut self, map: Map) -> Result<()> {
-        if !self.leave(Set::ALL.len() + map as usize)? {
+        if !self.leave(slot_in(map))? {
             let place = self.place_in(map);
             self.session.execute("DELETE FROM items WHERE place = ?1", [place])?;
         }

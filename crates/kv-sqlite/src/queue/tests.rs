@@ -53,6 +53,7 @@ impl Sqlite {
             delay: Duration::ZERO,
             unique,
             time_to_live: None,
+            group: None,
         };
         let request = Submit { session: None, jobs: vec![job] };
         block_on(self.engine.submit(&partition(number), request)).unwrap();
@@ -82,11 +83,12 @@ fn copy(session: &Session, partition: &Partition) -> kv_core::Result<NaiveTables
             naive.insert(set, member.score, &member.name)?;
         }
     }
-    for (map, place) in Map::ALL.iter().zip(tables.places().into_iter().skip(Set::ALL.len())) {
+    for map in Map::ALL {
+        let place = tables.place_in(map);
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
         let sql = "SELECT key, value FROM items WHERE place = ?1";
         for (key, value) in session.rows::<(String, Vec<u8>)>(sql, &[&place], read)? {
-            naive.put(*map, &key, value.into())?;
+            naive.put(map, &key, value.into())?;
         }
     }
     for counter in Counter::ALL {

@@ -72,10 +72,10 @@ async fn a_newer_format_is_refused_and_readable_by_the_newer_version() {
     put(&store, "k", "v").await;
     store.close().await.unwrap();
     let file = Connection::open(place.path()).unwrap();
-    file.pragma_update(None, "user_version", 2).unwrap();
+    file.pragma_update(None, "user_version", 3).unwrap();
     let error = refused(place.path()).await;
-    assert_told(&error, ErrorKind::Config, &["in format 2", "expected 1"]);
-    file.pragma_update(None, "user_version", 1).unwrap();
+    assert_told(&error, ErrorKind::Config, &["in format 3", "expected 2"]);
+    file.pragma_update(None, "user_version", 2).unwrap();
     assert_eq!(value(&place.open().await, "k").await.unwrap(), "v");
 }
 

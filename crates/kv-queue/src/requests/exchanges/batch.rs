@@ -132,7 +132,9 @@ impl Drop for Batch {
 
 fn delay(operation: &Operation) -> Option<Duration> {
     match operation {
-        Operation::Retry { after, .. } | Operation::Snooze { after } => Some(*after),
+        Operation::Retry { after, .. }
+        | Operation::Snooze { after }
+        | Operation::Limited { after } => Some(*after),
         Operation::Release => Some(Duration::ZERO),
         Operation::Fail { .. } | Operation::Extend { .. } | Operation::Checkpoint { .. } => None,
     }

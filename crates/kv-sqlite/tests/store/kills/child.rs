@@ -40,6 +40,7 @@ async fn submit(queues: &dyn QueueEngine, number: u64) {
         delay: Duration::ZERO,
         unique: None,
         time_to_live: None,
+        group: None,
     };
     let request = Submit { session: None, jobs: vec![job; 2] };
     for submitted in queues.submit(&partition(), request).await.unwrap() {
