@@ -5,6 +5,7 @@
 
 mod arguments;
 mod contest;
+mod file;
 mod gate;
 mod machine;
 mod model;
@@ -54,5 +55,7 @@ async fn run() -> Result<()> {
         Verb::Queue => report::keep("queue", &queue::run(&arguments).await?),
         Verb::Report => report::write(),
         Verb::HoldJob { url } => gate::hold_job(url).await,
+        Verb::WriteFile { path } => store::write_file(path).await,
+        Verb::OpenFile { path } => store::open_file(path).await,
     }
 }
