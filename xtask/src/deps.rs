@@ -66,7 +66,11 @@ const RULES: &[Rule] = &[
     rule("kv-cli", &["kv-core", "kv-config", "kv-queue"], &[]),
     rule("kv-testkit", &["kv-core"], &["fred", "config", "rusqlite"]),
     rule("kv-testbed", &[], &["fred", "config", "rusqlite"]),
-    rule("kv-bench", &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-testbed"], &[]),
+    rule(
+        "kv-bench",
+        &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-sqlite", "kv-testbed"],
+        &[],
+    ),
     rule("xtask", &["kv-testbed"], &["fred", "config", "rusqlite"]),
 ];
 

@@ -26,6 +26,14 @@ pub(crate) enum Verb {
     HoldJob {
         url: String,
     },
+    /// Writes to a SQLite file until killed; a part of the scenarios on one.
+    WriteFile {
+        path: String,
+    },
+    /// Opens a SQLite file and tells what that took.
+    OpenFile {
+        path: String,
+    },
 }
 
 /// Where the peers' programs are, as far as they are there.
@@ -44,12 +52,19 @@ impl Arguments {
             Some("queue") => Verb::Queue,
             Some("report") => Verb::Report,
             Some("hold-job") => Verb::HoldJob { url: value("hold-job", words.next())? },
+            Some("write-file") => Verb::WriteFile { path: value("write-file", words.next())? },
+            Some("open-file") => Verb::OpenFile { path: value("open-file", words.next())? },
             Some(other) => {
                 return Err(format!("no verb `{other}`; expected store, queue or report").into());
             }
             None => return Err("no verb; expected store, queue or report".into()),
         };
-        let settings = Settings { rounds: ROUNDS, quick: false, only: Vec::new() };
+        let settings = Settings {
+            rounds: ROUNDS,
+            quick: false,
+            only: Vec::new(),
+            stored: Settings::default_stored(),
+        };
         let mut parsed = Self { verb, settings, peers: Peers::default() };
         while let Some(word) = words.next() {
             parsed.option(&word, &mut words)?;
@@ -61,6 +76,7 @@ impl Arguments {
         match word {
             "--quick" => self.settings.quick = true,
             "--rounds" => self.settings.rounds = rounds(&value(word, words.next())?)?,
+            "--stored" => self.settings.stored = stored(&value(word, words.next())?)?,
             "--only" => {
                 let names = value(word, words.next())?;
                 self.settings.only.extend(names.split(',').map(str::to_owned));
@@ -87,6 +103,11 @@ impl Settings {
         })
     }
 
+    /// As many keys or jobs as take seconds to write.
+    pub(crate) const fn default_stored() -> u64 {
+        100_000
+    }
+
     /// A number of jobs or operations: a tenth, where it has to be quick.
     pub(crate) const fn size(&self, full: u64) -> u64 {
         if self.quick { full / 10 } else { full }
@@ -100,6 +121,11 @@ fn value(option: &str, value: Option<String>) -> Result<String> {
 fn rounds(text: &str) -> Result<usize> {
     let rounds = text.parse().ok().filter(|rounds| (1..=99).contains(rounds));
     rounds.ok_or_else(|| format!("--rounds `{text}`; expected 1 to 99").into())
+}
+
+fn stored(text: &str) -> Result<u64> {
+    let stored = text.parse().ok().filter(|stored| (10_000..=10_000_000).contains(stored));
+    stored.ok_or_else(|| format!("--stored `{text}`; expected 10000 to 10000000").into())
 }
 
 #[cfg(test)]
@@ -117,6 +143,10 @@ mod tests {
         let settings = parse("queue --only process,bulk --rounds 3 --quick").unwrap().settings;
         assert!(settings.rounds == 3 && settings.wants("bulk") && !settings.wants("idle"));
         assert_eq!(settings.size(1_000), 100);
+        assert_eq!(
+            (settings.stored, parse("store --stored 1000000").unwrap().settings.stored),
+            (100_000, 1_000_000)
+        );
     }
 
     #[test]
@@ -127,6 +157,7 @@ mod tests {
             ("queue --round 3", "`--round`"),
             ("queue --rounds none", "`none`"),
             ("queue --rounds", "--rounds has no value"),
+            ("store --stored 7", "`7`"),
         ] {
             assert!(parse(line).unwrap_err().to_string().contains(named), "{line}");
         }

@@ -6,6 +6,7 @@
 mod arguments;
 mod contest;
 mod fault_check;
+mod file;
 mod machine;
 mod model;
 mod payload;
@@ -54,5 +55,7 @@ async fn run() -> Result<()> {
         Verb::Queue => report::keep("queue", &queue::run(&arguments).await?),
         Verb::Report => report::write(),
         Verb::HoldJob { url } => fault_check::hold_job(url).await,
+        Verb::WriteFile { path } => store::write_file(path).await,
+        Verb::OpenFile { path } => store::open_file(path).await,
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) quick: bool,
     /// The scenarios that were asked for; empty for all.
     pub(crate) only: Vec<String>,
+    /// How many keys or jobs a file has in it where a scenario depends on that.
+    #[serde(default = "Settings::default_stored")]
+    pub(crate) stored: u64,
 }
 
 /// Contestants that take turns at one job.

@@ -1,4 +1,4 @@
-//! `kv-bench queue`: the queue on Redis, beside bare floors and peers.
+//! `kv-bench queue`: the queue on Redis and in a file, beside bare floors and peers.
 
 mod backlog;
 mod beside;
@@ -10,6 +10,7 @@ mod memory;
 pub(crate) mod ours;
 mod peers;
 mod process;
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ const DURABLE: &str = "durable";
 const LARGE_JOBS: &str = "large";
 
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 11] = [
+const SCENARIOS: [&str; 12] = [
     process::SCENARIO,
     bulk::SCENARIO,
     bulk::ONE_BY_ONE,
@@ -37,6 +38,7 @@ const SCENARIOS: [&str; 11] = [
     latency::SCENARIO,
     idle::SCENARIO,
     beside::SCENARIO,
+    sqlite::SCENARIO,
     peers::SCENARIO,
 ];
 
@@ -77,6 +79,9 @@ fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
     }
     if settings.wants(LARGE_JOBS) {
         plans.extend(large(bed, settings));
+    }
+    if settings.wants(sqlite::SCENARIO) {
+        plans.extend(sqlite::plans(settings));
     }
     for (scenario, plan) in [
         (backlog::SCENARIO, backlog::plan as fn(&Arc<Bed>, &Settings) -> Plan),

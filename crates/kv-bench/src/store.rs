@@ -2,6 +2,7 @@
 
 mod memory;
 mod redis;
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -12,8 +13,10 @@ use crate::machine::Machine;
 use crate::model::Run;
 use crate::server::Bed;
 
+pub(crate) use sqlite::{open_file, write_file};
+
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 2] = [memory::SCENARIO, redis::SCENARIO];
+const SCENARIOS: [&str; 3] = [memory::SCENARIO, redis::SCENARIO, sqlite::SCENARIO];
 
 /// Runs what is asked for.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Run> {
@@ -28,6 +31,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Run> {
         let bed = Arc::new(Bed::start()?);
         machine.redis = Some(bed.version()?);
         plans.extend(redis::plans(&bed, settings));
+    }
+    if settings.wants(sqlite::SCENARIO) {
+        plans.extend(sqlite::plans(settings));
     }
     prove_all(&mut plans).await?;
     let gate = vec!["every contestant: each read found its value, in each turn".to_owned()];

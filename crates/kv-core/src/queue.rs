@@ -8,6 +8,7 @@ mod group;
 mod job;
 mod limits;
 mod request;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +18,19 @@ use async_trait::async_trait;
 pub use group::{
     GroupBlock, GroupLimit, GroupState, MAX_GROUP_BYTES, MAX_GROUP_WEIGHT, check_group,
 };
-pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope};
+pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope, encode_name};
 pub use limits::{
     MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
-    check_control, check_exchange, check_inspect, check_maintain, check_partitions, check_submit,
-    cut_reason,
+    check_control, check_exchange, check_export, check_import, check_inspect, check_maintain,
+    check_partitions, check_submit, cut_reason,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
     Inspected, Maintain, Maintained, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted,
     Verdict,
 };
+
+pub use transfer::{Export, Exported, Import, Imported, JobImage, JobState, Numbers, UniqueImage};
 
 use crate::{Achieved, Durability, Error, Result};
 
@@ -192,5 +195,27 @@ pub trait QueueEngine: Send + Sync + 'static {
     async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
         let _ = (queue, partitions);
         Err(Error::unsupported("removing queues"))
+    }
+
+    /// Reads a page of everything that is stored of a partition: jobs, dead letters, unique keys
+    /// and numbers. Changes nothing. Sessions of senders are left out: they end with their senders.
+    ///
+    /// # Errors
+    /// `Unsupported` if the engine cannot; `TooLarge` for a limit above [`MAX_BATCH`], `InvalidKey`
+    /// for a cursor of another engine, and those of the store.
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        let _ = (partition, request);
+        Err(Error::unsupported("reading a queue for another store"))
+    }
+
+    /// Stores what another engine has [exported](Self::export), in one step. A job that is there
+    /// already stays as it is, so a repeat changes nothing.
+    ///
+    /// # Errors
+    /// `Unsupported` if the engine cannot; `TooLarge` for more than [`MAX_BATCH`] items; `Conflict`
+    /// if another job has the key of a job or holds a unique key, and then nothing has changed.
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        let _ = (partition, request);
+        Err(Error::unsupported("storing a queue of another store"))
     }
 }

@@ -12,6 +12,7 @@ pub mod reason;
 mod session;
 mod settle;
 mod submit;
+mod transfer;
 mod turns;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! The library's queue on its Redis backend, through the public API and through its engine.
+//! The library's queue on Redis or in a file, through the public API and through its engine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use kv_core::queue::{
 use kv_core::{Error, Store};
 use kv_queue::{Job, Queue, Worker};
 use kv_redis::{RedisConfig, RedisStore};
+use kv_sqlite::SqliteStore;
 
 use crate::Result;
 use crate::payload::{BATCH, Tally, batches, payload};
@@ -36,7 +38,16 @@ impl Ours {
     }
 
     pub(crate) async fn open_with(url: &str, partitions: u32, lease: Duration) -> Result<Self> {
-        let store = Store::new(RedisStore::connect(RedisConfig::from_url(url)?).await?);
+        let store = RedisStore::connect(RedisConfig::from_url(url)?).await?;
+        Self::on(Store::new(store), partitions, lease).await
+    }
+
+    /// The queue in a file that is nobody else's.
+    pub(crate) async fn in_file(path: &Path) -> Result<Self> {
+        Self::on(Store::new(SqliteStore::open(path).await?), 1, LEASE).await
+    }
+
+    async fn on(store: Store, partitions: u32, lease: Duration) -> Result<Self> {
         let builder = Queue::builder(NAME).partitions(partitions).lease(lease);
         Ok(Self { queue: builder.open(&store).await?, store })
     }
@@ -60,7 +71,7 @@ impl Ours {
     /// The engine, which the queue's API stands on.
     pub(crate) fn engine(&self) -> Result<Engine> {
         let QueueSupport::Native(engine) = self.store.inner().queue_engine() else {
-            return Err("the Redis backend has no engine of its own".into());
+            return Err("the backend has no engine of its own".into());
         };
         let queue = self.store.reserved_key("queue", NAME)?.into();
         Ok(Engine { engine, partition: Partition { queue, number: 0 } })
@@ -140,12 +151,27 @@ impl Work for Process {
     type Ready = Filled;
 
     async fn prepare(&self, bed: &Bed, jobs: u64) -> Result<Filled> {
-        let ours = Ours::open(&bed.url()).await?;
+        self.fill(Ours::open(&bed.url()).await?, jobs).await
+    }
+
+    async fn run(&self, ready: &mut Filled) -> Result<Option<Duration>> {
+        self.process(ready).await.map(|()| None)
+    }
+
+    async fn check(&self, _: &Bed, ready: Filled, jobs: u64) -> Result<()> {
+        ready.check(jobs).await
+    }
+}
+
+impl Process {
+    /// Adds what is to be processed.
+    pub(crate) async fn fill(&self, ours: Ours, jobs: u64) -> Result<Filled> {
         ours.fill(jobs, self.bytes).await?;
         Ok(Filled { ours, tally: Tally::new() })
     }
 
-    async fn run(&self, ready: &mut Filled) -> Result<Option<Duration>> {
+    /// Processes all of it.
+    pub(crate) async fn process(&self, ready: &Filled) -> Result<()> {
         let Filled { ours, tally } = ready;
         match self.how {
             How::Engine => {
@@ -169,12 +195,15 @@ impl Work for Process {
                 worker.until_drained().run(handler).await?;
             }
         }
-        Ok(None)
+        Ok(())
     }
+}
 
-    async fn check(&self, _: &Bed, ready: Filled, jobs: u64) -> Result<()> {
-        ready.tally.check(jobs)?;
-        let stats = ready.ours.queue.stats().await?;
+impl Filled {
+    /// Fails unless each job was done once.
+    pub(crate) async fn check(self, jobs: u64) -> Result<()> {
+        self.tally.check(jobs)?;
+        let stats = self.ours.queue.stats().await?;
         if stats.outstanding() == 0 && stats.dead == 0 && stats.done == jobs {
             return Ok(());
         }

@@ -88,6 +88,7 @@ fn machines(runs: &[(&str, &Run)]) -> String {
     row("compiler", |run| run.machine.rustc.clone());
     row("Redis", |run| run.machine.redis.clone().unwrap_or_default());
     row("Node", |run| run.machine.node.clone().unwrap_or_else(|| "not used".to_owned()));
+    row("stored in files", |run| run.settings.stored.to_string());
     row("rounds", |run| run.settings.rounds.to_string());
     if runs.iter().any(|(_, run)| is_busy(run)) {
         text += "\n**The machine had other work when a run began. Its figures say little.**\n";
@@ -141,7 +142,7 @@ mod tests {
         };
         Run {
             machine: Machine::look(),
-            settings: Settings { rounds: 1, quick: false, only: Vec::new() },
+            settings: Settings { rounds: 1, quick: false, only: Vec::new(), stored: 100_000 },
             gate: vec!["nothing was lost".to_owned()],
             skipped: vec!["a peer: no Node".to_owned()],
             contests: vec![contest],

@@ -84,8 +84,12 @@ pub(crate) fn a_queue_that_is_not_there_is_told_with_those_that_are(place: &Plac
 
 pub(crate) fn nothing_changes_in_a_dry_run_or_without_consent(place: &Place) {
     let id = add(place, "1");
-    let verbs: [&[&str]; 4] =
-        [&["clear", "mails"], &["delete", "mails"], &["cancel", "mails", &id], &["redrive", "mails"]];
+    let verbs: [&[&str]; 4] = [
+        &["clear", "mails"],
+        &["delete", "mails"],
+        &["cancel", "mails", &id],
+        &["redrive", "mails"],
+    ];
     for verb in verbs {
         let dry = place.ok(&[verb, &["--dry-run"]].concat());
         assert!(dry.contains("nothing was changed"), "{dry}");

@@ -120,6 +120,31 @@ static REMOVE: Script = script!(
     "remove.lua"
 );
 
+static EXPORT: Script = script!(
+    "export",
+    Read,
+    "28dd5e130c54960348c64e6e9198a11910cd9c63",
+    " flags=no-writes,allow-oom",
+    "head.lua",
+    "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
+    "export.lua"
+);
+
+/// Refused while the server is full, before it writes anything.
+static IMPORT: Script = script!(
+    "import",
+    Write,
+    "5df5dcbdfa980b390583146849b3efa54b4582f9",
+    "",
+    "head.lua",
+    "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
+    "import.lua"
+);
+
 /// One script a verb.
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
@@ -133,6 +158,8 @@ pub(crate) struct Scripts {
     pub(super) mark: &'static Script,
     pub(super) glance: &'static Script,
     pub(super) remove: &'static Script,
+    pub(super) export: &'static Script,
+    pub(super) import: &'static Script,
 }
 
 impl Scripts {
@@ -148,11 +175,13 @@ impl Scripts {
             mark: &MARK,
             glance: &GLANCE,
             remove: &REMOVE,
+            export: &EXPORT,
+            import: &IMPORT,
         }
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 10] {
+    pub(crate) const fn all(&self) -> [&'static Script; 12] {
         [
             self.open,
             self.former,
@@ -164,6 +193,8 @@ impl Scripts {
             self.mark,
             self.glance,
             self.remove,
+            self.export,
+            self.import,
         ]
     }
 }

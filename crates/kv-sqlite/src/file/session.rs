@@ -134,8 +134,12 @@ impl Session {
         done
     }
 
-    /// Reads all from one state of the file.
+    /// Reads all from one state of the file; from that of the snapshot in which it is called, if
+    /// there is one.
     pub(crate) fn snapshot<R>(&self, look: impl FnOnce() -> Result<R>) -> Result<R> {
+        if !self.connection.is_autocommit() {
+            return look();
+        }
         self.execute("BEGIN", [])?;
         let seen = look();
         if !self.is_lost() {
