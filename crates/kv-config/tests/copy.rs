@@ -68,6 +68,9 @@ async fn fill_queue(store: &Store) {
     let later = Job::new("later".to_owned()).delay(HOUR).unique_for("window", HOUR);
     queue.enqueue(later).await.unwrap();
     queue.enqueue(Job::new("once".to_owned()).unique("run")).await.unwrap();
+    let grouped = |name: &str| Job::new(name.to_owned()).group("example.org");
+    queue.enqueue_many([grouped("first"), grouped("second").priority(2)]).await.unwrap();
+    queue.enqueue(grouped("third").delay(HOUR)).await.unwrap();
     queue.pause().await.unwrap();
 }
 
