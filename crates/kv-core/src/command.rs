@@ -45,6 +45,11 @@ impl Command {
         }
     }
 
+    /// Whether the command may change its key.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self, Self::Get { .. } | Self::Exists { .. } | Self::Ttl { .. })
+    }
+
     /// The name of the method with this meaning.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -2,7 +2,8 @@
 //!
 //! A backend implements [`KeyValueStore`]: bytes under string keys. A program uses [`Store`]: typed
 //! values, a serializer, a default lifetime, namespaces. [`queue`] is the contract of queue
-//! engines. This crate does no I/O, starts no task and does not read the environment.
+//! engines. This crate does no I/O and does not read the environment. It starts tasks only for loads
+//! under [`CacheOptions`] and to renew leases, and needs no runtime otherwise.
 
 mod backend;
 mod capabilities;
@@ -34,7 +35,7 @@ pub use scan::{Cursor, ScanPage, ScanRequest};
 pub use serializer::{Format, MAX_DEPTH, Serializer, without_values};
 pub use stats::Stats;
 pub use store::{
-    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket,
+    Batch, BatchReplies, CacheOptions, CachePolicy, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket,
     Undecodable, Wrote,
 };
 pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};

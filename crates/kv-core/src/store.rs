@@ -1,8 +1,10 @@
 //! What a program uses: typed values on top of any backend.
 
 mod batch;
+mod cache;
 mod counter;
 mod hidden;
+mod lease;
 mod many;
 mod options;
 mod pipeline;
@@ -20,14 +22,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
+pub use cache::{CacheOptions, CachePolicy};
 pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
+use self::cache::{Cache, Conditions, Forgets};
 use self::hidden::Hiding;
 use crate::{
-    Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
+    Achieved, Capabilities, Clock, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
     Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
     validate_key,
 };
@@ -63,12 +67,14 @@ pub struct Store {
     misplaced: Option<&'static str>,
     /// The backend as it is used where keys are secrets.
     hiding: Option<Arc<Hiding>>,
+    conditions: Arc<Conditions>,
 }
 
 struct Shared {
     backend: Arc<dyn KeyValueStore>,
     capabilities: Capabilities,
     closed: AtomicBool,
+    cache: Arc<Cache>,
 }
 
 impl Store {
@@ -80,7 +86,8 @@ impl Store {
     fn on(backend: Arc<dyn KeyValueStore>) -> Self {
         let place = Arc::from(backend.key_prefix());
         let capabilities = backend.capabilities();
-        let shared = Shared { backend, capabilities, closed: AtomicBool::new(false) };
+        let (closed, cache) = (AtomicBool::new(false), Arc::new(Cache::new()));
+        let shared = Shared { backend, capabilities, closed, cache };
         Self {
             shared: Arc::new(shared),
             place,
@@ -89,7 +96,15 @@ impl Store {
             undecodable: Undecodable::Error,
             misplaced: None,
             hiding: None,
+            conditions: Arc::new(Conditions::of_system()),
         }
+    }
+
+    /// The same store with another clock, for what the process remembers beside the backend, and
+    /// another seed, for what is spread by chance: see [`CacheOptions`]. For tests.
+    #[must_use]
+    pub fn with_time_and_chance(self, clock: impl Clock, seed: u64) -> Self {
+        Self { conditions: Arc::new(Conditions::of(clock, seed)), ..self }
     }
 
     /// The same store with another serializer.
@@ -169,7 +184,7 @@ impl Store {
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
-            let outcome = self.backend()?.set(&key, value, write).await;
+            let outcome = self.writing(&[&key], self.backend()?.set(&key, value, write)).await;
             let outcome: Outcome = outcome.map_err(|error| error.operation("set").key(&key))?;
             Ok(outcome.is_written())
         }
@@ -198,7 +213,8 @@ impl Store {
             let (key, value, write) = prepared?;
             let stored = async {
                 self.require(Capabilities::DURABILITY, "durable writes", "set_durable")?;
-                self.backend()?.set_durable(&key, value, write, durability).await
+                let set = self.backend()?.set_durable(&key, value, write, durability);
+                self.writing(&[&key], set).await
             };
             let stored: Result<(Outcome, Achieved)> = stored.await;
             let (outcome, achieved) = stored.map_err(|e| e.operation("set_durable").key(&key))?;
@@ -226,7 +242,8 @@ impl Store {
     /// Those of every verb.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         let key = self.key("delete", key)?;
-        let deleted = self.backend()?.delete(&key, Condition::Always).await;
+        let delete = self.backend()?.delete(&key, Condition::Always);
+        let deleted = self.writing(&[&key], delete).await;
         deleted.map_err(|error| error.operation("delete").key(&key))
     }
 
@@ -258,7 +275,7 @@ impl Store {
         let lifetime = self.lifetime(expiry.into()).map_err(|e| e.operation("touch").key(key))?;
         let key = self.key("touch", key)?;
         self.require(Capabilities::TTL, "time to live", "touch")?;
-        let touched = self.backend()?.touch(&key, lifetime).await;
+        let touched = self.writing(&[&key], self.backend()?.touch(&key, lifetime)).await;
         touched.map_err(|error| error.operation("touch").key(&key))
     }
 
@@ -288,6 +305,7 @@ impl Store {
     /// The store is closed from the first poll on.
     pub async fn close(&self) -> Result<()> {
         self.shared.closed.store(true, Ordering::Release);
+        self.shared.cache.close();
         self.shared.backend.close().await.map_err(|error| error.operation("close"))
     }
 
@@ -344,6 +362,12 @@ impl Store {
             Some(hiding) => &**hiding,
             None => &*self.shared.backend,
         })
+    }
+
+    /// Awaits a write, before and after which the process forgets what it remembers of the keys.
+    async fn writing<T>(&self, keys: &[&str], write: impl Future<Output = T> + Send) -> T {
+        let _forgets = Forgets::new(&self.shared.cache, keys);
+        write.await
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {

@@ -85,7 +85,7 @@ impl<T: DeserializeOwned> Step for Read<T> {
     }
 }
 
-fn unexpected() -> Error {
+pub(super) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the backend answered a batch with replies of another kind")
 }
 
@@ -145,7 +145,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let asked = commands.len();
-        let replies = self.backend()?.execute(commands).await;
+        let written = commands.iter().filter(|command| command.writes());
+        let keys: Vec<_> = written.map(|command| command.key().to_owned()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let replies = self.writing(&keys, self.backend()?.execute(commands)).await;
         let replies = replies.map_err(|error| error.operation("execute"))?;
         if replies.len() == asked {
             return Ok(replies);

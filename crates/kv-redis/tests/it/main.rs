@@ -8,6 +8,7 @@
 )]
 
 mod bounded;
+mod cache;
 #[path = "../common/calls.rs"]
 mod calls;
 mod connect;
