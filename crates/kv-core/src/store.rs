@@ -2,15 +2,20 @@
 
 mod batch;
 mod cache;
+mod clear;
 mod counter;
 mod hidden;
 mod lease;
+mod limiter;
+mod lock;
 mod many;
 mod options;
 mod pipeline;
 mod progress;
+mod raw;
 mod scan;
 mod step;
+mod tags;
 mod transaction;
 
 use std::fmt;
@@ -23,6 +28,8 @@ use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
 pub use cache::{CacheOptions, CachePolicy};
+pub use limiter::Limiter;
+pub use lock::Lock;
 pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
@@ -31,9 +38,9 @@ pub use step::{Flag, Number, Read, Step, Wrote};
 use self::cache::{Cache, Conditions, Forgets};
 use self::hidden::Hiding;
 use crate::{
-    Achieved, Capabilities, Clock, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
-    Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
-    validate_key,
+    Achieved, Capabilities, Clock, Condition, Durability, Entry, Error, ErrorKind, Expiry,
+    KeyValueStore, Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version,
+    Write, is_reserved, validate_key,
 };
 
 /// Typed state on any backend: a serializer, a default time to live, and a namespace.
@@ -181,9 +188,11 @@ impl Store {
         value: &T,
         options: SetOptions,
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
+        let tags = options.tags.clone();
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
+            let value = self.with_tags(&key, value, &tags).await?;
             let outcome = self.writing(&[&key], self.backend()?.set(&key, value, write)).await;
             let outcome: Outcome = outcome.map_err(|error| error.operation("set").key(&key))?;
             Ok(outcome.is_written())
@@ -208,11 +217,13 @@ impl Store {
         options: SetOptions,
         durability: Durability,
     ) -> impl Future<Output = Result<(bool, Achieved)>> + Send + 'a + use<'a, T> {
+        let tags = options.tags.clone();
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
             let stored = async {
                 self.require(Capabilities::DURABILITY, "durable writes", "set_durable")?;
+                let value = self.with_tags(&key, value, &tags).await?;
                 let set = self.backend()?.set_durable(&key, value, write, durability);
                 self.writing(&[&key], set).await
             };
@@ -347,7 +358,10 @@ impl Store {
 fn kind_name(kind: &str) -> &'static str {
     match kind {
         "counter" => "counter",
+        "fence" | "lock" => "lock",
+        "limit" => "limiter",
         "queue" => "queue",
+        "tag" => "invalidate",
         _ => "reserved key",
     }
 }
@@ -421,7 +435,7 @@ impl Store {
     }
 
     fn write(&self, options: SetOptions) -> Result<Write> {
-        let SetOptions { expiry, condition } = options;
+        let SetOptions { expiry, condition, .. } = options;
         if condition != Condition::Always
             && !self.shared.capabilities.contains(Capabilities::CONDITIONS)
         {
@@ -449,8 +463,32 @@ impl Store {
     async fn find<T: DeserializeOwned>(&self, key: &str) -> Result<(Option<T>, Option<Version>)> {
         let key = self.key("get", key)?;
         let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
-        let Some(Entry { value, version }) = entry else { return Ok((None, None)) };
-        Ok((self.decode("get", &key, &value)?, Some(version)))
+        let Some(entry) = entry else { return Ok((None, None)) };
+        match self.live(entry).await.map_err(|error| error.operation("get").key(&key))? {
+            (Some(value), version) => Ok((self.decode("get", &key, &value)?, Some(version))),
+            (None, version) => Ok((None, Some(version))),
+        }
+    }
+
+    /// As [`find`](Self::find), of a stored key's bytes.
+    async fn find_bytes(&self, key: &str) -> Result<(Option<bytes::Bytes>, Option<Version>)> {
+        let about = |error: Error| error.operation("get_bytes").key(key);
+        let Some(entry) = self.entry(key).await.map_err(about)? else { return Ok((None, None)) };
+        let (value, version) = self.live(entry).await.map_err(about)?;
+        Ok((value, Some(version)))
+    }
+
+    /// A value as it is stored with its tags.
+    async fn with_tags(
+        &self,
+        key: &str,
+        value: bytes::Bytes,
+        tags: &[String],
+    ) -> Result<bytes::Bytes> {
+        if tags.is_empty() && !tags::is_wrapped(&value) {
+            return Ok(value);
+        }
+        self.tagged(value, tags).await.map_err(|error| error.operation("set").key(key))
     }
 
     /// `None` where what does not decode is a miss.

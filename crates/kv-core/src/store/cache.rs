@@ -53,11 +53,15 @@ impl Cache {
         Self { flights: Flights::default(), remembered: Remembered::new(), tasks }
     }
 
+    /// Forgets everything that is remembered.
+    pub(super) fn forget_all(&self) {
+        self.remembered.forget_all();
+    }
+
     /// Ends the loads in the background.
     pub(super) fn close(&self) {
         self.flights.abort();
     }
-
 }
 
 /// Forgets what the process remembers of keys, at once and again when it is dropped.

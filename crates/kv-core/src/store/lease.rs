@@ -31,6 +31,12 @@ pub(super) struct Lease {
     renewal: Option<JoinHandle<()>>,
 }
 
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("is_lost", &self.is_lost()).finish_non_exhaustive()
+    }
+}
+
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }

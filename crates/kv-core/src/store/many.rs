@@ -23,8 +23,10 @@ impl Store {
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
         let entries = self.backend()?.get_many(&keys).await;
         let entries = entries.map_err(|error| error.operation("get_many"))?;
-        let values = entries.into_iter().zip(&stored).map(|(entry, key)| {
-            entry.map_or(Ok(None), |entry| self.decode("get_many", key, &entry.value))
+        let live = self.live_all(entries).await.map_err(|error| error.operation("get_many"))?;
+        let values = live.into_iter().zip(&stored).map(|(live, key)| match live {
+            Some((Some(value), _)) => self.decode("get_many", key, &value),
+            Some((None, _)) | None => Ok(None),
         });
         values.collect()
     }

@@ -101,7 +101,11 @@ impl Store {
         value: &T,
         options: SetOptions,
     ) -> Result<Command> {
+        if !options.tags.is_empty() {
+            return Err(self.told(Error::unsupported("tags in a batch")).operation("set").key(key));
+        }
         let (key, value, write) = self.prepare_set(key, value, options)?;
+        let value = super::tags::wrap(value, &[]);
         Ok(Command::Set { key, value, write })
     }
 
@@ -141,6 +145,12 @@ impl Store {
     pub(super) const SET_IF: Flag = Flag(());
 
     pub(super) async fn run(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        let replies = self.run_as_stored(commands).await?;
+        self.live_replies(replies).await
+    }
+
+    /// As [`run`](Self::run), with entries as they are stored.
+    pub(super) async fn run_as_stored(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }

@@ -5,9 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Store;
 use crate::backend::provided::{ATTEMPTS, conflict};
-use crate::{
-    Capabilities, Condition, Expiry, Lifetime, Result, Version, Write,
-};
+use crate::{Capabilities, Condition, Expiry, Lifetime, Result, Version, Write};
 
 /// The condition under which a key is still in the state that was read.
 pub(super) fn unchanged(version: Option<Version>) -> Condition {
@@ -56,6 +54,7 @@ impl Store {
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
+        let value = value.map(|value| value.map(|value| super::tags::wrap(value, &[])));
         let has_lifetimes = self.shared.capabilities.contains(Capabilities::TTL);
         let lifetime = match expiry {
             // Without lifetimes there is none to keep.

@@ -42,7 +42,10 @@ async fn only_what_is_missing_is_loaded_in_one_call_and_the_order_is_kept() {
     let found = lengths(&rig.store, &["a", "bb", "none", "ccc"], CacheOptions::new(), &asked);
     assert_eq!(found.await.unwrap(), [Some(1), Some(7), None, Some(3)]);
     assert_eq!(asked.take(), [["a", "none", "ccc"]]);
-    assert_eq!(rig.store.get_many::<usize>(["a", "ccc", "none"]).await.unwrap(), [Some(1), Some(3), None]);
+    assert_eq!(
+        rig.store.get_many::<usize>(["a", "ccc", "none"]).await.unwrap(),
+        [Some(1), Some(3), None]
+    );
     let found = lengths(&rig.store, &["ccc", "a"], CacheOptions::new(), &asked).await.unwrap();
     assert_eq!((found, asked.take().len()), (vec![Some(3), Some(1)], 0));
 }

@@ -19,5 +19,6 @@ mod large;
 mod lifecycle;
 mod reconnect;
 mod round_trip;
+mod shared;
 mod support;
 mod verbs;

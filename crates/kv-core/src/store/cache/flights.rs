@@ -81,7 +81,11 @@ impl Lead {
 
     /// Names the flight, for whoever notes which task carries it.
     pub(super) fn owner(&self) -> Owner {
-        Owner { cache: Arc::clone(&self.cache), key: self.key.clone(), of: self.verdict.subscribe() }
+        Owner {
+            cache: Arc::clone(&self.cache),
+            key: self.key.clone(),
+            of: self.verdict.subscribe(),
+        }
     }
 
     /// Tells everybody how the flight ended.

@@ -9,6 +9,7 @@ use super::read::Found;
 use super::{Plan, has_runtime};
 use crate::store::Store;
 use crate::store::lease::Lease;
+use crate::store::tags::{Stamp, wrap};
 use crate::store::transaction::unchanged;
 use crate::{Bytes, Capabilities, Condition, Lifetime, Result, Version, Write};
 
@@ -44,9 +45,17 @@ impl Store {
         let ends = found.as_ref().and_then(|found| found.left);
         let ends = ends.map(|left| self.conditions.clock.now().saturating_add(left));
         let replaced = Replaced { version: found.map(|found| found.version), ends };
+        // Stamps of before the load: a tag that ends meanwhile ends what is loaded.
+        let stamps = if is_away { Ok(Vec::new()) } else { self.stamps(&plan.options.tags).await };
+        let stamps = match stamps {
+            Err(error) if !plan.survives(&error) => return Err(error),
+            stamps => stamps,
+        };
         let landed = match load.await {
-            Ok(bytes) if is_away => Ok(Landed { bytes, is_loaded: true }),
-            Ok(bytes) => self.keep(plan, bytes, replaced).await,
+            Ok(bytes) => match stamps {
+                Ok(stamps) if !is_away => self.keep(plan, bytes, &stamps, replaced).await,
+                _ => Ok(Landed { bytes, is_loaded: true }),
+            },
             Err(error) => {
                 self.note_failure(plan, &error);
                 Err(error)
@@ -114,8 +123,15 @@ impl Store {
     }
 
     /// Stores a loaded value, unless somebody wrote another one meanwhile.
-    async fn keep(&self, plan: &Plan, bytes: Bytes, replaced: Replaced) -> Result<Landed> {
-        match self.write_loaded(plan, &bytes, replaced).await {
+    async fn keep(
+        &self,
+        plan: &Plan,
+        bytes: Bytes,
+        stamps: &[Stamp],
+        replaced: Replaced,
+    ) -> Result<Landed> {
+        let kept = plan.options.kept(self.lifetime_of(plan, &bytes)?);
+        match self.write_loaded(plan, wrap(bytes.clone(), stamps), kept, replaced).await {
             Ok(Some(theirs)) => return Ok(Landed { bytes: theirs, is_loaded: false }),
             Err(error) if !plan.survives(&error) => return Err(error),
             Ok(None) | Err(_) => {}
@@ -127,10 +143,10 @@ impl Store {
     async fn write_loaded(
         &self,
         plan: &Plan,
-        bytes: &Bytes,
+        bytes: Bytes,
+        lifetime: Lifetime,
         replaced: Replaced,
     ) -> Result<Option<Bytes>> {
-        let lifetime = plan.options.kept(self.lifetime_of(plan, bytes)?);
         let has_conditions = self.shared.capabilities.contains(Capabilities::CONDITIONS);
         let mut condition =
             if has_conditions { unchanged(replaced.version) } else { Condition::Always };
@@ -141,10 +157,13 @@ impl Store {
             if outcome.is_written() {
                 return Ok(None);
             }
-            let theirs = self.entry(&plan.stored).await?;
+            let theirs = match self.entry(&plan.stored).await? {
+                Some(entry) => self.live(entry).await?.0,
+                None => None,
+            };
             let has_expired = replaced.ends.is_some_and(|ends| self.conditions.clock.now() >= ends);
             match theirs {
-                Some(entry) => return Ok(Some(entry.value)),
+                Some(value) => return Ok(Some(value)),
                 // The old value ended while its successor was loaded.
                 None if has_expired && !is_new => condition = Condition::Absent,
                 // Somebody deleted the key: the loaded value may be out of date, and is not stored.
@@ -165,7 +184,7 @@ impl Store {
 impl Plan {
     /// The age of what was found; nothing if it does not decode.
     fn age(&self, found: &Found) -> Option<Age> {
-        let is_bad = self.bad.as_ref() == Some(&found.version);
+        let is_bad = !found.is_live || self.bad.as_ref() == Some(&found.version);
         (!is_bad).then(|| self.options.age(found.left, self.early))
     }
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::{BoxError, Bytes, Error, ErrorKind, Result, Serializer};
 
 /// A load that gives encoded values. It does nothing until it is polled.
-pub(in crate::store) type Load<'l, R = Bytes> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'l>>;
+pub(in crate::store) type Load<'l, R = Bytes> =
+    Pin<Box<dyn Future<Output = Result<R>> + Send + 'l>>;
 
 /// The loaded value of the caller whose loader ran, so that it need not decode its own bytes.
 pub(super) struct Slot<T>(Arc<Mutex<Option<T>>>);
@@ -26,11 +27,7 @@ impl<T> Slot<T> {
 }
 
 /// The load of one value.
-pub(super) fn load<'l, T, F, Fut, E>(
-    serializer: Serializer,
-    slot: &Slot<T>,
-    loader: F,
-) -> Load<'l>
+pub(super) fn load<'l, T, F, Fut, E>(serializer: Serializer, slot: &Slot<T>, loader: F) -> Load<'l>
 where
     T: Serialize + Send + 'l,
     F: FnOnce() -> Fut + Send + 'l,

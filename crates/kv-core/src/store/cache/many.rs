@@ -12,6 +12,7 @@ use super::options::sealed::Owned;
 use super::read::Seen;
 use super::{CacheOptions, CachePolicy, Plan, has_runtime, stopped};
 use crate::store::Store;
+use crate::store::tags::{Stamp, wrap};
 use crate::{BoxError, Bytes, Error, Lifetime, Result};
 
 const VERB: &str = "get_or_set_many";
@@ -107,7 +108,8 @@ impl Store {
         let checked = options.check().and_then(|()| self.lifetime(options.expiry));
         checked.map_err(|error| error.operation(VERB))?;
         let plans = keys.into_iter().map(|key| self.plan(key.as_ref(), options.clone()));
-        let open = plans.enumerate().map(|(index, plan)| Ok(Open { index, plan: plan?, kept: None }));
+        let open =
+            plans.enumerate().map(|(index, plan)| Ok(Open { index, plan: plan?, kept: None }));
         open.collect()
     }
 
@@ -190,8 +192,10 @@ impl Store {
         let memory = &self.shared.cache.remembered;
         let begin = |plan: &Plan| memory.begin_if(plan.has_fail_safe(), &plan.stored);
         let began: Vec<_> = leads.iter().map(|(plan, _)| begin(plan)).collect();
+        let tags = leads.first().map_or(&[][..], |(plan, _)| &plan.options.tags);
+        let stamps = self.stamps(tags).await;
         let stored = match load.await {
-            Ok(loaded) => self.keep_many(&leads, loaded).await,
+            Ok(loaded) => self.keep_many(&leads, loaded, stamps).await,
             Err(error) => {
                 leads.iter().for_each(|(plan, _)| self.note_failure(plan, &error));
                 Err(error)
@@ -216,6 +220,7 @@ impl Store {
         &self,
         leads: &[(Plan, Lead)],
         loaded: Loaded,
+        stamps: Result<Vec<Stamp>>,
     ) -> Result<HashMap<String, (Bytes, Lifetime)>> {
         let plans: HashMap<&str, &Plan> =
             leads.iter().map(|(plan, _)| (plan.key.as_str(), plan)).collect();
@@ -225,15 +230,18 @@ impl Store {
             let Some(plan) = plans.get(key.as_str()) else { continue };
             let lifetime = plan.options.kept(self.lifetime_of(plan, &bytes)?);
             stored.insert(plan.stored.clone(), (bytes.clone(), lifetime));
-            let entry = (plan.stored.clone(), bytes);
+            let Ok(stamps) = &stamps else { continue };
+            let entry = (plan.stored.clone(), wrap(bytes, stamps));
             match groups.iter_mut().find(|(of, _)| *of == lifetime) {
                 Some((_, group)) => group.push(entry),
                 None => groups.push((lifetime, vec![entry])),
             }
         }
+        let survives = |error: &Error| leads.iter().all(|(plan, _)| plan.survives(error));
+        let stamped = stamps.map(drop);
+        stamped.or_else(|error| if survives(&error) { Ok(()) } else { Err(error) })?;
         for (lifetime, group) in groups {
             let written = self.backend()?.set_many(group, lifetime).await;
-            let survives = |error: &Error| leads.iter().all(|(plan, _)| plan.survives(error));
             written.or_else(|error| if survives(&error) { Ok(()) } else { Err(error) })?;
         }
         Ok(stored)

@@ -51,6 +51,7 @@ pub struct CacheOptions {
     pub(super) early: Duration,
     pub(super) time_limit: Duration,
     pub(super) errors: Duration,
+    pub(super) tags: Vec<String>,
 }
 
 impl CacheOptions {
@@ -64,6 +65,7 @@ impl CacheOptions {
             early: Duration::ZERO,
             time_limit: TIME_LIMIT,
             errors: Duration::ZERO,
+            tags: Vec::new(),
         }
     }
 
@@ -76,8 +78,9 @@ impl CacheOptions {
     /// How long a value that is no longer fresh is served at once while one load replaces it in the
     /// background. Prevents that callers wait when a value ends.
     #[must_use]
-    pub const fn stale(self, duration: Duration) -> Self {
-        Self { stale: duration, ..self }
+    pub const fn stale(mut self, duration: Duration) -> Self {
+        self.stale = duration;
+        self
     }
 
     /// How long, after that, a value is kept for the case that the loader or the store fails, or
@@ -88,24 +91,27 @@ impl CacheOptions {
     /// serve them while the store does not answer. A call through this `Store` or a clone that
     /// writes a key forgets what is remembered of the key.
     #[must_use]
-    pub const fn fail_safe(self, duration: Duration) -> Self {
-        Self { fail_safe: duration, ..self }
+    pub const fn fail_safe(mut self, duration: Duration) -> Self {
+        self.fail_safe = duration;
+        self
     }
 
     /// The last part of the fresh period in which a caller may start a load in the background. Each
     /// call draws the moment anew, so that not all processes load at once. Prevents that a value in
     /// use becomes stale.
     #[must_use]
-    pub const fn early(self, duration: Duration) -> Self {
-        Self { early: duration, ..self }
+    pub const fn early(mut self, duration: Duration) -> Self {
+        self.early = duration;
+        self
     }
 
     /// How long a caller waits for a load while a value of the `fail_safe` period can be served in
     /// its place: one second by default. The load goes on in the background. Prevents that a slow
     /// loader makes the service slow.
     #[must_use]
-    pub const fn time_limit(self, duration: Duration) -> Self {
-        Self { time_limit: duration, ..self }
+    pub const fn time_limit(mut self, duration: Duration) -> Self {
+        self.time_limit = duration;
+        self
     }
 
     /// How long "there is none" is fresh: a loaded value that is written as null, such as `None`.
@@ -120,8 +126,17 @@ impl CacheOptions {
     /// default. Callers get the kept value or the error. Prevents that callers keep a failing source
     /// busy.
     #[must_use]
-    pub const fn remember_errors(self, duration: Duration) -> Self {
-        Self { errors: duration, ..self }
+    pub const fn remember_errors(mut self, duration: Duration) -> Self {
+        self.errors = duration;
+        self
+    }
+
+    /// A tag of the stored value, at most 16:
+    /// [`Store::invalidate`](crate::Store::invalidate) ends all values of a tag at once.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
     }
 
     /// The time to live of the stored value: the three periods together. For programs that write a

@@ -9,9 +9,7 @@ use super::remembered::{Began, Served};
 use super::{Plan, has_runtime};
 use crate::store::Store;
 use crate::store::step::unexpected;
-use crate::{
-    Bytes, Command, Entry, Error, ErrorKind, Lifetime, Remaining, Reply, Result, Version,
-};
+use crate::{Bytes, Command, Entry, Error, ErrorKind, Lifetime, Remaining, Reply, Result, Version};
 
 /// How long a caller waits for the store while the process remembers a value that it may serve.
 ///
@@ -24,6 +22,8 @@ pub(super) struct Found {
     pub(super) version: Version,
     /// How long the key has left; `None` for ever, or if it does not matter.
     pub(super) left: Option<Duration>,
+    /// Whether all its tags live. The value of one that does not is empty, and never served.
+    pub(super) is_live: bool,
 }
 
 /// A value that can be served.
@@ -59,7 +59,10 @@ impl Plan {
 
 impl Store {
     /// The value under a key and its age, from the store or from memory.
-    pub(super) async fn see<T: DeserializeOwned>(&self, plan: &mut Plan) -> Result<Option<Seen<T>>> {
+    pub(super) async fn see<T: DeserializeOwned>(
+        &self,
+        plan: &mut Plan,
+    ) -> Result<Option<Seen<T>>> {
         let read = self.read(plan);
         let (found, is_remembered) = if plan.has_fail_safe() {
             let read = async { read.await.map(|found| vec![found]) };
@@ -94,11 +97,15 @@ impl Store {
         found: Option<Found>,
         is_remembered: bool,
     ) -> Result<Option<Seen<T>>> {
-        let Some(Found { value, version, left }) = found else {
+        let Some(Found { value, version, left, is_live }) = found else {
             plan.is_away = is_remembered;
             return Ok(None);
         };
-        let Some(value) = self.decode("get", &plan.stored, &value)? else {
+        let value = match is_live {
+            true => self.decode("get", &plan.stored, &value)?,
+            false => None,
+        };
+        let Some(value) = value else {
             plan.bad = Some(version);
             return Ok(None);
         };
@@ -108,8 +115,8 @@ impl Store {
     /// What the store has; its age only if the options ask for it.
     pub(super) async fn read(&self, plan: &Plan) -> Result<Option<Found>> {
         if plan.options.is_plain() {
-            let entry = self.entry(&plan.stored).await?;
-            return Ok(entry.map(|entry| found(entry, None)));
+            let Some(entry) = self.entry(&plan.stored).await? else { return Ok(None) };
+            return Ok(Some(found(self.live(entry).await?, None)));
         }
         let backend = self.backend()?;
         let Some(entry) = backend.get_now(&plan.stored) else {
@@ -117,33 +124,45 @@ impl Store {
             return Ok(read.into_iter().next().flatten());
         };
         let Some(entry) = entry? else { return Ok(None) };
-        Ok(Some(found(entry, left(backend.ttl(&plan.stored).await?))))
+        let left = left(backend.ttl(&plan.stored).await?);
+        Ok(Some(found(self.live(entry).await?, left)))
     }
 
     /// What the store has of many keys, in one round trip.
     async fn read_all(&self, plans: &[Plan]) -> Result<Vec<Option<Found>>> {
-        if plans.iter().all(|plan| plan.options.is_plain()) {
+        let (entries, left) = if plans.iter().all(|plan| plan.options.is_plain()) {
             let keys: Vec<&str> = plans.iter().map(|plan| plan.stored.as_str()).collect();
-            let entries = self.backend()?.get_many(&keys).await?;
-            return Ok(entries.into_iter().map(|it| it.map(|entry| found(entry, None))).collect());
-        }
+            (self.backend()?.get_many(&keys).await?, vec![None; plans.len()])
+        } else {
+            self.read_aged(plans).await?
+        };
+        let live = self.live_all(entries).await?.into_iter().zip(left);
+        Ok(live.map(|(live, left)| live.map(|live| found(live, left))).collect())
+    }
+
+    /// The entries of many keys, and how long each has left.
+    async fn read_aged(
+        &self,
+        plans: &[Plan],
+    ) -> Result<(Vec<Option<Entry>>, Vec<Option<Duration>>)> {
         let commands = plans.iter().flat_map(|plan| {
             let key = || plan.stored.clone();
             [Command::Get { key: key() }, Command::Ttl { key: key() }]
         });
-        let mut replies = self.run(commands.collect()).await?.into_iter();
-        let mut all = Vec::with_capacity(plans.len());
+        let mut replies = self.run_as_stored(commands.collect()).await?.into_iter();
+        let (mut entries, mut lefts) = (Vec::new(), Vec::new());
         while let (Some(entry), Some(remaining)) = (replies.next(), replies.next()) {
-            all.push(match (entry?, remaining) {
-                (Reply::Entry(None), _) => None,
-                (Reply::Entry(Some(entry)), remaining) => match remaining? {
-                    Reply::Remaining(remaining) => Some(found(entry, left(remaining))),
+            let Reply::Entry(entry) = entry? else { return Err(unexpected()) };
+            lefts.push(match (&entry, remaining) {
+                (None, _) => None,
+                (Some(_), remaining) => match remaining? {
+                    Reply::Remaining(remaining) => left(remaining),
                     _ => return Err(unexpected()),
                 },
-                _ => return Err(unexpected()),
             });
+            entries.push(entry);
         }
-        Ok(all)
+        Ok((entries, lefts))
     }
 
     /// What the store has, or what was served last if the store fails or takes long; and which.
@@ -172,7 +191,7 @@ impl Store {
                 // A version that is compared with none.
                 let found = |Served { value, until }| {
                     let left = until.map(|until| until.saturating_sub(now));
-                    Found { value, version: Version::from_number(0), left }
+                    Found { value, version: Version::from_number(0), left, is_live: true }
                 };
                 Ok((served.into_iter().map(|served| served.map(found)).collect(), true))
             }
@@ -185,12 +204,12 @@ impl Store {
         let now = self.conditions.clock.now();
         let memory = &self.shared.cache.remembered;
         match found {
-            Some(found) => {
+            Some(found) if found.is_live => {
                 let until = found.left.map(|left| now.saturating_add(left));
                 let served = Served { value: found.value.clone(), until };
                 memory.serve(&plan.stored, began, served, now);
             }
-            None => memory.drop_served(&plan.stored),
+            Some(_) | None => memory.drop_served(&plan.stored),
         }
     }
 
@@ -215,8 +234,9 @@ impl Store {
     }
 }
 
-fn found(entry: Entry, left: Option<Duration>) -> Found {
-    Found { value: entry.value, version: entry.version, left }
+fn found((value, version): (Option<Bytes>, Version), left: Option<Duration>) -> Found {
+    let is_live = value.is_some();
+    Found { value: value.unwrap_or_default(), version, left, is_live }
 }
 
 /// What a key has left; nothing for a key that has just expired, `None` for ever.

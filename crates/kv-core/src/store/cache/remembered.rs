@@ -100,6 +100,14 @@ impl Remembered {
         }
     }
 
+    /// Forgets every key.
+    pub(super) fn forget_all(&self) {
+        for part in &self.parts {
+            let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            *part = Part { writes: part.writes + 1, ..Part::default() };
+        }
+    }
+
     /// Remembers that a load failed.
     pub(super) fn fail(&self, key: &str, error: &Error, until: Duration, now: Duration) {
         self.in_use.store(true, Ordering::Release);
