@@ -28,11 +28,16 @@ impl Capabilities {
     /// [`Durability`](crate::Durability).
     pub const DURABILITY: Self = Self(8);
 
-    const NAMES: [(Self, &'static str); 4] = [
+    /// Other processes may use the same keys, so loads are shared with them, see
+    /// [`Store::get_or_set_with`](crate::Store::get_or_set_with).
+    pub const SHARED: Self = Self(16);
+
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::TTL, "ttl"),
         (Self::CONDITIONS, "conditions"),
         (Self::COUNTERS, "counters"),
         (Self::DURABILITY, "durability"),
+        (Self::SHARED, "shared"),
     ];
 
     /// Whether all of `other` is declared.

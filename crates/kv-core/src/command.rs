@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Condition, Entry, Lifetime, Outcome, Remaining, Write};
+use crate::{CheckedRate, Condition, Decision, Entry, Lifetime, Outcome, Remaining, Write};
 
 /// One verb of [`KeyValueStore::execute`](crate::KeyValueStore::execute), with the meaning of the
 /// method of the same name.
@@ -28,6 +28,10 @@ pub enum Command {
     Take { key: String },
     /// Answers [`Reply::Number`].
     Increment { key: String, by: i64, lifetime: Lifetime },
+    /// Decides in one atomic step, by the store's clock, and answers [`Reply::Decision`]. Not a
+    /// method: a backend without it refuses it, and [`Limiter`](crate::Limiter) uses conditional
+    /// writes then. The key holds the stored time of [`CheckedRate::decide`] as decimal text.
+    Limit { key: String, rate: CheckedRate },
 }
 
 impl Command {
@@ -41,8 +45,14 @@ impl Command {
             | Self::Ttl { key }
             | Self::Touch { key, .. }
             | Self::Take { key }
-            | Self::Increment { key, .. } => key,
+            | Self::Increment { key, .. }
+            | Self::Limit { key, .. } => key,
         }
+    }
+
+    /// Whether the command may change its key.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self, Self::Get { .. } | Self::Exists { .. } | Self::Ttl { .. })
     }
 
     /// The name of the method with this meaning.
@@ -56,6 +66,7 @@ impl Command {
             Self::Touch { .. } => "touch",
             Self::Take { .. } => "take",
             Self::Increment { .. } => "increment",
+            Self::Limit { .. } => "limit",
         }
     }
 }
@@ -80,4 +91,6 @@ pub enum Reply {
     Remaining(Option<Remaining>),
     /// To an increment.
     Number(i64),
+    /// To a limit.
+    Decision(Decision),
 }

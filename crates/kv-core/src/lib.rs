@@ -2,7 +2,8 @@
 //!
 //! A backend implements [`KeyValueStore`]: bytes under string keys. A program uses [`Store`]: typed
 //! values, a serializer, a default lifetime, namespaces. [`queue`] is the contract of queue
-//! engines. This crate does no I/O, starts no task and does not read the environment.
+//! engines. This crate does no I/O and does not read the environment. It starts tasks only for loads
+//! under [`CacheOptions`] and to renew leases, and needs no runtime otherwise.
 
 mod backend;
 mod capabilities;
@@ -14,6 +15,7 @@ mod error;
 mod key;
 mod pattern;
 pub mod queue;
+mod rate;
 mod scan;
 mod serializer;
 mod stats;
@@ -30,12 +32,13 @@ pub use entry::{Entry, Version};
 pub use error::{BoxError, Effect, Error, ErrorKind, Result};
 pub use key::{MAX_KEY_BYTES, RESERVED, is_reserved, validate_key};
 pub use pattern::Pattern;
+pub use rate::{CheckedRate, Decision, Rate};
 pub use scan::{Cursor, ScanPage, ScanRequest};
 pub use serializer::{Format, MAX_DEPTH, Serializer, without_values};
 pub use stats::Stats;
 pub use store::{
-    Batch, BatchReplies, Flag, Number, Pipeline, Read, Scan, SetOptions, Step, Store, Ticket,
-    Undecodable, Wrote,
+    Batch, BatchReplies, CacheOptions, CachePolicy, Flag, Limiter, Lock, Number, Pipeline, Read,
+    Scan, SetOptions, Step, Store, Ticket, Undecodable, Wrote,
 };
 pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};
 

@@ -1,14 +1,21 @@
 //! What a program uses: typed values on top of any backend.
 
 mod batch;
+mod cache;
+mod clear;
 mod counter;
 mod hidden;
+mod lease;
+mod limiter;
+mod lock;
 mod many;
 mod options;
 mod pipeline;
 mod progress;
+mod raw;
 mod scan;
 mod step;
+mod tags;
 mod transaction;
 
 use std::fmt;
@@ -20,16 +27,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batch, BatchReplies, Ticket};
+pub use cache::{CacheOptions, CachePolicy};
+pub use limiter::Limiter;
+pub use lock::Lock;
 pub use options::{SetOptions, Undecodable};
 pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
+use self::cache::{Cache, Conditions, Forgets};
 use self::hidden::Hiding;
 use crate::{
-    Achieved, Capabilities, Condition, Durability, Entry, Error, ErrorKind, Expiry, KeyValueStore,
-    Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved,
-    validate_key,
+    Achieved, Capabilities, Clock, Condition, Durability, Entry, Error, ErrorKind, Expiry,
+    KeyValueStore, Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version,
+    Write, is_reserved, validate_key,
 };
 
 /// Typed state on any backend: a serializer, a default time to live, and a namespace.
@@ -63,12 +74,14 @@ pub struct Store {
     misplaced: Option<&'static str>,
     /// The backend as it is used where keys are secrets.
     hiding: Option<Arc<Hiding>>,
+    conditions: Arc<Conditions>,
 }
 
 struct Shared {
     backend: Arc<dyn KeyValueStore>,
     capabilities: Capabilities,
     closed: AtomicBool,
+    cache: Arc<Cache>,
 }
 
 impl Store {
@@ -80,7 +93,8 @@ impl Store {
     fn on(backend: Arc<dyn KeyValueStore>) -> Self {
         let place = Arc::from(backend.key_prefix());
         let capabilities = backend.capabilities();
-        let shared = Shared { backend, capabilities, closed: AtomicBool::new(false) };
+        let (closed, cache) = (AtomicBool::new(false), Arc::new(Cache::new()));
+        let shared = Shared { backend, capabilities, closed, cache };
         Self {
             shared: Arc::new(shared),
             place,
@@ -89,7 +103,15 @@ impl Store {
             undecodable: Undecodable::Error,
             misplaced: None,
             hiding: None,
+            conditions: Arc::new(Conditions::of_system()),
         }
+    }
+
+    /// The same store with another clock, for what the process remembers beside the backend, and
+    /// another seed, for what is spread by chance: see [`CacheOptions`]. For tests.
+    #[must_use]
+    pub fn with_time_and_chance(self, clock: impl Clock, seed: u64) -> Self {
+        Self { conditions: Arc::new(Conditions::of(clock, seed)), ..self }
     }
 
     /// The same store with another serializer.
@@ -166,10 +188,12 @@ impl Store {
         value: &T,
         options: SetOptions,
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
+        let tags = options.tags.clone();
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
-            let outcome = self.backend()?.set(&key, value, write).await;
+            let value = self.with_tags(&key, value, &tags).await?;
+            let outcome = self.writing(&[&key], self.backend()?.set(&key, value, write)).await;
             let outcome: Outcome = outcome.map_err(|error| error.operation("set").key(&key))?;
             Ok(outcome.is_written())
         }
@@ -193,12 +217,15 @@ impl Store {
         options: SetOptions,
         durability: Durability,
     ) -> impl Future<Output = Result<(bool, Achieved)>> + Send + 'a + use<'a, T> {
+        let tags = options.tags.clone();
         let prepared = self.prepare_set(key, value, options);
         async move {
             let (key, value, write) = prepared?;
             let stored = async {
                 self.require(Capabilities::DURABILITY, "durable writes", "set_durable")?;
-                self.backend()?.set_durable(&key, value, write, durability).await
+                let value = self.with_tags(&key, value, &tags).await?;
+                let set = self.backend()?.set_durable(&key, value, write, durability);
+                self.writing(&[&key], set).await
             };
             let stored: Result<(Outcome, Achieved)> = stored.await;
             let (outcome, achieved) = stored.map_err(|e| e.operation("set_durable").key(&key))?;
@@ -226,7 +253,8 @@ impl Store {
     /// Those of every verb.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         let key = self.key("delete", key)?;
-        let deleted = self.backend()?.delete(&key, Condition::Always).await;
+        let delete = self.backend()?.delete(&key, Condition::Always);
+        let deleted = self.writing(&[&key], delete).await;
         deleted.map_err(|error| error.operation("delete").key(&key))
     }
 
@@ -258,7 +286,7 @@ impl Store {
         let lifetime = self.lifetime(expiry.into()).map_err(|e| e.operation("touch").key(key))?;
         let key = self.key("touch", key)?;
         self.require(Capabilities::TTL, "time to live", "touch")?;
-        let touched = self.backend()?.touch(&key, lifetime).await;
+        let touched = self.writing(&[&key], self.backend()?.touch(&key, lifetime)).await;
         touched.map_err(|error| error.operation("touch").key(&key))
     }
 
@@ -288,6 +316,7 @@ impl Store {
     /// The store is closed from the first poll on.
     pub async fn close(&self) -> Result<()> {
         self.shared.closed.store(true, Ordering::Release);
+        self.shared.cache.close();
         self.shared.backend.close().await.map_err(|error| error.operation("close"))
     }
 
@@ -329,7 +358,10 @@ impl Store {
 fn kind_name(kind: &str) -> &'static str {
     match kind {
         "counter" => "counter",
+        "fence" | "lock" => "lock",
+        "limit" => "limiter",
         "queue" => "queue",
+        "tag" => "invalidate",
         _ => "reserved key",
     }
 }
@@ -344,6 +376,12 @@ impl Store {
             Some(hiding) => &**hiding,
             None => &*self.shared.backend,
         })
+    }
+
+    /// Awaits a write, before and after which the process forgets what it remembers of the keys.
+    async fn writing<T>(&self, keys: &[&str], write: impl Future<Output = T> + Send) -> T {
+        let _forgets = Forgets::new(&self.shared.cache, keys);
+        write.await
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
@@ -397,7 +435,7 @@ impl Store {
     }
 
     fn write(&self, options: SetOptions) -> Result<Write> {
-        let SetOptions { expiry, condition } = options;
+        let SetOptions { expiry, condition, .. } = options;
         if condition != Condition::Always
             && !self.shared.capabilities.contains(Capabilities::CONDITIONS)
         {
@@ -425,8 +463,32 @@ impl Store {
     async fn find<T: DeserializeOwned>(&self, key: &str) -> Result<(Option<T>, Option<Version>)> {
         let key = self.key("get", key)?;
         let entry = self.entry(&key).await.map_err(|error| error.operation("get").key(&key))?;
-        let Some(Entry { value, version }) = entry else { return Ok((None, None)) };
-        Ok((self.decode("get", &key, &value)?, Some(version)))
+        let Some(entry) = entry else { return Ok((None, None)) };
+        match self.live(entry).await.map_err(|error| error.operation("get").key(&key))? {
+            (Some(value), version) => Ok((self.decode("get", &key, &value)?, Some(version))),
+            (None, version) => Ok((None, Some(version))),
+        }
+    }
+
+    /// As [`find`](Self::find), of a stored key's bytes.
+    async fn find_bytes(&self, key: &str) -> Result<(Option<bytes::Bytes>, Option<Version>)> {
+        let about = |error: Error| error.operation("get_bytes").key(key);
+        let Some(entry) = self.entry(key).await.map_err(about)? else { return Ok((None, None)) };
+        let (value, version) = self.live(entry).await.map_err(about)?;
+        Ok((value, Some(version)))
+    }
+
+    /// A value as it is stored with its tags.
+    async fn with_tags(
+        &self,
+        key: &str,
+        value: bytes::Bytes,
+        tags: &[String],
+    ) -> Result<bytes::Bytes> {
+        if tags.is_empty() && !tags::is_wrapped(&value) {
+            return Ok(value);
+        }
+        self.tagged(value, tags).await.map_err(|error| error.operation("set").key(key))
     }
 
     /// `None` where what does not decode is a miss.

@@ -46,6 +46,13 @@ pub(crate) static INCREMENT: Script = Script {
     access: Access::Write,
 };
 
+pub(crate) static LIMIT: Script = Script {
+    name: "limit",
+    source: include_str!("scripts/limit.lua"),
+    sha1: "0f2f9fcc4e7b75c0c7809bf0098c582d8df8ceb2",
+    access: Access::Write,
+};
+
 pub(crate) static GET_SOME: Script = Script {
     name: "get_some",
     source: include_str!("scripts/get_some.lua"),
@@ -60,7 +67,7 @@ mod tests {
     #[test]
     fn the_server_keeps_each_script_under_its_digest() {
         let server = kv_testbed::RedisServer::start().unwrap();
-        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT, &GET_SOME];
+        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT, &LIMIT, &GET_SOME];
         for script in own.into_iter().chain(crate::queue::Scripts::new().all()) {
             let digest = server.cli(&["SCRIPT", "LOAD", script.source]).unwrap().text();
             assert_eq!(digest.as_deref(), Some(script.sha1), "{}", script.name);

@@ -230,6 +230,7 @@ impl KeyValueStore for RedisStore {
             | Capabilities::CONDITIONS
             | Capabilities::COUNTERS
             | Capabilities::DURABILITY
+            | Capabilities::SHARED
     }
 
     fn key_prefix(&self) -> &str {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_core::{
-    Command, Condition, Entry, Error, ErrorKind, Lifetime, Outcome, Remaining, Reply, Result,
-    Version, Write,
+    CheckedRate, Command, Condition, Decision, Entry, Error, ErrorKind, Lifetime, Outcome,
+    Remaining, Reply, Result, Version, Write,
 };
 
 use crate::driver::{Answer, BUDGET, Only, Request, SetExpiry, decimal, pieces};
-use crate::scripts::{DELETE_IF_VALUE, INCREMENT, PERSIST, SET_IF_VALUE};
+use crate::scripts::{DELETE_IF_VALUE, INCREMENT, LIMIT, PERSIST, SET_IF_VALUE};
 
 /// The most bytes that Redis takes in one string.
 const LONGEST_VALUE: usize = 512 << 20;
@@ -36,6 +36,8 @@ pub(crate) enum Decode {
     Flag,
     Remaining,
     Number,
+    /// How many more may happen, or less than zero for the microseconds to wait.
+    Decision,
 }
 
 /// Turns a command into a request.
@@ -49,6 +51,7 @@ pub(crate) fn plan(command: Command) -> Result<Plan> {
         Command::Touch { key, lifetime } => plan_touch(key.into(), lifetime)?,
         Command::Take { key } => Plan::Ask(Request::GetDel(key.into()), Decode::Entry),
         Command::Increment { key, by, lifetime } => plan_increment(key.into(), by, lifetime)?,
+        Command::Limit { key, rate } => plan_limit(key.into(), rate),
         other => return Err(Error::unsupported(other.name())),
     })
 }
@@ -119,6 +122,11 @@ fn plan_increment(key: Bytes, by: i64, lifetime: Lifetime) -> Result<Plan> {
         },
     };
     Ok(Plan::Ask(request, Decode::Number))
+}
+
+fn plan_limit(key: Bytes, rate: CheckedRate) -> Plan {
+    let args = vec![decimal(rate.interval), decimal(rate.window), decimal(rate.cost)];
+    Plan::Ask(Request::Script { script: &LIMIT, keys: [key].into(), args }, Decode::Decision)
 }
 
 /// How SET treats the time to live.
@@ -199,6 +207,7 @@ impl Decode {
             (Self::Flag, Answer::Int(count)) => Reply::Flag(count > 0),
             (Self::Remaining, Answer::Int(millis)) => Reply::Remaining(remaining(millis)),
             (Self::Number, Answer::Int(number)) => Reply::Number(number),
+            (Self::Decision, Answer::Int(number)) => Reply::Decision(Decision::from_number(number)),
             (Self::Number, Answer::Data(text)) => Reply::Number(number(&text)?),
             _ => return Err(unexpected()),
         })

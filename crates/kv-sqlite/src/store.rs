@@ -240,6 +240,7 @@ impl KeyValueStore for SqliteStore {
             | Capabilities::CONDITIONS
             | Capabilities::COUNTERS
             | Capabilities::DURABILITY
+            | Capabilities::SHARED
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

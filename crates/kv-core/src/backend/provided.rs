@@ -156,5 +156,6 @@ pub(crate) async fn run<S: KeyValueStore + ?Sized>(store: &S, command: Command) 
         Command::Increment { key, by, lifetime } => {
             Reply::Number(store.increment(&key, by, lifetime).await?)
         }
+        Command::Limit { .. } => return Err(Error::unsupported("limits as a command")),
     })
 }

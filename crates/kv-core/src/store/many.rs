@@ -23,8 +23,10 @@ impl Store {
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
         let entries = self.backend()?.get_many(&keys).await;
         let entries = entries.map_err(|error| error.operation("get_many"))?;
-        let values = entries.into_iter().zip(&stored).map(|(entry, key)| {
-            entry.map_or(Ok(None), |entry| self.decode("get_many", key, &entry.value))
+        let live = self.live_all(entries).await.map_err(|error| error.operation("get_many"))?;
+        let values = live.into_iter().zip(&stored).map(|(live, key)| match live {
+            Some((Some(value), _)) => self.decode("get_many", key, &value),
+            Some((None, _)) | None => Ok(None),
         });
         values.collect()
     }
@@ -93,7 +95,11 @@ impl Store {
             })
             .collect();
         async move {
-            let written = self.backend()?.set_many(entries?, lifetime?).await;
+            let (entries, lifetime) = (entries?, lifetime?);
+            let keys: Vec<_> = entries.iter().map(|(key, _)| key.clone()).collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let set = self.backend()?.set_many(entries, lifetime);
+            let written = self.writing(&keys, set).await;
             written.map_err(|error| error.operation("set_many"))
         }
     }
@@ -111,7 +117,7 @@ impl Store {
     ) -> Result<u64> {
         let stored = self.keys_of("delete_many", keys)?;
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
-        let deleted = self.backend()?.delete_many(&keys).await;
+        let deleted = self.writing(&keys, self.backend()?.delete_many(&keys)).await;
         deleted.map_err(|error| error.operation("delete_many"))
     }
 

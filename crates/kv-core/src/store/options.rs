@@ -14,12 +14,13 @@ use crate::{Condition, Expiry, Result};
 pub struct SetOptions {
     pub(super) expiry: Expiry,
     pub(super) condition: Condition,
+    pub(super) tags: Vec<String>,
 }
 
 impl SetOptions {
     /// The store's default time to live, and no condition.
     pub const fn new() -> Self {
-        Self { expiry: Expiry::Default, condition: Condition::Always }
+        Self { expiry: Expiry::Default, condition: Condition::Always, tags: Vec::new() }
     }
 
     /// How long the key lives.
@@ -32,6 +33,14 @@ impl SetOptions {
     #[must_use]
     pub fn condition(self, condition: Condition) -> Self {
         Self { condition, ..self }
+    }
+
+    /// A tag of the entry, at most 16: [`Store::invalidate`](crate::Store::invalidate) ends all
+    /// entries of a tag at once. A later write without tags ends the entry's tags. Not for batches.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
     }
 }
 

@@ -85,7 +85,7 @@ impl<T: DeserializeOwned> Step for Read<T> {
     }
 }
 
-fn unexpected() -> Error {
+pub(super) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the backend answered a batch with replies of another kind")
 }
 
@@ -101,7 +101,11 @@ impl Store {
         value: &T,
         options: SetOptions,
     ) -> Result<Command> {
+        if !options.tags.is_empty() {
+            return Err(self.told(Error::unsupported("tags in a batch")).operation("set").key(key));
+        }
         let (key, value, write) = self.prepare_set(key, value, options)?;
+        let value = super::tags::wrap(value, &[]);
         Ok(Command::Set { key, value, write })
     }
 
@@ -141,11 +145,20 @@ impl Store {
     pub(super) const SET_IF: Flag = Flag(());
 
     pub(super) async fn run(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
+        let replies = self.run_as_stored(commands).await?;
+        self.live_replies(replies).await
+    }
+
+    /// As [`run`](Self::run), with entries as they are stored.
+    pub(super) async fn run_as_stored(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
         let asked = commands.len();
-        let replies = self.backend()?.execute(commands).await;
+        let written = commands.iter().filter(|command| command.writes());
+        let keys: Vec<_> = written.map(|command| command.key().to_owned()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let replies = self.writing(&keys, self.backend()?.execute(commands)).await;
         let replies = replies.map_err(|error| error.operation("execute"))?;
         if replies.len() == asked {
             return Ok(replies);

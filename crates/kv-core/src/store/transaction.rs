@@ -3,14 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{SetOptions, Store};
+use super::Store;
 use crate::backend::provided::{ATTEMPTS, conflict};
-use crate::{
-    BoxError, Capabilities, Condition, Error, ErrorKind, Expiry, Lifetime, Result, Version, Write,
-};
+use crate::{Capabilities, Condition, Expiry, Lifetime, Result, Version, Write};
 
 /// The condition under which a key is still in the state that was read.
-fn unchanged(version: Option<Version>) -> Condition {
+pub(super) fn unchanged(version: Option<Version>) -> Condition {
     version.map_or(Condition::Absent, Condition::Version)
 }
 
@@ -56,6 +54,7 @@ impl Store {
     ) -> impl Future<Output = Result<bool>> + Send + 'a + use<'a, T> {
         let stored = self.key("update", key);
         let value = new.as_ref().map(|new| self.serializer.encode(new)).transpose();
+        let value = value.map(|value| value.map(|value| super::tags::wrap(value, &[])));
         let has_lifetimes = self.shared.capabilities.contains(Capabilities::TTL);
         let lifetime = match expiry {
             // Without lifetimes there is none to keep.
@@ -67,12 +66,14 @@ impl Store {
             let (key, backend) = (stored?, self.backend()?);
             let changed = match (value?, version) {
                 (None, Some(version)) if was_there => {
-                    backend.delete(&key, Condition::Version(version)).await
+                    let delete = backend.delete(&key, Condition::Version(version));
+                    self.writing(&[&key], delete).await
                 }
                 (None, _) => Ok(true),
                 (Some(value), version) => {
                     let write = Write { lifetime: lifetime?, condition: unchanged(version) };
-                    backend.set(&key, value, write).await.map(|outcome| outcome.is_written())
+                    let outcome = self.writing(&[&key], backend.set(&key, value, write)).await;
+                    outcome.map(|outcome| outcome.is_written())
                 }
             };
             changed.map_err(|error| error.operation("update").key(&key))
@@ -97,57 +98,12 @@ impl Store {
             let Some((value, version)) = self.get_versioned::<T>(key).await? else {
                 return Ok(None);
             };
-            let deleted = self.backend()?.delete(&stored, Condition::Version(version)).await;
+            let delete = self.backend()?.delete(&stored, Condition::Version(version));
+            let deleted = self.writing(&[&stored], delete).await;
             if deleted.map_err(|error| error.operation("take").key(&stored))? {
                 return Ok(Some(value));
             }
         }
         Err(self.told(conflict()).operation("take").key(key))
-    }
-
-    /// The value under a key, or else the loader's value, stored for the next caller.
-    ///
-    /// Each caller may run its own loader. If several callers load at the same time, all get the
-    /// value that was stored first. On a backend without conditions each caller gets its own value,
-    /// and the last value is stored. If a stored value does not decode and that is a
-    /// [miss](super::Undecodable::Miss), the loader's value replaces it, unless it has changed
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// `Loader`, with the loader's error as source, and then nothing is stored; other errors as for
-    /// `get` and `set`.
-    ///
-    /// # Cancel safety
-    /// A dropped future may have stored the loader's value, whole.
-    pub async fn get_or_set_with<T, X, F, Fut, E>(&self, key: &str, expiry: X, load: F) -> Result<T>
-    where
-        T: Serialize + DeserializeOwned + Send,
-        X: Into<Expiry> + Send,
-        F: FnOnce() -> Fut + Send,
-        Fut: Future<Output = Result<T, E>> + Send,
-        E: Into<BoxError>,
-    {
-        let options = SetOptions::new().ttl(expiry);
-        let (found, version) = self.find(key).await?;
-        if let Some(value) = found {
-            return Ok(value);
-        }
-        let about = |error: Error| self.quoted(error, key).operation("get_or_set_with").key(key);
-        // Refuse a wrong key or lifetime before the loader works.
-        let mut write = self.write(options).map_err(about)?;
-        let loaded = load().await.map_err(|cause| {
-            about(Error::new(ErrorKind::Loader, "the loader failed").because(cause))
-        })?;
-        if self.shared.capabilities.contains(Capabilities::CONDITIONS) {
-            write.condition = unchanged(version);
-        }
-        let stored = self.key("get_or_set_with", key)?;
-        let value = self.serializer.encode(&loaded).map_err(about)?;
-        let outcome = self.backend()?.set_cached(&stored, value, write).await;
-        if outcome.map_err(about)?.is_written() {
-            return Ok(loaded);
-        }
-        // Another caller's value came first; if it is already gone, our value is as good.
-        Ok(self.get(key).await?.unwrap_or(loaded))
     }
 }

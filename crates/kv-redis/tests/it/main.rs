@@ -8,6 +8,7 @@
 )]
 
 mod bounded;
+mod cache;
 #[path = "../common/calls.rs"]
 mod calls;
 mod connect;
@@ -18,5 +19,6 @@ mod large;
 mod lifecycle;
 mod reconnect;
 mod round_trip;
+mod shared;
 mod support;
 mod verbs;

@@ -8,5 +8,6 @@ mod faults;
 mod growth;
 mod kills;
 mod reopened;
+mod shared;
 mod support;
 mod together;

@@ -1,0 +1,119 @@
+//! Limits that all processes of a store keep together.
+
+use std::time::Duration;
+
+use super::Store;
+use super::step::unexpected;
+use super::transaction::unchanged;
+use crate::backend::provided::{ATTEMPTS, conflict};
+use crate::{
+    Bytes, Capabilities, CheckedRate, Command, Decision, Error, ErrorKind, Lifetime, Rate, Reply,
+    Result, Write,
+};
+
+const VERB: &str = "limiter";
+
+/// A limit under a name, from [`Store::limiter`].
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    store: Store,
+    key: String,
+    rate: Rate,
+}
+
+impl Store {
+    /// A limit under a name: all handles with the same name and rate, in all processes, together let
+    /// no more happen than the rate. Values and counters of the same name are apart from it.
+    ///
+    /// Nothing is sent until the limiter is asked. Handles with different rates of one name share
+    /// what happened, and each applies its own rate to it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use kv_core::{Decision, Rate, Store};
+    /// use kv_memory::MemoryStore;
+    ///
+    /// # kv_testkit::runtime()?.block_on(async {
+    /// let store = Store::new(MemoryStore::new());
+    /// let limiter = store.limiter("example.org", Rate::new(2, Duration::from_secs(3_600)));
+    /// assert_eq!(limiter.acquire().await?, Decision::Allowed { remaining: 1 });
+    /// assert!(limiter.acquire().await?.is_allowed());
+    /// let wait = limiter.acquire().await?.retry_after().expect("two of two have happened");
+    /// assert!(wait <= Duration::from_secs(1_800));
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn limiter(&self, key: &str, rate: Rate) -> Limiter {
+        Limiter { store: self.clone(), key: key.to_owned(), rate }
+    }
+}
+
+impl Limiter {
+    /// Asks whether it may happen now, and counts it if it may.
+    ///
+    /// One atomic step by the store's clock: one round trip on Redis, and conditional writes on
+    /// other backends.
+    ///
+    /// # Errors
+    /// `Config` for a rate that lets nothing happen; `Unsupported` if the backend declares no
+    /// conditions and lifetimes or has no clock; `Conflict` if others were faster in each of 128
+    /// attempts. An error after which it may count says `MaybeApplied`.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have counted.
+    pub async fn acquire(&self) -> Result<Decision> {
+        self.acquire_many(1).await
+    }
+
+    /// As [`acquire`](Self::acquire), for several events: all of them or none.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire); `Config` for more events than the rate's burst.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have counted.
+    pub async fn acquire_many(&self, events: u32) -> Result<Decision> {
+        let about =
+            |error: Error| self.store.quoted(error, &self.key).operation(VERB).key(&self.key);
+        let rate = self.rate.checked(events).map_err(about)?;
+        let store = &self.store;
+        store.require(Capabilities::CONDITIONS | Capabilities::TTL, "limits", VERB)?;
+        let stored = store.reserved_key("limit", &self.key)?;
+        let native = Command::Limit { key: stored.clone(), rate };
+        let reply = store.run(vec![native]).await?.pop();
+        match reply {
+            Some(Ok(Reply::Decision(decision))) => Ok(decision),
+            Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
+                self.decide(&stored, rate).await.map_err(about)
+            }
+            Some(Err(error)) => Err(about(error)),
+            _ => Err(about(unexpected())),
+        }
+    }
+
+    /// The same by conditional writes.
+    async fn decide(&self, stored: &str, rate: CheckedRate) -> Result<Decision> {
+        let backend = self.store.backend()?;
+        for _ in 0..ATTEMPTS {
+            let entry = self.store.entry(stored).await?;
+            let now = backend.now().await?;
+            let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+            let last = entry.as_ref().and_then(|entry| read(&entry.value));
+            let (decision, next) = rate.decide(last, now);
+            let Some(next) = next else { return Ok(decision) };
+            let condition = unchanged(entry.map(|entry| entry.version));
+            let lifetime = Lifetime::In(Duration::from_micros(next - now));
+            let value = Bytes::from(next.to_string());
+            if backend.set(stored, value, Write { lifetime, condition }).await?.is_written() {
+                return Ok(decision);
+            }
+        }
+        Err(conflict())
+    }
+}
+
+/// A stored time. Something else counts as nothing stored, as in the script on Redis.
+fn read(stored: &[u8]) -> Option<u64> {
+    std::str::from_utf8(stored).ok()?.parse().ok()
+}
