@@ -51,10 +51,17 @@ impl<T> QueueBuilder<T> {
                 policy: Policy::default(),
                 retry: RetryPolicy::default(),
                 undecodable: Undecodable::default(),
+                #[cfg(feature = "testing")]
+                recorder: None,
             },
             clock: Arc::new(SystemClock::new()),
             payload: PhantomData,
         }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
     }
 
     /// How long a delivery may stay unsettled before its job is delivered again: 30 seconds by
@@ -144,8 +151,8 @@ impl<T> QueueBuilder<T> {
         self
     }
 
-    /// The clock for the generic engine; native engines use their store's clock and ignore this
-    /// one.
+    /// The clock for the generic engine, and for dates if the store has no clock; native engines use
+    /// their store's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -162,11 +169,12 @@ impl<T> QueueBuilder<T> {
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
         let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
-        let engine = engine_of(store, self.clock)?;
+        let engine = engine_of(store, Arc::clone(&self.clock))?;
         let partitions = (0..self.partitions)
             .map(|number| Partition { queue: Arc::clone(&name), number })
             .collect();
-        let connection = Connection::new(engine, store.clone(), partitions, self.settings);
+        let connection =
+            Connection::new(engine, store.clone(), self.clock, partitions, self.settings);
         let opened = connection.write(|| connection.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
         agreement::check(store, &connection.settings).await;

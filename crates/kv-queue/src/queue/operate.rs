@@ -116,7 +116,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Removes the whole queue: its jobs, its keys, its number of partitions. Closes this handle
+    /// Removes the whole queue: its jobs, its keys, its schedules, its number of partitions. Closes this handle
     /// and its clones.
     ///
     /// No other handle should have the queue open: a later write of that handle brings a part of
@@ -139,6 +139,10 @@ impl<T> Queue<T> {
         let count = u32::try_from(connection.partitions.len()).unwrap_or(u32::MAX);
         let removed = connection.write(|| connection.engine.remove(queue, count)).await;
         removed.map_err(|error| error.operation("delete"))?;
+        #[cfg(feature = "schedule")]
+        let unscheduled = crate::schedule::forget(connection).await;
+        #[cfg(feature = "schedule")]
+        unscheduled.map_err(|error| error.operation("delete").maybe_applied())?;
         let forgotten = agreement::forget(connection.store(), &connection.settings.name).await;
         forgotten.map_err(|error| error.operation("delete").maybe_applied())
     }
