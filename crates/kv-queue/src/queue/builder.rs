@@ -59,11 +59,6 @@ impl<T> QueueBuilder<T> {
         }
     }
 
-    #[cfg(feature = "testing")]
-    pub(crate) const fn settings_mut(&mut self) -> &mut Settings {
-        &mut self.settings
-    }
-
     /// How long a delivery may stay unsettled before its job is delivered again: 30 seconds by
     /// default, at least a millisecond. A [`Worker`](crate::Worker) renews its leases.
     #[must_use]
@@ -156,6 +151,14 @@ impl<T> QueueBuilder<T> {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Writes down every job that is enqueued through this handle and its clones.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn record_to(mut self, recorder: &crate::testing::Recorder) -> Self {
+        self.settings.recorder = Some(recorder.clone());
         self
     }
 

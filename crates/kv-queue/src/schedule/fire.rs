@@ -13,10 +13,6 @@ use super::stored;
 /// How many due times of a schedule are dealt with before the others have their turn.
 const MOST_AT_ONCE: usize = 100;
 
-/// A due time's unique key is held for as long as a thousand of its periods, but within these times.
-const KEY_HELD: (Duration, Duration) =
-    (Duration::from_secs(3_600), Duration::from_secs(7 * 86_400));
-
 /// How long after reading a schedule its job may be enqueued; a fraction of the shortest time for
 /// which a unique key is held.
 const STALE: Duration = Duration::from_secs(600);
@@ -168,26 +164,5 @@ impl Agenda {
         let until = |due: &u64| Duration::from_millis(due.saturating_sub(now));
         fired.next = self.due.values().min().map(until);
         Ok((fired, failed))
-    }
-}
-
-/// For how long the unique key of a due time is held.
-pub(super) fn window(due: u64, next: Option<u64>) -> Duration {
-    let (shortest, longest) = KEY_HELD;
-    let period = next.map_or(longest, |next| Duration::from_millis(next.saturating_sub(due)));
-    period.saturating_mul(1_000).clamp(shortest, longest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_held_for_a_thousand_periods_within_an_hour_and_a_week() {
-        let (second, minute) = (1_000, 60_000);
-        for (period, held) in [(second, 3_600), (minute, 60_000), (60 * minute, 7 * 86_400)] {
-            assert_eq!(window(5, Some(5 + period)), Duration::from_secs(held));
-        }
-        assert_eq!(window(5, None), Duration::from_secs(7 * 86_400));
     }
 }

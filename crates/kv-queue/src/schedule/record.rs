@@ -16,6 +16,10 @@ const MAX_HISTORY: usize = 20;
 /// How late a due time is still on time for [`Misfire::Skip`].
 const ON_TIME: Duration = Duration::from_secs(60);
 
+/// A due time's unique key is held for as long as a thousand of its periods, but within these times.
+const KEY_HELD: (Duration, Duration) =
+    (Duration::from_secs(3_600), Duration::from_secs(7 * 86_400));
+
 /// What happens to due times that passed while no scheduler ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -202,6 +206,13 @@ pub(super) fn next(cron: &Cron, after: u64) -> Option<u64> {
     cron.next_since_epoch(Duration::from_millis(after)).map(millis)
 }
 
+/// For how long the unique key of a due time is held.
+pub(super) fn key_held(due: u64, next: Option<u64>) -> Duration {
+    let (shortest, longest) = KEY_HELD;
+    let period = next.map_or(longest, |next| Duration::from_millis(next.saturating_sub(due)));
+    period.saturating_mul(1_000).clamp(shortest, longest)
+}
+
 /// Whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -296,6 +307,14 @@ mod tests {
         let cron = half.cron().unwrap();
         record.redefine(half, &cron, 2 * HOUR);
         assert_eq!(record.step(2 * HOUR), Step::Wait(Some(2 * HOUR + HOUR / 2)));
+    }
+
+    #[test]
+    fn a_key_is_held_for_a_thousand_periods_within_an_hour_and_a_week() {
+        for (period, held) in [(1_000, 3_600), (60_000, 60_000), (HOUR, 7 * 86_400)] {
+            assert_eq!(key_held(5, Some(5 + period)), Duration::from_secs(held));
+        }
+        assert_eq!(key_held(5, None), Duration::from_secs(7 * 86_400));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use kv_core::queue::{NewJob, Unique, UniqueScope};
 use kv_core::{Error, Result};
 
-use super::record::ScheduleInfo;
-use super::{fire, stored};
+use super::record::{ScheduleInfo, key_held};
+use super::stored;
 use crate::queue::{Enqueue, JobId, Queue, partition_for, placed};
 use crate::requests::{Connection, Requests};
 
@@ -164,7 +164,7 @@ impl Schedules {
         due: u64,
         next: Option<u64>,
     ) -> Result<JobId> {
-        let scope = UniqueScope::Window(fire::window(due, next));
+        let scope = UniqueScope::Window(key_held(due, next));
         let unique = Unique { key: format!("kv-schedule:{due}:{name}"), scope };
         Ok(self.submit(NewJob { unique: Some(unique), ..job }).await?.id())
     }

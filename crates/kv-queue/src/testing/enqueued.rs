@@ -8,13 +8,13 @@ use kv_core::queue::{NewJob, Submitted};
 use kv_core::{Bytes, Result, Serializer};
 use serde::de::DeserializeOwned;
 
-use crate::queue::{JobId, QueueBuilder};
+use crate::queue::JobId;
 
 /// How many jobs a recorder keeps; it then forgets the oldest.
 const MOST: usize = 100_000;
 
 /// Writes down the jobs that are enqueued on the queues to which it was
-/// [given](QueueBuilder::record_to). Clones share what they have written down.
+/// [given](crate::QueueBuilder::record_to). Clones share what they have written down.
 ///
 /// ```
 /// use kv_queue::testing::Recorder;
@@ -131,14 +131,5 @@ impl Recorder {
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Recorder").field("jobs", &self.lock().len()).finish()
-    }
-}
-
-impl<T> QueueBuilder<T> {
-    /// Writes down every job that is enqueued through this handle and its clones.
-    #[must_use]
-    pub fn record_to(mut self, recorder: &Recorder) -> Self {
-        self.settings_mut().recorder = Some(recorder.clone());
-        self
     }
 }
