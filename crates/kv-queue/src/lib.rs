@@ -7,22 +7,32 @@
 //! index in one value and holds up to 10,000 jobs a partition.
 
 mod generic;
+mod outcome;
 pub mod python;
 mod queue;
 mod requests;
 mod retry;
+#[cfg(feature = "schedule")]
+mod schedule;
+mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 pub use kv_core::queue::Counts as QueueStats;
 pub use kv_core::queue::{GroupBlock, GroupLimit, GroupState};
+pub use outcome::{Failure, Fate, IntoOutcome, JobError, Outcome};
 pub use queue::{
     DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder, QueueInfo,
     queues,
 };
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;
+#[cfg(feature = "schedule")]
+pub use schedule::{Cron, Fired, Firing, Misfire, NewSchedule, ScheduleInfo, Scheduler, Schedules};
+pub use task::{IntoTask, Task, Tasks};
 pub use tokio_util::sync::CancellationToken;
-pub use worker::{Worker, WorkerSummary};
+pub use worker::{Ending, Meter, MeteredJob, NoState, Router, WithState, Worker, WorkerSummary};
 
 /// The README's code is a test.
 #[cfg(doctest)]

@@ -1,15 +1,22 @@
 //! Runs jobs: claims for free slots, keeps leases alive, settles, stops gracefully.
 
+mod batch;
 mod call;
 mod drained;
+mod handler;
 mod listener;
+mod meter;
+mod router;
 mod running;
 mod scheduler;
 mod shared;
 mod slot;
 mod state;
+mod stateful;
 mod summary;
 mod supervisor;
+#[cfg(feature = "tower")]
+mod tower;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,22 +25,30 @@ use kv_core::Result;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-pub use summary::WorkerSummary;
+use handler::Typed;
+use meter::Metering;
+pub use meter::{Meter, MeteredJob};
+pub use router::Router;
+pub use stateful::{NoState, WithState};
+pub use summary::{Ending, WorkerSummary};
 
+use crate::outcome::IntoOutcome;
 use crate::queue::{Delivery, Queue};
 
 /// Runs a handler on the jobs of a queue, a bounded number at a time.
 ///
-/// - If the handler returns `Ok`, the worker acks the job, unless the handler settled the delivery
-///   itself. If the handler returns an error, panics or takes too long, the job has failed: it is
-///   tried again as the queue's [`RetryPolicy`](crate::RetryPolicy) says, or becomes a dead letter
-///   when its budget is spent.
+/// - If the handler returns nothing or `Ok(())`, the worker acks the job, unless the handler settled
+///   the delivery itself. If the handler returns an error, panics or takes too long, the job has
+///   failed: it is tried again as the queue's [`RetryPolicy`](crate::RetryPolicy) says, or becomes a
+///   dead letter when its budget is spent. An [`Outcome`](crate::Outcome) or a
+///   [`Failure`](crate::Failure) says something else.
 /// - The worker claims jobs for its free slots, and [`prefetch`](Self::prefetch) more. A slot is
 ///   free when its handler has ended: the worker settles the job while the next one runs. At most
 ///   twice as many jobs as there are slots, prefetched jobs counted, are unsettled. Claims and
 ///   settles of a partition share requests.
 /// - The worker renews the leases of its jobs. If a lease is lost all the same, or a job is
-///   cancelled, the worker drops the handler at its next await.
+///   cancelled, the worker drops the handler at its next await; a handler that has called
+///   [`Delivery::cancelled`] may clean up first.
 /// - Without work the worker sleeps until a wake-up comes or a job is due. It then sends less than
 ///   one request a second, whatever the number of partitions. These requests find jobs that nobody
 ///   announced, such as the jobs of a process that died.
@@ -69,14 +84,17 @@ use crate::queue::{Delivery, Queue};
 /// assert_eq!((summary.done, sum.load(Ordering::Relaxed)), (10, 55));
 /// # Ok::<(), kv_core::Error>(()) }).unwrap();
 /// ```
-pub struct Worker<T> {
+pub struct Worker<T, S = NoState> {
     queue: Queue<T>,
     concurrency: usize,
     prefetch: usize,
     stop: CancellationToken,
     stop_within: Duration,
     job_timeout: Option<Duration>,
+    cleanup_within: Duration,
     until_drained: bool,
+    metering: Metering,
+    state: S,
 }
 
 impl<T> Worker<T> {
@@ -89,10 +107,15 @@ impl<T> Worker<T> {
             stop: CancellationToken::new(),
             stop_within: Duration::from_secs(30),
             job_timeout: None,
+            cleanup_within: Duration::from_secs(5),
             until_drained: false,
+            metering: Metering::default(),
+            state: NoState,
         }
     }
+}
 
+impl<T, S> Worker<T, S> {
     /// How many jobs run at a time: 16 by default, at least 1.
     #[must_use]
     pub fn concurrency(self, jobs: usize) -> Self {
@@ -129,6 +152,19 @@ impl<T> Worker<T> {
         Self { job_timeout: Some(time), ..self }
     }
 
+    /// How long a handler that has called [`Delivery::cancelled`] may clean up after its lease was
+    /// lost: 5 seconds by default. Other handlers are dropped at once.
+    #[must_use]
+    pub fn cleanup_within(self, time: Duration) -> Self {
+        Self { cleanup_within: time, ..self }
+    }
+
+    /// Tells a meter of each delivery.
+    #[must_use]
+    pub fn meter(self, meter: impl Meter) -> Self {
+        Self { metering: Metering::by(meter), ..self }
+    }
+
     /// Ends the worker when the queue is [drained](Queue::drained); jobs of other workers count.
     #[must_use]
     pub fn until_drained(self) -> Self {
@@ -137,7 +173,8 @@ impl<T> Worker<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> Worker<T> {
-    /// Runs the handler on jobs until the worker is stopped or the queue is drained.
+    /// Runs the handler on jobs until the worker is stopped or the queue is drained. The handler
+    /// returns nothing, an [`Outcome`](crate::Outcome), or a `Result` of either.
     ///
     /// # Errors
     /// Errors that waiting does not clear: `Closed`, `Auth`, and others, but not errors of the
@@ -146,17 +183,16 @@ impl<T: DeserializeOwned + Send + 'static> Worker<T> {
     /// # Cancel safety
     /// A dropped future drops the handlers; their jobs come back when their leases end. Use the
     /// token to stop.
-    pub async fn run<H, Fut, E>(self, handler: H) -> Result<WorkerSummary>
+    pub async fn run<H, Fut>(self, handler: H) -> Result<WorkerSummary>
     where
         H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
+        Fut: Future<Output: IntoOutcome> + Send + 'static,
     {
-        supervisor::run(self, handler).await
+        supervisor::run(self, Typed::new(handler)).await
     }
 }
 
-impl<T> fmt::Debug for Worker<T> {
+impl<T, S> fmt::Debug for Worker<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
             .field("queue", &self.queue)

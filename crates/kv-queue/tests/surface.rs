@@ -10,7 +10,7 @@ use kv_core::{
     Version,
 };
 use kv_memory::MemoryStore;
-use kv_queue::{Enqueue, Job, JobId, Queue, RetryPolicy, Worker};
+use kv_queue::{Cron, Delivery, Enqueue, Job, JobId, Queue, RetryPolicy, Worker};
 use kv_redis::{RedisConfig, RedisStore};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -112,4 +112,27 @@ async fn the_queue_is_used_as_documented() -> Result<(), Error> {
     assert!(queue.drained().await?);
     queue.clear().await?;
     Ok(queue.close().await?)
+}
+
+#[tokio::test]
+async fn handlers_and_schedules_are_written_as_documented() -> Result<(), Error> {
+    let store = Store::new(MemoryStore::new());
+    let queue = Queue::<String>::open(&store, "reports").await?;
+    let now = std::time::UNIX_EPOCH + store.inner().now().await?;
+    is_send(queue.enqueue(Job::new("x".to_owned()).run_at(now))).await?;
+    let cron = Cron::new("30 2 * * *", "Europe/London")?;
+    queue.schedule("daily", cron, Job::new("daily".to_owned())).await?;
+    let stated = |delivery: &Delivery<String>| {
+        drop(is_send(delivery.cancelled()));
+    };
+    let worker = Worker::new(queue.clone()).state(vec![1]).concurrency(2).until_drained();
+    let run = worker.run(move |app, delivery| {
+        stated(&delivery);
+        async move {
+            let text = delivery.into_payload();
+            if text.len() < app.len() { Err("too short") } else { Ok(()) }
+        }
+    });
+    assert_eq!(is_send(run).await?.done, 1);
+    Ok(())
 }

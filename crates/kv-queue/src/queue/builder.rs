@@ -53,6 +53,8 @@ impl<T> QueueBuilder<T> {
                 policy: Policy::default(),
                 retry: RetryPolicy::default(),
                 undecodable: Undecodable::default(),
+                #[cfg(feature = "testing")]
+                recorder: None,
             },
             clock: Arc::new(SystemClock::new()),
             payload: PhantomData,
@@ -170,11 +172,19 @@ impl<T> QueueBuilder<T> {
         self
     }
 
-    /// The clock for the generic engine; native engines use their store's clock and ignore this
-    /// one.
+    /// The clock for the generic engine, and for dates if the store has no clock; native engines use
+    /// their store's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Writes down every job that is enqueued through this handle and its clones.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn record_to(mut self, recorder: &crate::testing::Recorder) -> Self {
+        self.settings.recorder = Some(recorder.clone());
         self
     }
 
@@ -197,11 +207,12 @@ impl<T> QueueBuilder<T> {
     pub(super) async fn connect(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
         let name: Arc<str> = store.reserved_key("queue", &encode_name(&self.name))?.into();
-        let engine = engine_of(store, self.clock)?;
+        let engine = engine_of(store, Arc::clone(&self.clock))?;
         let partitions = (0..self.partitions)
             .map(|number| Partition { queue: Arc::clone(&name), number })
             .collect();
-        let connection = Connection::new(engine, store.clone(), partitions, self.settings);
+        let connection =
+            Connection::new(engine, store.clone(), self.clock, partitions, self.settings);
         let opened = connection.write(|| connection.engine.open(&name, self.partitions)).await;
         opened.map_err(|error| error.operation("open queue").key(&self.name))?;
         Ok(Queue::of(Arc::new(Requests::new(connection))))

@@ -1,15 +1,17 @@
 //! One delivery of one job, and the right to settle it.
 
+mod about;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kv_core::queue::{Claimed, Handle, Operation, SavedProgress, Verdict};
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Error, ErrorKind, Result, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use super::job::JobId;
 use crate::requests::Requests;
@@ -48,8 +50,9 @@ pub(crate) struct Lease {
     /// The first verdict on a request that settles.
     settled: OnceLock<Settled>,
     /// The store's verdict that showed that the lease is gone.
-    gone: OnceLock<Verdict>,
-    lost: Notify,
+    gone: SetOnce<Verdict>,
+    /// Whether the handler asked to be told of a lost lease.
+    is_watched: AtomicBool,
     /// Whether this process has cancelled the job.
     cancelled: AtomicBool,
 }
@@ -96,8 +99,8 @@ impl Lease {
             group,
             settling: AtomicBool::new(false),
             settled: OnceLock::new(),
-            gone: OnceLock::new(),
-            lost: Notify::new(),
+            gone: SetOnce::new(),
+            is_watched: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
         }
     }
@@ -112,6 +115,10 @@ impl Lease {
 
     pub(crate) const fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    pub(crate) fn serializer(&self) -> &Serializer {
+        self.requests.connection.serializer()
     }
 
     pub(crate) const fn id(&self) -> JobId {
@@ -136,7 +143,16 @@ impl Lease {
     pub(crate) fn lose(&self, verdict: Verdict) {
         // The first verdict says why.
         let _ = self.gone.set(verdict);
-        self.lost.notify_one();
+    }
+
+    /// Whether [`lose`](Self::lose) was called.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.gone.get().is_some()
+    }
+
+    /// Whether the handler asked to be told of a lost lease, and so wants to clean up.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Acquire)
     }
 
     /// Notes that the job was cancelled, to explain a lost lease later.
@@ -154,13 +170,19 @@ impl Lease {
 
     /// Ends when [`lose`](Self::lose) was called, with its verdict.
     pub(crate) async fn lost(&self) -> Verdict {
-        self.lost.notified().await;
-        self.gone.get().copied().unwrap_or(Verdict::Stale)
+        *self.gone.wait().await
     }
 
     /// Extends or checkpoints: the delivery goes on.
     async fn apply(&self, verb: &'static str, operation: Operation) -> Result<()> {
-        self.judge(verb, self.requests.ask(self.partition, self.handle, Some(operation)).await)
+        let verdict = self.requests.ask(self.partition, self.handle, Some(operation)).await;
+        if let Ok(gone @ (Verdict::Stale | Verdict::Cancelled)) = verdict
+            // A settle in flight may have ended the lease itself.
+            && !self.is_settling()
+        {
+            self.lose(self.explained(gone));
+        }
+        self.judge(verb, verdict)
     }
 
     /// Ends the delivery, unless no verdict comes.
@@ -178,6 +200,12 @@ impl Lease {
             let _ = self.settled.set(Settled { by: verb, verdict });
         }
         judged
+    }
+
+    /// Settles as failed, by this operation.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn retry(&self, operation: Operation) -> Result<()> {
+        self.settle(Settle::Retry, Some(operation)).await
     }
 
     /// The verb of this delivery that has settled it.
@@ -345,7 +373,7 @@ impl<T> Delivery<T> {
         progress: u64,
         state: &S,
     ) -> Result<()> {
-        let state = self.lease.requests.connection.serializer().encode(state);
+        let state = self.lease.serializer().encode(state);
         let state = state.map_err(|error| error.operation("checkpoint"))?;
         let operation = Operation::Checkpoint { state, progress };
         self.lease.apply("checkpoint", operation).await
@@ -357,9 +385,7 @@ impl<T> Delivery<T> {
     /// `Serialization` if the saved bytes do not decode as an `S`.
     pub fn restore<S: DeserializeOwned>(&self) -> Result<Option<S>> {
         let saved = self.lease.checkpoint.as_ref();
-        let state = saved
-            .map(|saved| self.lease.requests.connection.serializer().decode(&saved.state))
-            .transpose();
+        let state = saved.map(|saved| self.lease.serializer().decode(&saved.state)).transpose();
         state.map_err(|error| error.operation("restore").key(&self.id().to_string()))
     }
 }

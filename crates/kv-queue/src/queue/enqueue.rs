@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kv_core::queue::{
@@ -40,9 +41,11 @@ impl<T: Serialize> Queue<T> {
     where
         T: Send,
     {
-        let (number, job) = self.place(job.into()).map_err(|e| e.operation("enqueue"))?;
+        let operation = |error: Error| error.operation("enqueue");
+        let job = self.dated(job.into(), &mut None).await.map_err(operation)?;
+        let (number, job) = self.place(job).map_err(operation)?;
         let answers = self.requests().submit(number, vec![job], self.fails_fast()).await;
-        placed(number, &answers.map_err(|error| error.operation("enqueue"))?)
+        placed(number, &answers.map_err(operation)?)
     }
 
     /// Adds a job as [`enqueue`](Self::enqueue) does, and waits until copies have the job, or the
@@ -78,7 +81,8 @@ impl<T: Serialize> Queue<T> {
         T: Send,
     {
         let operation = |error: Error| error.operation("enqueue_durable");
-        let (number, job) = self.place(job.into()).map_err(operation)?;
+        let job = self.dated(job.into(), &mut None).await.map_err(operation)?;
+        let (number, job) = self.place(job).map_err(operation)?;
         let sent = self.requests().submit_durable(number, vec![job], self.fails_fast(), durability);
         let (answers, achieved) = sent.await.map_err(operation)?;
         Ok((placed(number, &answers)?, achieved))
@@ -158,9 +162,9 @@ impl<T: Serialize> Queue<T> {
         J: Into<Job<T>>,
     {
         let mut batches: BTreeMap<u32, VecDeque<Batch>> = BTreeMap::new();
-        let mut pace = Pace::default();
+        let (mut pace, mut now) = (Pace::default(), None);
         for (at, job) in jobs.enumerate() {
-            let placed = self.place(job.into());
+            let placed = self.dated(job.into(), &mut now).await.and_then(|job| self.place(job));
             let (number, job) = placed.map_err(|error| error.at(&format!("job {at}")))?;
             pace.handled(job.body.len()).await;
             let own = batches.entry(number).or_default();
@@ -172,12 +176,24 @@ impl<T: Serialize> Queue<T> {
         Ok(batches)
     }
 
+    /// The job with a delay in place of a date. Asks for the store's time once.
+    async fn dated(&self, job: Job<T>, now: &mut Option<Duration>) -> Result<Job<T>> {
+        let Some(date) = job.run_at else { return Ok(job) };
+        let connection = self.connection();
+        connection.check_open()?;
+        let now = match *now {
+            Some(now) => now,
+            None => *now.insert(connection.now().await?),
+        };
+        Ok(job.delay(date.saturating_sub(now)))
+    }
+
     /// Checks and encodes a job, and finds its partition: by its group or else by its unique key,
     /// which always map to the same one, else in turn.
     fn place(&self, job: Job<T>) -> Result<(u32, NewJob)> {
         let connection = self.connection();
         connection.check_open()?;
-        let Job { payload, priority, delay, unique, time_to_live, group } = job;
+        let Job { payload, priority, delay, run_at: _, unique, time_to_live, group } = job;
         group.as_deref().map_or(Ok(()), check_group)?;
         let unique = unique.map(|unique| checked(unique, group.as_deref())).transpose()?;
         if time_to_live.is_some_and(|time| time.is_zero()) {
@@ -194,14 +210,24 @@ impl<T: Serialize> Queue<T> {
             let message = format!("a payload of {} bytes; expected at most {limit}", body.len());
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let partitions = connection.partitions.len();
-        let number = match (&group, &unique) {
-            (Some(group), _) => partition_of(group.as_bytes(), partitions),
-            (None, Some(unique)) => partition_of(unique.key.as_bytes(), partitions),
-            (None, None) => modulo(connection.turn() as u64, partitions),
-        };
+        let number = partition_for(connection, group.as_deref(), unique.as_ref());
         let group = group.map(Into::into);
         Ok((number, NewJob { body, priority, delay, unique, time_to_live, group }))
+    }
+}
+
+/// The partition of a job: by its group or else by its unique key, which always map to the same one,
+/// else in turn.
+pub(crate) fn partition_for(
+    connection: &Connection,
+    group: Option<&str>,
+    unique: Option<&Unique>,
+) -> u32 {
+    let partitions = connection.partitions.len();
+    match (group, unique) {
+        (Some(group), _) => partition_of(group.as_bytes(), partitions),
+        (None, Some(unique)) => partition_of(unique.key.as_bytes(), partitions),
+        (None, None) => modulo(connection.turn() as u64, partitions),
     }
 }
 
@@ -312,7 +338,7 @@ impl Answers {
 }
 
 /// What became of the one job of a request.
-fn placed(number: u32, answers: &[Submitted]) -> Result<Enqueue> {
+pub(crate) fn placed(number: u32, answers: &[Submitted]) -> Result<Enqueue> {
     answers.first().map(|answer| enqueue(number, *answer)).ok_or_else(no_answer)
 }
 
@@ -373,8 +399,6 @@ fn stable_hash(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

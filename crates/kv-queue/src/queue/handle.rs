@@ -53,6 +53,15 @@ impl<T> Queue<T> {
         Self { requests, fails_fast: false, payload: PhantomData }
     }
 
+    /// The same queue with another type of payloads.
+    pub(crate) fn with_payload<U>(&self) -> Queue<U> {
+        Queue {
+            requests: Arc::clone(&self.requests),
+            fails_fast: self.fails_fast,
+            payload: PhantomData,
+        }
+    }
+
     pub(crate) const fn requests(&self) -> &Arc<Requests> {
         &self.requests
     }
@@ -100,11 +109,7 @@ impl<T> Queue<T> {
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self {
-            requests: Arc::clone(&self.requests),
-            fails_fast: self.fails_fast,
-            payload: PhantomData,
-        }
+        self.with_payload()
     }
 }
 

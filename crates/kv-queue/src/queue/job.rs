@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kv_core::queue::{JobKey, Unique, UniqueScope};
 use kv_core::{Error, ErrorKind};
@@ -22,6 +22,8 @@ pub struct Job<T> {
     pub(crate) payload: T,
     pub(crate) priority: u8,
     pub(crate) delay: Duration,
+    /// The date before which the job cannot run, since 1970-01-01T00:00:00Z; replaces the delay.
+    pub(crate) run_at: Option<Duration>,
     pub(crate) unique: Option<Unique>,
     pub(crate) time_to_live: Option<Duration>,
     pub(crate) group: Option<String>,
@@ -37,6 +39,7 @@ impl<T> Job<T> {
             payload,
             priority: Self::DEFAULT_PRIORITY,
             delay: Duration::ZERO,
+            run_at: None,
             unique: None,
             time_to_live: None,
             group: None,
@@ -49,10 +52,34 @@ impl<T> Job<T> {
         Self { priority, ..self }
     }
 
-    /// How long the job waits before it can run: not at all by default.
+    /// How long the job waits before it can run: not at all by default. Replaces
+    /// [`run_at`](Self::run_at).
     #[must_use]
     pub fn delay(self, delay: Duration) -> Self {
-        Self { delay, ..self }
+        Self { delay, run_at: None, ..self }
+    }
+
+    /// The date before which the job cannot run; a date in the past means at once. Replaces
+    /// [`delay`](Self::delay).
+    ///
+    /// The store's clock decides, not the producer's: the enqueue asks the store for its time, which
+    /// costs one request on a server, and the job becomes due at this date by the store's clock,
+    /// later by no more than the time between that answer and the enqueue. Clocks of producers and
+    /// workers do not matter. If the store has no clock of its own, the queue's
+    /// [clock](crate::QueueBuilder::clock) decides. If the store's clock is set later, the job moves
+    /// with it.
+    ///
+    /// ```
+    /// use kv_queue::Job;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// let new_year = UNIX_EPOCH + Duration::from_secs(1_798_761_600);
+    /// let job = Job::new("congratulate").run_at(new_year);
+    /// # drop(job);
+    /// ```
+    #[must_use]
+    pub fn run_at(self, date: SystemTime) -> Self {
+        let date = date.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { delay: Duration::ZERO, run_at: Some(date), ..self }
     }
 
     /// Admits one job under this key until the queue is [cleared](crate::Queue::clear): a crawler
@@ -91,6 +118,12 @@ impl<T> Job<T> {
     #[must_use]
     pub fn time_to_live(self, time: Duration) -> Self {
         Self { time_to_live: Some(time), ..self }
+    }
+
+    /// The same job with another payload.
+    pub(crate) fn map<U>(self, payload: impl FnOnce(T) -> U) -> Job<U> {
+        let Self { payload: old, priority, delay, run_at, unique, time_to_live, group } = self;
+        Job { payload: payload(old), priority, delay, run_at, unique, time_to_live, group }
     }
 
     fn unique_in(self, key: impl Into<String>, scope: UniqueScope) -> Self {

@@ -116,7 +116,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Removes the whole queue: its jobs, its keys, its number of partitions. Closes this handle
+    /// Removes the whole queue: its jobs, its keys, its schedules, its number of partitions. Closes this handle
     /// and its clones.
     ///
     /// No other handle should have the queue open: a later write of that handle brings a part of
@@ -141,6 +141,8 @@ impl<T> Queue<T> {
         let removed = connection.write(|| connection.engine.remove(queue, count)).await;
         removed.map_err(|error| error.operation("delete"))?;
         let forgotten = async {
+            #[cfg(feature = "schedule")]
+            crate::schedule::forget(connection).await?;
             registry::remove(store, name).await?;
             agreement::forget(store, name).await
         };

@@ -12,7 +12,7 @@ use kv_core::queue::{
     Claim, Exchange, Exchanged, Handle, MAX_BATCH, Maintain, Maintained, NewJob, Operation,
     Partition, Policy, QueueEngine, Submit, Submitted,
 };
-use kv_core::{Achieved, Durability, Error, ErrorKind, Result, Serializer, Store};
+use kv_core::{Achieved, Clock, Durability, Error, ErrorKind, Result, Serializer, Store};
 use tokio::time::Instant;
 
 use super::budget::Budget;
@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn QueueEngine>,
     /// Kept open for the engine: what a backend owns ends with its last handle.
     store: Store,
+    /// Tells the date if the store has no clock.
+    clock: Arc<dyn Clock>,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) settings: Settings,
     sessions: Sessions,
@@ -70,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) retry: RetryPolicy,
     pub(crate) undecodable: Undecodable,
+    #[cfg(feature = "testing")]
+    pub(crate) recorder: Option<crate::testing::Recorder>,
 }
 
 /// What happens to a job whose payload does not decode.
@@ -89,6 +93,7 @@ impl Connection {
     pub(crate) fn new(
         engine: Arc<dyn QueueEngine>,
         store: Store,
+        clock: Arc<dyn Clock>,
         partitions: Vec<Partition>,
         settings: Settings,
     ) -> Self {
@@ -98,6 +103,7 @@ impl Connection {
         Self {
             engine,
             store,
+            clock,
             maintained,
             partitions,
             settings,
@@ -118,6 +124,14 @@ impl Connection {
 
     pub(crate) const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The date by the store's clock, since 1970-01-01T00:00:00Z.
+    pub(crate) async fn now(&self) -> Result<Duration> {
+        match self.read(|| self.store.inner().now()).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.clock.wall()),
+            now => now,
+        }
     }
 
     /// The queue's name, as the program gave it.

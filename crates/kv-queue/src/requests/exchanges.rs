@@ -10,6 +10,7 @@
 //! which bounds the items. As many items of dropped callers may gather before they are forgotten.
 
 mod batch;
+mod recording;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
 use batch::Batch;
+use recording::Recording;
 
 /// How many exchanges of a partition are in flight at most: while the store works on one, the next
 /// one travels.
@@ -155,7 +157,9 @@ impl Requests {
     ) -> Result<Vec<Submitted>> {
         let due = earliest(&jobs);
         let partition = self.connection.partition(number)?;
+        let recording = Recording::of(&self.connection, &jobs);
         let answer = self.connection.submit(partition, jobs, fail_fast).await?;
+        recording.finish(&self.connection, number, &answer);
         self.tell_due(number, due);
         Ok(answer)
     }
@@ -170,7 +174,9 @@ impl Requests {
     ) -> Result<(Vec<Submitted>, Achieved)> {
         let due = earliest(&jobs);
         let partition = self.connection.partition(number)?;
+        let recording = Recording::of(&self.connection, &jobs);
         let answer = self.connection.submit_durable(partition, jobs, fail_fast, durability).await?;
+        recording.finish(&self.connection, number, &answer.0);
         self.tell_due(number, due);
         Ok(answer)
     }

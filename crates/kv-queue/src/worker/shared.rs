@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::meter::Metering;
 use super::scheduler::{self, Answer, MaintenanceAnswer, Plan};
 use super::state::{Gone, Held, State, by_partition};
-use super::summary::{Outcome, Sent};
+use super::summary::{Ending, Outcome, Sent};
 use crate::queue::Lease;
 use crate::requests::{Claimer, Claims, Item, PendingClaim, Reply, Requests};
 use unsettled::Unsettled;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     pub(super) requests: Arc<Requests>,
     runtime: Runtime,
     stop: CancellationToken,
+    pub(super) metering: Metering,
     began: Instant,
     /// One permit for each delivery that waits for a slot.
     ready: Semaphore,
@@ -54,6 +56,7 @@ impl Shared {
             requests: Arc::clone(requests),
             runtime: Runtime::current(),
             stop: worker.stop.clone(),
+            metering: worker.metering.clone(),
             began: Instant::now(),
             ready: Semaphore::new(0),
             changed: Notify::new(),
@@ -166,6 +169,7 @@ impl Shared {
     /// handed back meanwhile, nothing is sent.
     pub(super) fn end(self: &Arc<Self>, slot: usize, lease: &Arc<Lease>, outcome: Outcome) {
         let number = lease.partition();
+        let mut ended = None;
         let free = |state: &mut State, now| {
             if !state.running.end(slot) {
                 return None;
@@ -175,6 +179,7 @@ impl Shared {
                 Outcome::Ended(ending) => {
                     state.scheduler.let_go(number, false, now);
                     state.summary.count(ending);
+                    ended = Some(ending);
                     return None;
                 }
             };
@@ -190,6 +195,14 @@ impl Shared {
                 self.requests.gather(number, [item]);
             }
         });
+        self.tell(ended);
+    }
+
+    /// Tells the meter how deliveries have ended.
+    pub(super) fn tell(&self, endings: impl IntoIterator<Item = Ending>) {
+        for ending in endings {
+            self.metering.tell(|meter| meter.ended(self.queue(), ending));
+        }
     }
 
     /// Extends the leases of all deliveries, in one exchange for each partition; with
@@ -238,8 +251,9 @@ impl Shared {
                 }
                 lease.lose(*verdict);
             }
-            Some(Gone::Waiting) => {
+            Some(Gone::Waiting(ending)) => {
                 self.change(|state, now| state.scheduler.let_go(number, false, now));
+                self.tell([ending]);
             }
             None => {}
         }
@@ -270,7 +284,8 @@ impl Shared {
     /// Hands back the begun deliveries that are not settled.
     pub(super) fn hand_back_running(self: &Arc<Self>) {
         let now = self.now();
-        let held = self.state().take_running(now);
+        let (held, endings) = self.state().take_running(now);
+        self.tell(endings);
         // These jobs have begun, so the delivery counts.
         self.hand_back(held, &Operation::Snooze { after: Duration::ZERO });
     }

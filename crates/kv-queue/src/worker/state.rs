@@ -113,24 +113,29 @@ impl State {
         handles.collect()
     }
 
-    /// Takes the running deliveries. Counts the settled ones, and returns the rest.
-    pub(super) fn take_running(&mut self, now: Duration) -> Vec<Held> {
-        let mut left = Vec::new();
+    /// Takes the running deliveries. Counts the settled ones, and returns the rest and how the
+    /// counted ones ended.
+    pub(super) fn take_running(&mut self, now: Duration) -> (Vec<Held>, Vec<Ending>) {
+        let (mut left, mut endings) = (Vec::new(), Vec::new());
         for lease in self.running.take() {
             self.scheduler.let_go(lease.partition(), false, now);
             match lease.settled() {
-                Some(settled) => self.summary.count(Ending::from(settled)),
+                Some(settled) => {
+                    let ending = Ending::from(settled);
+                    self.summary.count(ending);
+                    endings.push(ending);
+                }
                 None => left.push((lease.partition(), lease.handle())),
             }
         }
-        left
+        (left, endings)
     }
 
     /// The held deliveries by partition, without partitions whose extensions are in flight; with
     /// `only_failed`, those of partitions whose extensions failed.
     pub(super) fn start_renewal(&mut self, only_failed: bool) -> Vec<(u32, Vec<Handle>)> {
         let waiting = self.ready.iter().map(|(number, claimed)| (*number, claimed.handle));
-        let running = self.running.leases().filter(|lease| !lease.is_settled());
+        let running = self.running.leases().filter(|lease| !lease.is_settled() && !lease.is_lost());
         let running = running.map(|lease| (lease.partition(), lease.handle()));
         let mut parts = by_partition(waiting.chain(running).collect());
         parts.retain(|(number, handles)| self.renewals.start(*number, handles.len(), only_failed));
@@ -159,19 +164,16 @@ impl State {
         let is_it = |(at, claimed): &(u32, Claimed)| *at == number && claimed.handle == handle;
         let at = self.ready.iter().position(is_it)?;
         self.ready.remove(at);
-        self.summary.count(if verdict == Verdict::Cancelled {
-            Ending::Cancelled
-        } else {
-            Ending::Lost
-        });
-        Some(Gone::Waiting)
+        let ending = if verdict == Verdict::Cancelled { Ending::Cancelled } else { Ending::Lost };
+        self.summary.count(ending);
+        Some(Gone::Waiting(ending))
     }
 }
 
 /// Which kind of delivery lost its lease.
 pub(super) enum Gone {
     Running(Arc<Lease>),
-    Waiting,
+    Waiting(Ending),
 }
 
 /// Extensions without a verdict, and partitions in which an extension failed.

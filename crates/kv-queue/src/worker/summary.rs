@@ -65,18 +65,45 @@ impl fmt::Display for WorkerSummary {
     }
 }
 
-/// How one delivery ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+/// How one delivery ended: each is a field of the [`WorkerSummary`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The worker or the handler acked the job.
     Done,
+    /// The job failed and will be tried again.
     Retried,
+    /// The handler snoozed the job.
     Snoozed,
+    /// The handler put the job back because its group is limited.
     Limited,
+    /// The job became a dead letter.
     Buried,
+    /// The payload did not decode.
     Undecodable,
+    /// The job was cancelled.
     Cancelled,
+    /// The lease was lost, or the store gave no verdict.
     Lost,
+    /// The worker handed the job back at its stop.
     HandedBack,
+}
+
+impl Ending {
+    /// A short name for a label, such as `done` or `handed_back`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retried => "retried",
+            Self::Snoozed => "snoozed",
+            Self::Limited => "limited",
+            Self::Buried => "buried",
+            Self::Undecodable => "undecodable",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::HandedBack => "handed_back",
+        }
+    }
 }
 
 /// The request that ends a delivery.

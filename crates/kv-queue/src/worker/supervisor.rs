@@ -1,22 +1,20 @@
 //! The supervisor: sees to what the slots and the exchanges do not bring by themselves, and to
 //! the stop.
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::Result;
-use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::drained::DrainCheck;
+use super::handler::Handler;
 use super::listener::Listener;
 use super::shared::Shared;
 use super::slot::Slots;
 use super::{Worker, WorkerSummary};
-use crate::queue::Delivery;
 
 /// How long a stop waits for the store's verdicts after the handlers have ended.
 const GRACE: Duration = Duration::from_secs(2);
@@ -40,12 +38,10 @@ struct Supervisor<T, H> {
     worker: Worker<T>,
 }
 
-pub(super) async fn run<T, H, Fut, E>(worker: Worker<T>, handler: H) -> Result<WorkerSummary>
+pub(super) async fn run<T, H>(worker: Worker<T>, handler: H) -> Result<WorkerSummary>
 where
-    T: DeserializeOwned + Send + 'static,
-    H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
+    T: Send + 'static,
+    H: Handler,
 {
     let mut supervisor = Supervisor::new(worker, handler);
     let ended = supervisor.supervise().await;
@@ -54,13 +50,7 @@ where
     ended.map(|()| summary)
 }
 
-impl<T, H, Fut, E> Supervisor<T, H>
-where
-    T: DeserializeOwned + Send + 'static,
-    H: Fn(Delivery<T>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
-{
+impl<T: Send + 'static, H: Handler> Supervisor<T, H> {
     /// Adds slots, maintains partitions and listens, until stopped, drained, or failed with an
     /// error that waiting cannot clear.
     async fn supervise(&mut self) -> Result<()> {
@@ -101,10 +91,15 @@ where
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static, H> Supervisor<T, H> {
+impl<T: Send + 'static, H> Supervisor<T, H> {
     fn new(worker: Worker<T>, handler: H) -> Self {
         let shared = Shared::new(&worker);
-        let slots = Slots { shared: Arc::clone(&shared), handler, job_timeout: worker.job_timeout };
+        let slots = Slots {
+            shared: Arc::clone(&shared),
+            handler,
+            job_timeout: worker.job_timeout,
+            cleanup_within: worker.cleanup_within,
+        };
         let lease = shared.requests.connection.settings.lease;
         let period = (lease / 3).max(Duration::from_millis(1));
         let mut beat = tokio::time::interval_at(Instant::now() + period, period);

@@ -6,9 +6,11 @@
 mod bench;
 mod charged;
 mod contract;
+mod dates;
 mod hanging;
 mod idle;
 mod operating;
+mod outcomes;
 mod producing;
 mod sharing;
 mod speed;
@@ -77,6 +79,12 @@ on_every_engine! {
     charged::a_dropped_dequeue_hands_back_at_once_and_charges_nothing,
     charged::a_live_job_behind_expired_ones_is_found_at_once,
     charged::a_job_that_snoozes_goes_behind_those_that_wait,
+    outcomes::each_outcome_is_settled_as_the_handler_says,
+    outcomes::an_error_that_says_what_it_means_is_heeded,
+    dates::a_job_at_a_date_comes_then_by_the_stores_clock,
+    dates::a_due_schedule_fires_once_and_says_when_the_next_is,
+    dates::schedulers_side_by_side_fire_a_due_time_once,
+    dates::a_schedule_is_paused_resumed_run_and_removed,
     operating::a_redrive_makes_no_more_claimable_than_it_was_asked_for,
     operating::dead_letters_are_of_all_partitions_and_the_oldest_come_first,
     operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,

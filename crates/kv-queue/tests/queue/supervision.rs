@@ -197,7 +197,10 @@ mod panicking {
         }
     }
 
+    #[derive(Debug)]
     pub(super) struct Error;
+
+    impl std::error::Error for Error {}
 
     impl fmt::Display for Error {
         fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {

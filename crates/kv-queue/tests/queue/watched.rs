@@ -262,6 +262,10 @@ impl KeyValueStore for Watched {
         self.0.memory.capabilities()
     }
 
+    async fn now(&self) -> Result<Duration> {
+        self.0.memory.now().await
+    }
+
     fn queue_engine(&self) -> QueueSupport {
         QueueSupport::Native(Arc::new(self.clone()))
     }

@@ -67,5 +67,6 @@ impl Drop for Unsettled {
                 state.handing_back = state.handing_back.saturating_sub(1);
             }
         });
+        self.shared.tell([ending]);
     }
 }
