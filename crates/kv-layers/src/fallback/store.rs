@@ -215,7 +215,7 @@ impl KeyValueStore for FallbackStore {
 
     fn queue_engine(&self) -> QueueSupport {
         QueueSupport::Refused(
-            "the layer `fallback` refuses queues, since none can move between two stores; open it on the \
+            "the layer `fallback` refuses queues: one cannot move between two stores; open it on the \
              primary alone",
         )
     }

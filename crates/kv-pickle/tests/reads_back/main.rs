@@ -1,4 +1,4 @@
-//! What is written reads back equal, or is refused at the write: random values of 71 types in every
+//! What is written reads back equal, or is refused at the write: random values of 72 types in every
 //! format.
 //!
 //! `OC_KV_SOAK_CASES=1000000` has a million values for each format, in place of the few that are

@@ -1,8 +1,6 @@
 //! Two calls at once on one key, through two handles where there are two: what is left is what
 //! one order of the two would have left, and each was answered as in that order.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,13 +20,6 @@ use When::{Absent, Always, Present};
 
 /// How often a pair is let loose: a gap of microseconds is met many times over.
 const ROUNDS: usize = 144;
-
-/// How often all rounds are repeated on a store that answers at the first poll: its gaps have no
-/// await in them and are shorter than a microsecond, and its calls are as quick.
-const REPEATS: usize = 12;
-
-/// So many idle turns one of the two waits for the other before it leaves its thread to others.
-const SPINS: usize = 2_000;
 
 /// After so many rounds, another one of the two goes ahead, or none.
 const STRETCH: usize = 12;
@@ -178,38 +169,8 @@ const VALUES: [&str; 2] = ["100", "200"];
 
 async fn both(t: &Trial<'_>, start: Start, calls: [Move; 2]) -> Tried {
     let name = format!("{start:?} {calls:?}");
-    let (mut orders, mut at_once) = (Vec::new(), true);
-    for first in [0, 1] {
-        let (end, is_at_once) = watched(in_order(t, &name, start, calls, first)).await;
-        orders.push(end?);
-        at_once &= is_at_once;
-    }
-    for repeat in 0..if at_once { REPEATS } else { 1 } {
-        let name = format!("{name} {repeat}");
-        rounds(t, &name, start, calls, &orders).await?;
-    }
-    Ok(())
-}
-
-/// A future's output, and whether it was there at the first poll.
-async fn watched<F: Future>(future: F) -> (F::Output, bool) {
-    let (mut future, mut polls) = (pin!(future), 0);
-    let output = poll_fn(|context| {
-        polls += 1;
-        future.as_mut().poll(context)
-    });
-    (output.await, polls == 1)
-}
-
-/// Lets two calls loose on many keys, one after another, and compares what they left with what they
-/// leave in turn.
-async fn rounds(
-    t: &Trial<'_>,
-    name: &str,
-    start: Start,
-    calls: [Move; 2],
-    orders: &[End],
-) -> Tried {
+    let orders =
+        [in_order(t, &name, start, calls, 0).await?, in_order(t, &name, start, calls, 1).await?];
     let mut keys = Vec::new();
     for round in 0..ROUNDS {
         let key = format!("{name} {round}");
@@ -231,8 +192,6 @@ async fn rounds(
             "a key that was {start:?}, {calls:?} at once: {end:?}; in turn they leave {orders:?}"
         );
     }
-    let keys: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
-    t.store().delete_many(&keys).await?;
     Ok(())
 }
 
@@ -290,13 +249,7 @@ impl Actor {
         if round / STRETCH % 3 == 1 + self.number {
             return;
         }
-        let mut spins = 0;
         while self.at[1 - self.number].load(Ordering::Acquire) <= round {
-            spins += 1;
-            if spins < SPINS {
-                std::hint::spin_loop();
-                continue;
-            }
             yield_now().await;
             std::thread::yield_now();
         }
