@@ -144,7 +144,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained>;
 
     /// Pauses, resumes, cancels, redrives, discards or purges, or changes a group. Each call is
-    /// bounded; callers repeat it while [`Controlled::more`] is true.
+    /// bounded; callers repeat a redrive while [`Controlled::more`] is true.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys; `InvalidKey` or `Config` for a group's name or

@@ -74,5 +74,5 @@ pub mod testing;
 mod time;
 
 pub use machine::{Machine, PAST_AT_ONCE, SESSION_LIFETIME, SESSION_SLACK, reason};
-pub use memory::MemTables;
+pub use memory::{Cleared, MemTables};
 pub use tables::{Counter, Map, Member, Set, Tables};

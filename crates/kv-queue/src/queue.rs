@@ -10,7 +10,7 @@ mod groups;
 mod handle;
 mod job;
 mod operate;
-mod pace;
+mod peek;
 mod registry;
 
 pub use builder::QueueBuilder;

@@ -71,13 +71,12 @@ pub fn check_maintain(request: &Maintain) -> Result<()> {
 /// [`GroupLimit::check`](super::GroupLimit::check).
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
-        Control::Pause | Control::Resume => Ok(()),
+        Control::Pause | Control::Resume | Control::Purge => Ok(()),
         Control::Cancel { keys } | Control::Discard { keys } => check_batch("keys", keys.len()),
         Control::Redrive { keys, limit } => {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
         }
-        Control::Purge { limit } => check_batch("jobs", *limit),
         Control::LimitGroup { group, limit } => {
             check_group(group)?;
             limit.as_ref().map_or(Ok(()), super::GroupLimit::check)

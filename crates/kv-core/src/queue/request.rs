@@ -245,11 +245,9 @@ pub enum Control {
         /// The pause from now; [`Duration::MAX`] for no end.
         time: Duration,
     },
-    /// Removes all jobs, dead letters, unique keys, sessions and groups. Counters stay.
-    Purge {
-        /// At most this many jobs a call.
-        limit: usize,
-    },
+    /// Removes all jobs, dead letters, unique keys, sessions and groups in one step, whose length
+    /// does not depend on their number. Counters and a pause stay.
+    Purge,
 }
 
 /// What an operator's action did.

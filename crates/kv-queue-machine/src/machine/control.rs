@@ -5,7 +5,7 @@ use kv_core::queue::{Control, Controlled, JobKey, check_control};
 
 use super::Machine;
 use crate::member;
-use crate::tables::{Counter, Map, Set, Tables};
+use crate::tables::{Counter, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Executes an operator's action. An action has no session, so it cannot be told from its
@@ -26,9 +26,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// - `LimitGroup` and `PauseGroup` change nothing if the group has that limit or end of its
     ///   pause already. A group with jobs takes a new turn, unless it is paused now or waits for
     ///   the end of a lease that a limit still asks for.
-    /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
-    ///   or cancelled. When no job is left, it removes all unique keys, windows, sessions and
-    ///   groups. Counters and a pause stay, so that no key or token comes twice.
+    /// - `Purge` removes all ready, timed, leased and dead jobs, counting none as done or
+    ///   cancelled, and all unique keys, windows, sessions and groups. Counters and a pause stay,
+    ///   so that no key or token comes twice.
     ///
     /// An action treats an unreadable record as a fresh one, and drops a member that does not name
     /// a job.
@@ -44,7 +44,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Cancel { keys } => self.cancel(keys),
             Control::Discard { keys } => self.discard(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
-            Control::Purge { limit } => self.purge(*limit),
+            Control::Purge => self.purge(),
             Control::LimitGroup { group, limit } => self.limit_group(group, limit.as_ref()),
             Control::PauseGroup { group, time } => self.pause_group(group, *time),
         }
@@ -141,29 +141,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.come_back(key, record.renewed())
     }
 
-    fn purge(&mut self, limit: usize) -> Result<Controlled> {
-        let (mut affected, mut taken) = (0, 0);
+    fn purge(&mut self) -> Result<Controlled> {
+        let mut affected = 0_u64;
         for set in [Set::Ready, Set::Queued, Set::Timed, Set::Leases, Set::Dead] {
-            for member in self.tables.first(set, limit - taken)? {
-                taken += 1;
-                self.take_out(set, &member.name)?;
-                if let Ok(key) = member::job_of(set, &member.name) {
-                    let record = self.forget(key)?;
-                    let slot = record.group.filter(|_| set == Set::Leases);
-                    self.free_slot(slot.as_deref())?;
-                    affected += 1;
-                }
-            }
-            if self.tables.len(set)? > 0 {
-                return Ok(Controlled { affected, more: true });
-            }
+            affected = affected.saturating_add(self.tables.len(set)?);
         }
-        self.tables.clear_map(Map::Unique)?;
-        self.tables.clear_set(Set::Windows)?;
-        self.tables.clear_map(Map::Session)?;
-        self.tables.clear_set(Set::Sessions)?;
-        self.tables.clear_map(Map::Group)?;
-        self.tables.clear_set(Set::Groups)?;
-        Ok(Controlled { affected, more: false })
+        self.tables.clear()?;
+        Ok(Controlled { affected: usize::try_from(affected).unwrap_or(usize::MAX), more: false })
     }
 }

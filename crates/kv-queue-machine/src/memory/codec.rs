@@ -56,8 +56,8 @@ impl MemTables {
     pub fn encode(&self) -> Result<Bytes> {
         let (version, sets, maps, counters) = self.shape();
         let stored = Stored {
-            sets: self.sets.iter().take(sets).map(members).collect(),
-            maps: self.maps.iter().take(maps).map(sorted).collect(),
+            sets: self.contents.sets.iter().take(sets).map(members).collect(),
+            maps: self.contents.maps.iter().take(maps).map(sorted).collect(),
             counters: self.counters.iter().copied().take(counters).collect(),
         };
         let mut bytes = BytesMut::new().writer();
@@ -71,8 +71,8 @@ impl MemTables {
 
     /// The format to write, and how many sets, maps and counters it has.
     fn shape(&self) -> (u8, usize, usize, usize) {
-        let has_groups = self.sets.iter().skip(PLAIN_SETS).any(|set| set.len() > 0)
-            || self.maps.iter().skip(PLAIN_MAPS).any(|map| !map.is_empty())
+        let has_groups = self.contents.sets.iter().skip(PLAIN_SETS).any(|set| set.len() > 0)
+            || self.contents.maps.iter().skip(PLAIN_MAPS).any(|map| !map.is_empty())
             || self.counters.iter().skip(PLAIN_COUNTERS).any(|counter| *counter > 0);
         shape(if has_groups { VERSION } else { PLAIN })
     }
@@ -96,10 +96,10 @@ impl MemTables {
         if found != (sets, maps, counters) {
             return Err(corrupt("its index"));
         }
-        for (set, members) in tables.sets.iter_mut().zip(stored.sets) {
+        for (set, members) in tables.contents.sets.iter_mut().zip(stored.sets) {
             *set = Order::of(members.into_iter()).ok_or_else(|| corrupt("its index"))?;
         }
-        for (map, entries) in tables.maps.iter_mut().zip(stored.maps) {
+        for (map, entries) in tables.contents.maps.iter_mut().zip(stored.maps) {
             let owned =
                 |(key, value): (&str, Value<'_>)| (key.into(), Bytes::copy_from_slice(value.0));
             map.extend(entries.into_iter().map(owned));

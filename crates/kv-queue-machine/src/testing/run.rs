@@ -226,7 +226,7 @@ impl Side {
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
-            Controlling::Purge(limit) => Control::Purge { limit: *limit },
+            Controlling::Purge => Control::Purge,
             Controlling::LimitGroup(group, limit) => {
                 Control::LimitGroup { group: (*group).into(), limit: *limit }
             }

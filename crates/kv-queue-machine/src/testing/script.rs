@@ -80,7 +80,7 @@ pub enum Controlling {
     Cancel(Vec<Pick>),
     Discard(Vec<Pick>),
     Redrive(Vec<Pick>, usize),
-    Purge(usize),
+    Purge,
     LimitGroup(&'static str, Option<GroupLimit>),
     PauseGroup(&'static str, Duration),
 }

@@ -47,6 +47,12 @@ pub(crate) enum Fault {
     GroupLost,
     /// A group that had its turn goes to the front of the ring.
     GroupStarved,
+    /// A purge leaves the unique keys of the jobs that it removes.
+    UniqueOverPurge,
+}
+
+fn owned((key, value): (&str, &Bytes)) -> (String, Bytes) {
+    (key.to_owned(), value.clone())
 }
 
 /// Tables in memory, but for the fault.
@@ -189,12 +195,13 @@ impl Tables for FaultyTables {
         self.tables.delete(map, &self.group_key(map, key)?)
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        self.tables.clear_set(set)
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        self.tables.clear_map(map)
+    fn clear(&mut self) -> Result<()> {
+        let unique: Vec<_> = self.tables.entries(Map::Unique).map(owned).collect();
+        self.tables.clear()?;
+        let kept = unique.into_iter().filter(|_| self.fault == Fault::UniqueOverPurge);
+        kept.collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|(key, job)| self.put(Map::Unique, &key, job))
     }
 
     fn counter(&self, counter: Counter) -> Result<u64> {

@@ -124,6 +124,11 @@ fn a_group_that_is_starved_is_caught() {
 }
 
 #[test]
+fn a_purge_that_leaves_unique_keys_is_caught() {
+    assert!(caught(Fault::UniqueOverPurge) <= 12);
+}
+
+#[test]
 fn an_ack_before_the_run_is_caught() {
     assert!(caught_host(HostFault::AckBeforeRun) <= 12);
 }

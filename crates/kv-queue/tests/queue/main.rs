@@ -12,11 +12,14 @@ mod idle;
 mod operating;
 mod outcomes;
 mod producing;
+mod reopened;
 mod sharing;
 mod speed;
 mod stopping;
 mod summary;
 mod supervision;
+mod told;
+mod unsound;
 mod watched;
 mod worker;
 
@@ -92,6 +95,7 @@ on_every_engine! {
     operating::clearing_removes_more_than_one_request_takes,
     operating::a_queue_is_listed_with_its_jobs_until_it_is_deleted,
     operating::a_queue_is_attached_by_its_name_with_the_settings_it_has,
+    operating::nothing_of_before_a_clearing_is_left_beside_a_producer,
     operating::a_deleted_queue_is_gone_and_can_be_made_anew,
     operating::a_peek_at_jobs_of_another_type_says_so,
     producing::each_of_many_jobs_gets_its_own_answer_in_order,

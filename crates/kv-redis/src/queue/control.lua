@@ -92,85 +92,33 @@ local function redrive()
   end
 end
 
--- The job of a member of any set of jobs, if it is one.
-local function job_of(set, name)
-  local key = set == READY and sub(name, -14) or sub(name, 1, 14)
-  local whole = set == READY or name == key
-      or set == LEASES and string.match(name, '^:%d+$', 15)
-  return whole and is_key(key) and key
-end
-
--- Leaves of a partition without jobs its counters, for a while, so that no key and no token comes
--- twice; one that is paused stays.
-local function fade()
-  local fields =
-    { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'turn', 'plain_turn', 'paused', 'format' }
-  local is_paused, kept = control[2] == '1', {}
-  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 9 or 7))) do
+-- Removes everything but the counters, which stay for a while, so that no key and no token comes
+-- twice. A partition that is paused stays. UNLINK frees large keys in another thread.
+local function purge()
+  for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
+    affected = affected + call('ZCOUNT', set, '-inf', '(inf')
+  end
+  affected = affected + count_queued()
+  local fields, kept =
+    { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'turn', 'plain_turn', 'paused' }, {}
+  local is_paused = control[2] == '1'
+  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 8 or 7))) do
     if value then
       kept[#kept + 1] = fields[i]
       kept[#kept + 1] = value
     end
   end
-  call('UNLINK', UNIQUE, WINDOWS, SESSIONS, CONTROL, JOBS, GROUPED, GROUPS)
+  call('UNLINK', CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS,
+    GROUPED, GROUPS)
   if #kept > 0 then
     call('HSET', CONTROL, unpack(kept))
   end
   if is_paused then
-    call('HSET', CONTROL, 'largest', '0')
+    make()
   else
-    call('UNLINK', RECORDS, LEASES)
     call('PEXPIRE', CONTROL, COUNTERS_LIFETIME)
     call('PEXPIRE', WAKE, COUNTERS_LIFETIME)
   end
-end
-
--- Removes jobs, and when none is left what else there is.
-local function purge()
-  local taken = 0
-  -- Removes a member of a set, and its job, if it is one.
-  local function remove(set, name, key)
-    if set ~= GROUPED then
-      call('ZREM', set, name)
-    end
-    taken = taken + 1
-    if key then
-      local job = forget(key)
-      if set == LEASES then
-        free_slot(job)
-      end
-      affected = affected + 1
-    end
-  end
-  local function purge_queued()
-    local queued = limit > taken
-        and call('ZRANGEBYLEX', GROUPED, '[q', '(r', 'LIMIT', 0, limit - taken) or {}
-    for _, name in ipairs(queued) do
-      local group, ready = string.match(name, '^q([^\n]*)\n(.*)$')
-      grouped().take(group, ready)
-      local key = sub(ready, -14)
-      remove(GROUPED, name, is_key(key) and key)
-    end
-    return count_queued() > 0
-  end
-  for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
-    if set == TIMED and purge_queued() then
-      more = true
-      return
-    end
-    local members = limit > taken
-        and call('ZRANGEBYSCORE', set, '-inf', '(inf', 'LIMIT', 0, limit - taken) or {}
-    for _, name in ipairs(members) do
-      remove(set, name, job_of(set, name))
-    end
-    if call('ZCOUNT', set, '-inf', '(inf') > 0 then
-      more = true
-      return
-    end
-  end
-  write_counters()
-  groups, counted = nil, {}
-  fade()
 end
 
 if action == 'pause' then

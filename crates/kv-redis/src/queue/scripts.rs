@@ -75,7 +75,7 @@ static MAINTAIN: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "076d40b11c151a26895e4a9075c2300cfb8c5a68",
+    "f1af45df8901008addf3b84b5d643ac4546b0b57",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
