@@ -46,7 +46,7 @@ fn a_limit_of_its_own_stays_until_it_is_taken_away() {
     bench.submit(many("a", 2));
     assert_eq!(bench.claim(9).len(), 1);
     bench.crash();
-    bench.control(&Control::Purge { limit: 9 });
+    bench.control(&Control::Purge);
     assert!(is_empty(&bench), "a purge takes it away too");
     bench.control(&own(Some(GroupLimit::new().concurrency(1))));
     bench.control(&own(None));
@@ -54,16 +54,12 @@ fn a_limit_of_its_own_stays_until_it_is_taken_away() {
 }
 
 #[test]
-fn a_purge_in_parts_keeps_what_is_left_consistent() {
+fn a_purge_leaves_nothing_of_any_group() {
     let mut bench = Bench::limited(GroupLimit::new().concurrency(2));
     bench.submit([many("a", 4), many("b", 4), vec![job("plain"), job("plain")]].concat());
     bench.claim(5);
-    loop {
-        bench.check();
-        if !bench.control(&Control::Purge { limit: 1 }).more {
-            break;
-        }
-    }
+    assert_eq!(bench.control(&Control::Purge).affected, 10);
+    bench.check();
     assert!(is_empty(&bench));
     assert_eq!(bench.counts().outstanding(), 0);
 }
