@@ -11,6 +11,16 @@ use super::access::Access;
 /// fred's text for a command that found no connection and was never written.
 const NOT_ROUTED: &str = "Failed to route command.";
 
+/// The system's and the resolver's texts for a connection that never came about.
+const UNMADE: [&str; 6] = [
+    "o route to host",
+    "etwork is unreachable",
+    "o such file or directory",
+    "ermission denied",
+    "ailed to lookup address",
+    "ailed to resolve",
+];
+
 /// A script's own error, after it may have written something.
 const SCRIPT_FAILED: &str = "a script failed on what it found stored";
 
@@ -166,8 +176,18 @@ pub(super) fn unwelcome(fault: &FredError, server: &str) -> Error {
 }
 
 fn broken(error: &FredError, server: &str) -> Error {
-    let ours = Error::new(ErrorKind::Connection, format!("the connection to {server} broke"));
-    if *error.kind() == FredKind::IO { ours.because(error.details()) } else { ours }
+    let is_io = *error.kind() == FredKind::IO;
+    let message = match is_io.then(|| error.details()) {
+        Some(why) if why.contains("onnection refused") => {
+            format!("{server} refused the connection: nothing listens there")
+        }
+        Some(why) if UNMADE.iter().any(|known| why.contains(known)) => {
+            format!("could not connect to {server}")
+        }
+        _ => format!("the connection to {server} broke"),
+    };
+    let ours = Error::new(ErrorKind::Connection, message);
+    if is_io { ours.because(error.details()) } else { ours }
 }
 
 pub(super) fn timed_out(server: &str) -> Error {
@@ -343,6 +363,19 @@ mod tests {
             assert_eq!(convert(&error, read, "h").effect(), Effect::NotApplied);
         }
         assert_eq!(write(FredKind::Unknown, NOT_ROUTED).effect(), Effect::NotApplied);
+    }
+
+    #[test]
+    fn a_connection_that_never_came_about_did_not_break() {
+        for (why, said) in [
+            ("Connection refused (os error 111)", "host:1 refused the connection"),
+            ("No route to host (os error 113)", "could not connect to host:1"),
+            ("failed to lookup address information", "could not connect to host:1"),
+            ("Connection reset by peer (os error 104)", "the connection to host:1 broke"),
+        ] {
+            let error = write(FredKind::IO, why);
+            assert!(error.to_string().contains(said), "{why}: {error}");
+        }
     }
 
     #[test]
