@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kv_core::{KeyValueStore, Result, Serializer, Store};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::factory::Connect;
 use crate::layers::Chosen;
@@ -59,6 +59,22 @@ impl Config {
     /// The layers around the store, outermost first.
     pub fn layers(&self) -> &[String] {
         self.layers.names()
+    }
+
+    /// What the stores of this configuration refuse because of a layer, with the layer's name;
+    /// `None` if no layer refuses anything. [`open`](Self::open) logs it.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "layers", feature = "memory"))] {
+    /// let config = kv_config::Config::builder().layers(["fallback"]).build()?;
+    /// assert!(config.refusals().is_some_and(|refused| refused.contains("update")));
+    /// assert_eq!(config.without_layers().refusals(), None);
+    /// # }
+    /// # Ok::<(), kv_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn refusals(&self) -> Option<&'static str> {
+        self.layers.refusals()
     }
 
     /// The same configuration without layers: for what a [fallback](kv_layers::Fallback) refuses,
@@ -136,6 +152,9 @@ impl Config {
             layers = self.layers().join(","),
             "store opened"
         );
+        if let Some(refused) = self.refusals() {
+            warn!(backend = self.backend, "{refused}");
+        }
         let store = Store::from(backend).with_serializer(self.serializer.clone());
         Ok(match self.default_ttl {
             Some(ttl) => store.with_default_ttl(ttl),

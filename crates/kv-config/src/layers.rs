@@ -30,6 +30,13 @@ impl Chosen {
         &self.names
     }
 
+    pub(crate) fn refusals(&self) -> Option<&'static str> {
+        self.names.iter().any(|name| name == "fallback").then_some(
+            "the layer `fallback` refuses conditions (`update`, `set_if_absent`), `take`, counters, \
+             durable writes and queues; use a configuration without it for these",
+        )
+    }
+
     #[cfg(feature = "layers")]
     pub(crate) fn metrics(&self) -> &kv_layers::Metrics {
         self.stack.metrics()

@@ -379,7 +379,7 @@ impl Store {
         if self.shared.capabilities.contains(needed) {
             return Ok(());
         }
-        Err(self.told(Error::unsupported(what)).operation(operation))
+        Err(self.told(self.shared.capabilities.unsupported(what)).operation(operation))
     }
 
     fn lifetime(&self, expiry: Expiry) -> Result<Lifetime> {
@@ -401,7 +401,7 @@ impl Store {
         if condition != Condition::Always
             && !self.shared.capabilities.contains(Capabilities::CONDITIONS)
         {
-            return Err(self.told(Error::unsupported("conditions")));
+            return Err(self.told(self.shared.capabilities.unsupported("conditions")));
         }
         Ok(Write { lifetime: self.lifetime(expiry)?, condition })
     }

@@ -25,7 +25,8 @@ fn require<S: KeyValueStore + ?Sized>(
     needed: Capabilities,
     what: &'static str,
 ) -> Result<()> {
-    if store.capabilities().contains(needed) { Ok(()) } else { Err(Error::unsupported(what)) }
+    let declared = store.capabilities();
+    if declared.contains(needed) { Ok(()) } else { Err(declared.unsupported(what)) }
 }
 
 pub(crate) async fn set_many<S: KeyValueStore + ?Sized>(

@@ -1,8 +1,7 @@
 //! Batches: which commands may run on either store, and when a batch fails as a whole.
 
 use kv_core::{
-    Capabilities, Command, Effect, Error, ErrorKind, Lifetime, Reply, Result, Write,
-    refuse_conditions,
+    Capabilities, Command, Condition, Effect, Error, ErrorKind, Lifetime, Reply, Result, Write,
 };
 
 use super::switch::is_away;
@@ -12,17 +11,22 @@ fn refusal(command: &Command, offered: Capabilities) -> Result<()> {
     match command {
         Command::Get { .. } | Command::Exists { .. } | Command::Ttl { .. } => Ok(()),
         Command::Set { write, .. } => check_write(write, offered),
-        Command::Delete { condition, .. } => refuse_conditions(condition),
+        Command::Delete { condition, .. } => check_condition(condition, offered),
         Command::Touch { lifetime, .. } => check_lifetime(*lifetime, offered),
-        Command::Take { .. } => Err(Error::unsupported("take")),
-        Command::Increment { .. } => Err(Error::unsupported("counters")),
-        _ => Err(Error::unsupported(command.name())),
+        Command::Take { .. } => Err(offered.unsupported("take")),
+        Command::Increment { .. } => Err(offered.unsupported("counters")),
+        _ => Err(offered.unsupported(command.name())),
     }
 }
 
 pub(super) fn check_write(write: &Write, offered: Capabilities) -> Result<()> {
-    refuse_conditions(&write.condition)?;
+    check_condition(&write.condition, offered)?;
     check_lifetime(write.lifetime, offered)
+}
+
+pub(super) fn check_condition(condition: &Condition, offered: Capabilities) -> Result<()> {
+    let is_plain = *condition == Condition::Always;
+    if is_plain { Ok(()) } else { Err(offered.unsupported("conditions")) }
 }
 
 pub(super) fn check_lifetime(lifetime: Lifetime, offered: Capabilities) -> Result<()> {

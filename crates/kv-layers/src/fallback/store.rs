@@ -8,11 +8,11 @@ use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Effect, Entry, Error, ErrorKind,
     KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
-    Write, async_trait, refuse_conditions,
+    Write, async_trait,
 };
 
 use super::Fallback;
-use super::batch::{self, check_lifetime, check_write};
+use super::batch::{self, check_condition, check_lifetime, check_write};
 use super::side::Side;
 use super::switch::{Switch, is_away};
 
@@ -35,7 +35,8 @@ impl FallbackStore {
         let lifetimes =
             |store: &dyn KeyValueStore| store.capabilities().contains(Capabilities::TTL);
         let offered = if lifetimes(&*primary) { Capabilities::TTL } else { Capabilities::NONE };
-        if offered == Capabilities::TTL && !lifetimes(&*spare) {
+        let offered = offered.withheld_by("fallback");
+        if offered.contains(Capabilities::TTL) && !lifetimes(&*spare) {
             let message = "the spare store has no lifetimes; expected them, as the primary has";
             return Err(Error::new(ErrorKind::Config, message));
         }
@@ -106,7 +107,7 @@ impl KeyValueStore for FallbackStore {
     }
 
     async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
-        refuse_conditions(&condition)?;
+        check_condition(&condition, self.offered)?;
         let run = |side: Side, condition| async move { side.store.delete(key, condition).await };
         self.plain(condition, run).await
     }
@@ -153,7 +154,7 @@ impl KeyValueStore for FallbackStore {
         _: Write,
         _: Durability,
     ) -> Result<(Outcome, Achieved)> {
-        Err(Error::unsupported("durable writes"))
+        Err(self.offered.unsupported("durable writes"))
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {
@@ -168,12 +169,12 @@ impl KeyValueStore for FallbackStore {
 
     /// Refused: what two stores count cannot be added up.
     async fn increment(&self, _: &str, _: i64, _: Lifetime) -> Result<i64> {
-        Err(Error::unsupported("counters"))
+        Err(self.offered.unsupported("counters"))
     }
 
     /// Refused: two stores cannot promise that exactly one caller gets the entry.
     async fn take(&self, _: &str) -> Result<Option<Entry>> {
-        Err(Error::unsupported("take"))
+        Err(self.offered.unsupported("take"))
     }
 
     async fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
@@ -214,7 +215,8 @@ impl KeyValueStore for FallbackStore {
 
     fn queue_engine(&self) -> QueueSupport {
         QueueSupport::Refused(
-            "a queue cannot move between two stores; open it on the primary alone",
+            "the layer `fallback` refuses queues: one cannot move between two stores; open it on the \
+             primary alone",
         )
     }
 }
