@@ -4,6 +4,7 @@
 //! takes a depth that overflows a stack. So the structure is walked first, without recursion.
 //! Source: <https://github.com/msgpack/msgpack/blob/master/spec.md>.
 
+use rmp_serde::decode::Error as DecodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,11 +22,29 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxErr
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
     check(bytes)?;
-    // The decoder's own message may quote the value, which is nobody's to see.
-    rmp_serde::from_slice(bytes).map_err(|error| {
-        let words = shape::without_values(&error.to_string());
-        words.unwrap_or_else(|| "the MessagePack is of another shape".to_owned()).into()
-    })
+    rmp_serde::from_slice(bytes).map_err(|error| words(&error).into())
+}
+
+/// The decoder's own words, without the values that they quote, which are nobody's to see.
+fn words(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Syntax(text) | DecodeError::Uncategorized(text) => {
+            let words = shape::without_values(text);
+            words.unwrap_or_else(|| "the MessagePack is of another shape".to_owned())
+        }
+        // The marker of a small number has the number in it.
+        DecodeError::TypeMismatch(marker) => {
+            let marker = format!("{marker:?}");
+            let name = marker.split('(').next().unwrap_or_default();
+            format!("wrong msgpack marker {name}")
+        }
+        DecodeError::OutOfRange
+        | DecodeError::LengthMismatch(_)
+        | DecodeError::Utf8Error(_)
+        | DecodeError::DepthLimitExceeded
+        | DecodeError::InvalidMarkerRead(_)
+        | DecodeError::InvalidDataRead(_) => error.to_string(),
+    }
 }
 
 /// Exactly one value, whole, of bounded depth.
@@ -121,6 +140,33 @@ mod tests {
         }
         let longer = [bytes.as_slice(), &[0xc0]].concat();
         assert!(check(&bytes).is_ok() && check(&longer).is_err());
+    }
+
+    #[test]
+    fn the_decoders_own_words_are_kept_and_no_value() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Member {
+            #[expect(dead_code, reason = "it is never read")]
+            mail: String,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        enum Level {
+            Low,
+        }
+        let said = |error: BoxError| error.to_string();
+        let nobody = encode(&serde_json::json!({"name": "hunter2"})).unwrap();
+        assert_eq!(said(decode::<Member>(&nobody).unwrap_err()), "missing field `mail`");
+        let text = encode("hunter2").unwrap();
+        assert_eq!(said(decode::<u32>(&text).unwrap_err()), "wrong msgpack marker FixStr");
+        for error in [
+            said(decode::<Level>(&encode(&77).unwrap()).unwrap_err()),
+            said(decode::<String>(&encode(&77).unwrap()).unwrap_err()),
+            said(decode::<(u8, u8, u8)>(&encode(&(77, 77)).unwrap()).unwrap_err()),
+        ] {
+            assert!(!error.contains("77") && !error.contains("another shape"), "{error}");
+        }
+        let error = said(decode::<String>(&[0xa2, 0xff, 0xff]).unwrap_err());
+        assert!(error.contains("utf-8"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is written reads back equal, or is refused at the write: random values of 71 types in every
+//! What is written reads back equal, or is refused at the write: random values of 72 types in every
 //! format.
 //!
 //! `OC_KV_SOAK_CASES=1000000` has a million values for each format, in place of the few that are
@@ -16,6 +16,13 @@ use round::Round;
 
 /// How many values there are for each format.
 const VALUES: usize = 60_000;
+
+const KINDS: [&[(&str, Round)]; 4] =
+    [shapes::PLAIN, shapes::OTHERS, shapes::WIDE, shapes::PARTLY_WIDE];
+
+fn types() -> usize {
+    KINDS.iter().map(|shapes| shapes.len()).sum()
+}
 
 fn rng() -> Rng {
     let seed = std::env::var("OC_KV_SOAK_SEED").map_or(fastrand::u64(..), |s| s.parse().unwrap());
@@ -39,8 +46,8 @@ fn count(
 
 fn check(serializer: &Serializer) {
     let values = std::env::var("OC_KV_SOAK_CASES").map_or(VALUES, |text| text.parse().unwrap());
-    let kinds = [shapes::PLAIN, shapes::OTHERS, shapes::WIDE, shapes::PARTLY_WIDE];
-    let times = values.div_ceil(kinds.iter().map(|shapes| shapes.len()).sum());
+    let kinds = KINDS;
+    let times = values.div_ceil(types());
     let [plain, others, wide, _] = kinds.map(|shapes| count(serializer, shapes, times));
     for (name, [_, refused]) in plain {
         assert_eq!(refused, 0, "{name} in {serializer:?} is plain and refused");
@@ -64,4 +71,14 @@ fn what_is_written_as_message_pack_reads_back_equal() {
 #[test]
 fn what_is_written_as_pickle_reads_back_equal() {
     check(&Serializer::custom(kv_pickle::Pickle));
+}
+
+#[test]
+fn the_documents_tell_the_number_of_types() {
+    let header = include_str!("main.rs");
+    let decision = include_str!("../../../../docs/decisions/0019-what-is-written-reads-back.md");
+    let told = format!("random values of {} types", types());
+    for text in [header, decision] {
+        assert!(text.contains(&told), "expected {told:?}");
+    }
 }
