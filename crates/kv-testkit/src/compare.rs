@@ -7,8 +7,7 @@ mod operation;
 mod sequence;
 mod shrink;
 mod side;
-
-use std::time::Duration;
+mod subject;
 
 use kv_core::Capabilities;
 use tokio::task::JoinSet;
@@ -16,8 +15,9 @@ use tokio::task::JoinSet;
 use self::moment::{Moment, Pause};
 use self::sequence::Sequence;
 use self::shrink::{Item, Shrinker};
-use self::side::Side;
-use crate::{Backend, Failure, Trial};
+use self::subject::Pair;
+use crate::trial::End;
+use crate::{Backend, Failure};
 
 /// What the operations need that are compared.
 const USED: [Capabilities; 3] =
@@ -73,6 +73,8 @@ pub struct Report {
     /// Those among them that were about a key whose time had ended and that nobody had written or
     /// deleted since.
     pub touching_expired: u64,
+    /// How often stores were opened anew between two operations.
+    pub reopened: u64,
 }
 
 /// Drives a store of each backend with the same random operations, and wants equal answers.
@@ -81,7 +83,8 @@ pub struct Report {
 /// that were read before, with short, huge, tiny and zero lifetimes and values of up to 70 kB, on few
 /// keys, through two handles by turns where there is [another](Backend::another). Time is stepped on
 /// both between any two operations, in every second batch of sequences by parts of a millisecond;
-/// what is left of a lifetime is compared in the others. Values and kinds of errors have to be equal; versions count by what they do. Every
+/// what is left of a lifetime is compared in the others. A backend that
+/// [reopens](Backend::reopen) does so once in each batch, after a close or without one. Values and kinds of errors have to be equal; versions count by what they do. Every
 /// value is written once, and no version is used after a touch: where A-B-A or a touch changes a
 /// version, stores may differ.
 ///
@@ -97,8 +100,8 @@ pub async fn compare<A: Backend, B: Backend>(
     right: &B,
     comparison: Comparison,
 ) -> Result<Report, Failure> {
-    let (left, right) = (Trial::new(left).await?, Trial::new(right).await?);
-    let (has, other_has) = (left.capabilities(), right.capabilities());
+    let mut pair = Pair::new(left, right).await?;
+    let (has, other_has) = pair.capabilities()?;
     if USED.iter().any(|used| has.contains(*used) != other_has.contains(*used)) {
         let (left, right) = (has, other_has);
         return Err(Failure::new(format!("the backends declare {left:?} and {right:?}")));
@@ -109,42 +112,54 @@ pub async fn compare<A: Backend, B: Backend>(
         let together = comparison.together.max(1).min(comparison.sequences - first);
         let numbers = first..first + together;
         let exact = batch % 2 == 0;
-        let ran = Batch { left: &left, right: &right, comparison, exact }.run(numbers).await?;
+        let end = if batch % 4 < 2 { End::Closed } else { End::Dropped };
+        let ran = Batch { pair: &mut pair, comparison, exact, end }.run(numbers).await?;
         report.operations += ran.operations;
         report.touching_expired += ran.touching_expired;
+        report.reopened += ran.reopened;
         (first, batch) = (first + together, batch + 1);
     }
     Ok(report)
 }
 
 /// Sequences that run side by side.
-struct Batch<'t> {
-    left: &'t Trial<'t>,
-    right: &'t Trial<'t>,
+struct Batch<'p, 'b> {
+    pair: &'p mut Pair<'b>,
     comparison: Comparison,
     /// Whether the time goes by whole milliseconds.
     exact: bool,
+    /// How the stores end before they are opened anew.
+    end: End,
 }
 
-impl Batch<'_> {
-    async fn run(&self, numbers: std::ops::Range<usize>) -> Result<Report, Failure> {
+impl Batch<'_, '_> {
+    async fn run(&mut self, numbers: std::ops::Range<usize>) -> Result<Report, Failure> {
         let Comparison { seed, steps, .. } = self.comparison;
         let mut time = fastrand::Rng::with_seed(seed ^ (numbers.start as u64).rotate_right(17));
-        let mut sequences: Vec<Sequence> = numbers.map(|number| self.sequence(number)).collect();
-        let (mut now, mut pauses) = (Moment::default(), Vec::new());
-        for _ in 0..steps {
+        let sequences: Result<Vec<Sequence>, Failure> =
+            numbers.map(|number| self.sequence(number)).collect();
+        let (mut sequences, mut now) = (sequences?, Moment::default());
+        // What happens to all of them after each step.
+        let (mut rests, reopens_after) = (Vec::new(), time.usize(0..steps.max(1)));
+        let mut report = Report::default();
+        for number in 0..steps {
             sequences = step(sequences, now.whole()).await?;
-            if let Some(differing) = sequences.iter().find(|sequence| sequence.differs()) {
-                return Err(self.explain(differing, &pauses).await);
+            if let Some(differing) = sequences.iter().position(Sequence::differs) {
+                let differing = sequences.swap_remove(differing);
+                drop(sequences);
+                return Err(self.explain(differing, &rests).await);
+            }
+            if number == reopens_after {
+                report.reopened += self.reopen(&mut sequences).await?;
+                rests.push((number, Item::Reopen(self.end)));
             }
             let whole = 2 * time.u64(0..=LONGEST_STEP / 2);
             let pause = Pause { whole, part: if self.exact { 0 } else { time.u64(0..1_000) } };
-            self.advance(now.go_on(pause));
-            pauses.push(pause);
+            self.pair.advance(now.go_on(pause));
+            rests.push((number, Item::Pause(pause)));
         }
         // The next batch begins at a whole millisecond.
-        self.advance(now.go_on(Pause::TO_WHOLE));
-        let mut report = Report::default();
+        self.pair.advance(now.go_on(Pause::TO_WHOLE));
         for sequence in &sequences {
             report.operations += sequence.operations();
             report.touching_expired += sequence.touching_expired();
@@ -153,25 +168,31 @@ impl Batch<'_> {
         Ok(report)
     }
 
-    fn sequence(&self, number: usize) -> Sequence {
-        let prefix = format!("q{number}:");
-        let exact = self.exact;
-        let side = |trial: &Trial<'_>| Side::new(trial, &prefix, exact);
-        Sequence::new(self.comparison.seed, number, side(self.left), side(self.right))
+    fn sequence(&self, number: usize) -> Result<Sequence, Failure> {
+        let (left, right) = self.pair.sides(&format!("q{number}:"), self.exact)?;
+        Ok(Sequence::new(self.comparison.seed, number, left, right))
     }
 
-    fn advance(&self, by: Duration) {
-        self.left.advance(by);
-        self.right.advance(by);
+    /// Opens the stores anew that can be, and gives the sequences their handles; how many were.
+    async fn reopen(&mut self, sequences: &mut [Sequence]) -> Result<u64, Failure> {
+        sequences.iter_mut().for_each(Sequence::let_go);
+        let reopened = self.pair.reopen(self.end).await?;
+        sequences.iter_mut().try_for_each(|sequence| sequence.take_hold(self.pair))?;
+        Ok(reopened)
     }
 
-    async fn explain(&self, sequence: &Sequence, pauses: &[Pause]) -> Failure {
+    async fn explain(&mut self, mut sequence: Sequence, rests: &[(usize, Item)]) -> Failure {
         let mut script = Vec::new();
         for (number, operation) in sequence.script().iter().enumerate() {
             script.push(Item::Do(operation.clone()));
-            script.extend(pauses.get(number).map(|pause| Item::Pause(*pause)));
+            let rest = rests.iter().filter(|(after, _)| *after == number);
+            script.extend(rest.map(|(_, item)| item.clone()));
         }
-        let told = Shrinker::new(self.left, self.right, self.exact).explain(script).await;
+        sequence.let_go();
+        let told = match Shrinker::new(self.pair, self.exact).explain(script).await {
+            Ok(told) => told,
+            Err(failure) => failure.to_string(),
+        };
         let (seed, number) = (self.comparison.seed, sequence.number());
         Failure::new(format!("seed {seed}, sequence {number}: {}\n{told}", sequence.difference()))
     }

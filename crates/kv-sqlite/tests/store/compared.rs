@@ -21,6 +21,10 @@ impl Backend for File {
     fn advance(&self, by: Duration) {
         self.1.advance(by);
     }
+
+    async fn reopen(&self) -> Result<Option<SqliteStore>, BoxError> {
+        Ok(Some(self.0.builder().clock(self.1.restarted()).open().await?))
+    }
 }
 
 #[derive(Default)]
@@ -45,5 +49,6 @@ async fn a_file_answers_as_memory_does() {
     let comparison = Comparison::new(seed).sequences(300).steps(40).together(100);
     let report = compare(&file, &Memory::default(), comparison).await;
     let report = report.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    assert_eq!(report.reopened, 3, "once in each batch, {report:?}");
     assert!(report.operations > 5_000 && report.touching_expired > 100, "{report:?}, seed {seed}");
 }

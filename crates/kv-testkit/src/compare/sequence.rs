@@ -1,12 +1,12 @@
 //! One sequence of operations, on keys of its own.
 
-use kv_core::Result;
-
 use super::generate::Generator;
 use super::life::Lives;
 use super::operation::Operation;
 use super::shrink::SHOWN;
 use super::side::Side;
+use super::subject::Pair;
+use crate::Failure;
 use crate::show::cut;
 
 pub(super) struct Sequence {
@@ -48,7 +48,17 @@ impl Sequence {
         }
     }
 
-    pub(super) async fn clean_up(&self) -> Result<()> {
+    /// Gives up the handles, so that the stores can end.
+    pub(super) fn let_go(&mut self) {
+        self.left.let_go();
+        self.right.let_go();
+    }
+
+    pub(super) fn take_hold(&mut self, pair: &Pair<'_>) -> Result<(), Failure> {
+        pair.take_hold(&mut self.left, &mut self.right)
+    }
+
+    pub(super) async fn clean_up(&self) -> kv_core::Result<()> {
         self.left.clean_up().await?;
         self.right.clean_up().await
     }

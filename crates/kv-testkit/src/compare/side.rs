@@ -38,10 +38,22 @@ pub(super) struct Answer {
 impl Side {
     pub(super) fn new(trial: &Trial<'_>, prefix: &str, exact: bool) -> Self {
         let keys = KEYS.iter().map(|key| [prefix, key].concat()).collect();
-        let handles = [Some(trial.store()), trial.another()];
-        let stores = handles.into_iter().flatten().map(Arc::clone).collect();
         let prefix = prefix.to_owned();
-        Self { stores, turn: 0, exact, prefix, keys, seen: Default::default() }
+        let mut side =
+            Self { stores: Vec::new(), turn: 0, exact, prefix, keys, seen: Default::default() };
+        side.take_hold(trial);
+        side
+    }
+
+    /// Gives up the handles.
+    pub(super) fn let_go(&mut self) {
+        self.stores.clear();
+    }
+
+    /// Takes the handles of this store. The versions that were seen stay: they outlive a reopen.
+    pub(super) fn take_hold(&mut self, trial: &Trial<'_>) {
+        let handles = [Some(trial.store()), trial.another()];
+        self.stores = handles.into_iter().flatten().map(Arc::clone).collect();
     }
 
     fn store(&self) -> Result<&Arc<dyn KeyValueStore>> {

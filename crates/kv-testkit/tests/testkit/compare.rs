@@ -35,6 +35,28 @@ fn a_difference_is_told_with_its_seed_and_a_short_script() {
     assert!(operations.count() <= 6, "two writes, one look, and two answers: {script}");
 }
 
+fn reopened(fault: Option<crate::durable::Fault>) -> Result<Report, kv_testkit::Failure> {
+    let (left, right) = (five::everything(), crate::durable::Durable::new(fault));
+    let comparison = Comparison::new(3).sequences(200).together(20);
+    runtime().unwrap().block_on(compare(&left, &right, comparison))
+}
+
+#[test]
+fn a_store_that_is_opened_anew_agrees_with_one_that_goes_on() {
+    assert_eq!(reopened(None).unwrap().reopened, 10, "once in each of ten batches");
+}
+
+#[test]
+fn faults_that_a_reopen_shows_are_found() {
+    use crate::durable::Fault::*;
+    for fault in
+        [DeadlinesByNow, LifetimesLost, WrittenOnClose, VersionsOfThisProcess, CountersRestart]
+    {
+        let failure = reopened(Some(fault)).expect_err(&format!("{fault:?}")).to_string();
+        assert!(failure.contains("and opened anew"), "{fault:?}: {failure}");
+    }
+}
+
 #[test]
 fn faults_of_every_verb_are_found() {
     use Fault::*;

@@ -11,7 +11,7 @@ use kv_core::BoxError;
 use kv_testkit::{Backend, ManualClock};
 
 use disk::{Disk, DurableStore};
-use faults::Fault;
+pub(crate) use faults::Fault;
 pub(crate) use faults::PLANTED;
 
 /// Makes stores on one disk, with one fault or none.
