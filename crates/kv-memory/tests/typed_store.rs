@@ -37,6 +37,35 @@ fn is_send<T: Send>(value: T) -> T {
     value
 }
 
+/// What a call answers, and how often it let other tasks of its thread run.
+fn yields<T>(future: impl Future<Output = T> + Send) -> (T, usize) {
+    let mut future = pin!(future);
+    for yields in 0..1_000 {
+        let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(output) = polled {
+            return (output, yields);
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn other_tasks_run_after_each_mebibyte_of_many_large_values() {
+    for serializer in [Serializer::Json, Serializer::MessagePack] {
+        let (store, text) = (store().with_serializer(serializer), "x".repeat(1 << 20));
+        let keys: Vec<String> = (0..8).map(|number| number.to_string()).collect();
+        let pairs = keys.iter().map(|key| (key, text.as_str()));
+        let (written, times) = yields(store.set_many(pairs, Expiry::Never));
+        assert_eq!((written.is_ok(), times), (true, 8));
+        let (read, times) = yields(store.get_many::<String>(&keys));
+        assert_eq!((read.unwrap().iter().flatten().count(), times), (8, 8));
+        let (read, times) = yields(store.get_each::<String>(&keys));
+        assert_eq!((read.unwrap().iter().filter(|one| one.is_ok()).count(), times), (8, 8));
+        let small = keys.iter().map(|key| (key, 7));
+        assert_eq!(yields(store.set_many(small, Expiry::Never)).1, 0);
+    }
+}
+
 #[test]
 fn a_value_comes_back_typed_in_every_format() {
     for serializer in [Serializer::Json, Serializer::MessagePack] {
@@ -71,10 +100,6 @@ fn a_write_encodes_at_the_call_and_does_not_borrow_its_value() {
     let borrowed = String::from("borrowed");
     let write = store.set("b", &(&borrowed, [borrowed.as_str()]));
     drop(borrowed);
-    now(write).unwrap();
-    let rows = vec![("c".to_owned(), 1)];
-    let write = store.set_many(rows.iter().map(|(key, value)| (key, value)), Expiry::Never);
-    drop(rows);
     now(write).unwrap();
     let rc = std::rc::Rc::new(5);
     now(is_send(store.set("rc", &*rc))).unwrap();
@@ -214,6 +239,7 @@ fn many_keys_go_in_one_call() {
     let store = store();
     let pairs: BTreeMap<String, u32> = (0..5).map(|n| (format!("k{n}"), n)).collect();
     now(is_send(store.set_many(&pairs, Duration::from_secs(60)))).unwrap();
+    now(is_send(store.set_many(pairs.iter(), Expiry::Keep))).unwrap();
     let values = now(store.get_many::<u32>(["k4", "nope", "k0"])).unwrap();
     assert_eq!(values, [Some(4), None, Some(0)]);
     assert_eq!(now(store.delete_many(["k0", "k0", "k1", "nope"])).unwrap(), 2);

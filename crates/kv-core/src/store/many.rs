@@ -5,10 +5,13 @@ use serde::de::DeserializeOwned;
 
 use super::step::{Read, Step};
 use super::{SetOptions, Store};
-use crate::{Command, Expiry, Result};
+use crate::{Bytes, Command, Expiry, Pace, Reply, Result};
 
 impl Store {
     /// The values of many keys, in the order of the keys. No snapshot: each is read on its own.
+    ///
+    /// Other tasks of the thread run after each MiB that is decoded, so the future is `Send` only if
+    /// `T` is.
     ///
     /// # Errors
     /// `Serialization` if one of them is no `T`, unless those are a
@@ -23,10 +26,16 @@ impl Store {
         let keys: Vec<&str> = stored.iter().map(String::as_str).collect();
         let entries = self.backend()?.get_many(&keys).await;
         let entries = entries.map_err(|error| error.operation("get_many"))?;
-        let values = entries.into_iter().zip(&stored).map(|(entry, key)| {
-            entry.map_or(Ok(None), |entry| self.decode("get_many", key, &entry.value))
-        });
-        values.collect()
+        let (mut values, mut pace) = (Vec::with_capacity(entries.len()), Pace::default());
+        for (entry, key) in entries.into_iter().zip(&stored) {
+            let Some(entry) = entry else {
+                values.push(None);
+                continue;
+            };
+            values.push(self.decode("get_many", key, &entry.value)?);
+            pace.handled(entry.value.len()).await;
+        }
+        Ok(values)
     }
 
     /// As [`get_many`](Self::get_many), with a result for each key: one that cannot be read, or is
@@ -54,16 +63,23 @@ impl Store {
         let stored = self.keys_of("get_each", keys)?;
         let commands = stored.iter().map(|key| Command::Get { key: key.clone() });
         let replies = self.run(commands.collect()).await?;
-        let values = replies.into_iter().zip(&stored).map(|(reply, key)| {
+        let (mut values, mut pace) = (Vec::with_capacity(replies.len()), Pace::default());
+        for (reply, key) in replies.into_iter().zip(&stored) {
+            let bytes = reply.as_ref().map_or(0, size);
             let step = Read::<T>::of(self);
             let value = reply.and_then(|reply| step.read(reply, &self.serializer));
-            value.map_err(|error| error.operation("get_each").key(key))
-        });
-        Ok(values.collect())
+            values.push(value.map_err(|error| error.operation("get_each").key(key)));
+            pace.handled(bytes).await;
+        }
+        Ok(values)
     }
 
     /// Stores many values with one expiry. Each is written whole; all together are no
     /// transaction.
+    ///
+    /// Encodes all values before the first is sent, and lets other tasks of the thread run after
+    /// each MiB. So the future is `Send` only if the iterator over the pairs is. A format encodes a
+    /// single value in one go, however large.
     ///
     /// # Errors
     /// `Serialization` for a value that the format cannot hold, `InvalidTtl` for zero; nothing is
@@ -71,11 +87,7 @@ impl Store {
     ///
     /// # Cancel safety
     /// A dropped future may leave any number of the values written.
-    pub fn set_many<'a, P, K, V, E>(
-        &'a self,
-        pairs: P,
-        expiry: E,
-    ) -> impl Future<Output = Result<()>> + Send + 'a + use<'a, P, K, V, E>
+    pub async fn set_many<P, K, V, E>(&self, pairs: P, expiry: E) -> Result<()>
     where
         P: IntoIterator<Item = (K, V)>,
         K: AsRef<str>,
@@ -83,19 +95,30 @@ impl Store {
         E: Into<Expiry>,
     {
         let expiry = expiry.into();
-        let lifetime = self.lifetime(expiry).map_err(|error| error.operation("set_many"));
-        let entries: Result<Vec<_>> = pairs
-            .into_iter()
-            .map(|(key, value)| {
-                let options = SetOptions::new().ttl(expiry);
-                let (key, value, _) = self.prepare_set(key.as_ref(), &value, options)?;
-                Ok((key, value))
-            })
-            .collect();
-        async move {
-            let written = self.backend()?.set_many(entries?, lifetime?).await;
-            written.map_err(|error| error.operation("set_many"))
+        let backend = self.backend()?;
+        let (mut entries, mut pace) = (Vec::new(), Pace::default());
+        for pair in pairs {
+            let entry = self.entry_of(pair, expiry)?;
+            let bytes = entry.1.len();
+            entries.push(entry);
+            pace.handled(bytes).await;
         }
+        let lifetime = self.lifetime(expiry).map_err(|error| error.operation("set_many"))?;
+        let written = backend.set_many(entries, lifetime).await;
+        written.map_err(|error| error.operation("set_many"))
+    }
+
+    /// A pair as it is stored. What it was made of is gone afterwards, so that a future need not hold
+    /// it.
+    fn entry_of<K, V>(&self, pair: (K, V), expiry: Expiry) -> Result<(String, Bytes)>
+    where
+        K: AsRef<str>,
+        V: Serialize,
+    {
+        let (key, value) = pair;
+        let options = SetOptions::new().ttl(expiry);
+        let (key, value, _) = self.prepare_set(key.as_ref(), &value, options)?;
+        Ok((key, value))
     }
 
     /// Deletes many keys; how many this call removed.
@@ -120,5 +143,13 @@ impl Store {
         K: IntoIterator<Item: AsRef<str>>,
     {
         keys.into_iter().map(|key| self.key(operation, key.as_ref())).collect()
+    }
+}
+
+/// About how many bytes are to be decoded.
+const fn size(reply: &Reply) -> usize {
+    match reply {
+        Reply::Entry(Some(entry)) => entry.value.len(),
+        _ => 0,
     }
 }
