@@ -129,7 +129,7 @@ pub trait QueueEngine: Send + Sync + 'static {
     async fn tend(&self, partition: &Partition, request: Tend) -> Result<Tended>;
 
     /// Pauses, resumes, cancels, redrives, discards or purges. Each call is bounded; callers repeat
-    /// it while [`Controlled::more`] is true.
+    /// a redrive while [`Controlled::more`] is true.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys.

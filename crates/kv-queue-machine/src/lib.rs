@@ -73,5 +73,5 @@ pub mod testing;
 mod time;
 
 pub use machine::{LANE_LIFETIME, LANE_SLACK, Machine, PAST_AT_ONCE, reason};
-pub use memory::MemTables;
+pub use memory::{Cleared, MemTables};
 pub use tables::{Counter, Map, Member, Set, Tables};

@@ -1,6 +1,7 @@
 //! Tables in memory.
 
 mod codec;
+mod contents;
 mod order;
 
 use std::collections::HashMap;
@@ -11,6 +12,8 @@ use kv_core::Result;
 
 use crate::Machine;
 use crate::tables::{Counter, Map, Member, Set, Tables};
+pub use contents::Cleared;
+use contents::Contents;
 use order::Order;
 
 /// The tables of one partition in memory.
@@ -32,11 +35,11 @@ use order::Order;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemTables {
-    sets: [Order; Set::ALL.len()],
-    maps: [HashMap<Box<str>, Bytes>; Map::ALL.len()],
+    contents: Contents,
     counters: [u64; Counter::ALL.len()],
     changed: bool,
     wakes: u64,
+    cleared: Cleared,
 }
 
 impl MemTables {
@@ -60,7 +63,7 @@ impl MemTables {
     /// scheduled.
     pub fn work_at(&self) -> Option<Duration> {
         let is_paused = self.counters[Counter::Paused as usize] > 0;
-        if !is_paused && self.sets[Set::Ready as usize].len() > 0 {
+        if !is_paused && self.set(Set::Ready).len() > 0 {
             return Some(Duration::ZERO);
         }
         let first = |set: Set| self.set(set).iter().next();
@@ -78,12 +81,18 @@ impl MemTables {
         self.map(map).iter().map(|(key, value)| (&**key, value))
     }
 
+    /// What [`clear`](Tables::clear) took out of the tables, to be given back to the system in
+    /// steps.
+    pub fn take_cleared(&mut self) -> Cleared {
+        std::mem::take(&mut self.cleared)
+    }
+
     fn set(&self, set: Set) -> &Order {
-        &self.sets[set as usize]
+        &self.contents.sets[set as usize]
     }
 
     fn map(&self, map: Map) -> &HashMap<Box<str>, Bytes> {
-        &self.maps[map as usize]
+        &self.contents.maps[map as usize]
     }
 }
 
@@ -91,12 +100,12 @@ impl Tables for MemTables {
     fn insert(&mut self, set: Set, score: u64, name: &str) -> Result<()> {
         self.changed = true;
         self.wakes += u64::from(set == Set::Ready);
-        self.sets[set as usize].insert(score, name);
+        self.contents.sets[set as usize].insert(score, name);
         Ok(())
     }
 
     fn remove(&mut self, set: Set, name: &str) -> Result<bool> {
-        let removed = self.sets[set as usize].remove(name);
+        let removed = self.contents.sets[set as usize].remove(name);
         self.changed |= removed;
         Ok(removed)
     }
@@ -128,25 +137,20 @@ impl Tables for MemTables {
 
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
         self.changed = true;
-        self.maps[map as usize].insert(key.into(), value);
+        self.contents.maps[map as usize].insert(key.into(), value);
         Ok(())
     }
 
     fn delete(&mut self, map: Map, key: &str) -> Result<bool> {
-        let deleted = self.maps[map as usize].remove(key).is_some();
+        let deleted = self.contents.maps[map as usize].remove(key).is_some();
         self.changed |= deleted;
         Ok(deleted)
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        let old = std::mem::take(&mut self.sets[set as usize]);
-        self.changed |= old.len() > 0;
-        Ok(())
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        let old = std::mem::take(&mut self.maps[map as usize]);
+    fn clear(&mut self) -> Result<()> {
+        let old = std::mem::take(&mut self.contents);
         self.changed |= !old.is_empty();
+        self.cleared.add(old);
         Ok(())
     }
 

@@ -125,11 +125,9 @@ pub trait Tables {
     /// Deletes a key. Returns whether it was there.
     fn delete(&mut self, map: Map, key: &str) -> Result<bool>;
 
-    /// Removes all members; if the host can, at a cost that does not depend on their number.
-    fn clear_set(&mut self, set: Set) -> Result<()>;
-
-    /// Deletes all keys; if the host can, at a cost that does not depend on their number.
-    fn clear_map(&mut self, map: Map) -> Result<()>;
+    /// Removes all members of all sets and all keys of all maps, at a cost that does not depend on
+    /// their number. Counters stay.
+    fn clear(&mut self) -> Result<()>;
 
     /// A counter's value.
     fn counter(&self, counter: Counter) -> Result<u64>;

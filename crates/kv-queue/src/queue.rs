@@ -9,7 +9,7 @@ mod enqueue;
 mod handle;
 mod job;
 mod operate;
-mod pace;
+mod peek;
 
 pub use builder::QueueBuilder;
 pub use dead::{DeadJob, DeadLetters};

@@ -66,13 +66,12 @@ pub fn check_tend(request: &Tend) -> Result<()> {
 /// `TooLarge`; the message names the item and the limit.
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
-        Control::Pause | Control::Resume => Ok(()),
+        Control::Pause | Control::Resume | Control::Purge => Ok(()),
         Control::Cancel { keys } | Control::Discard { keys } => check_batch("keys", keys.len()),
         Control::Redrive { keys, limit } => {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
         }
-        Control::Purge { limit } => check_batch("jobs", *limit),
     }
 }
 

@@ -213,11 +213,9 @@ pub enum Control {
         /// At most this many.
         limit: usize,
     },
-    /// Removes all jobs, dead letters, unique keys and lanes. Counters stay.
-    Purge {
-        /// At most this many jobs a call.
-        limit: usize,
-    },
+    /// Removes all jobs, dead letters, unique keys and lanes in one step, whose length does not
+    /// depend on their number. Counters and a pause stay.
+    Purge,
 }
 
 /// What an operator's action did.

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kv_queue_machine::MemTables;
+use kv_core::Result;
+use kv_queue_machine::{Cleared, MemTables, Tables};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -56,6 +57,19 @@ impl Partitions {
     pub(super) fn has_work(&self, number: u32, now: Duration) -> bool {
         let work_at = usize::try_from(number).ok().and_then(|index| self.work_at.get(index));
         work_at.is_some_and(|at| u128::from(at.load(Ordering::SeqCst)) <= now.as_micros())
+    }
+
+    /// Empties the tables of all partitions.
+    pub(super) fn clear(&self) -> Result<Cleared> {
+        let mut all = Cleared::default();
+        for number in 0..self.count() {
+            let cleared = self.step(number, |tables| {
+                tables.clear()?;
+                Ok(tables.take_cleared())
+            });
+            all.append(cleared.transpose()?.unwrap_or_default());
+        }
+        Ok(all)
     }
 
     /// Ends the waits: the queue is gone.

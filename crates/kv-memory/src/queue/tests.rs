@@ -180,6 +180,40 @@ fn a_queue_that_is_removed_ends_its_waits_and_is_empty_when_it_is_opened_again()
 }
 
 #[test]
+fn a_purge_gives_the_memory_of_many_jobs_back_in_parts() {
+    let memory = Memory::open();
+    for _ in 0..2_500 {
+        memory.submit(0, Duration::ZERO);
+    }
+    for at in [partition(0), partition(1)] {
+        let mut purge = pin!(memory.queues.control(&at, Control::Purge));
+        let polls = std::iter::from_fn(|| poll(purge.as_mut()).is_pending().then_some(())).count();
+        // Of the jobs, as members by their place and as bodies, a thousand at a time.
+        assert_eq!(polls, if at.number == 0 { 5 } else { 0 });
+    }
+    memory.submit(0, Duration::ZERO);
+    assert!(poll(pin!(memory.queues.wait(&[partition(0)], Duration::ZERO))).is_ready());
+}
+
+#[test]
+fn three_hundred_queues_that_were_removed_leave_nothing_in_the_maps() {
+    let memory = Memory::new();
+    for run in 0..300 {
+        let at = Partition { queue: format!("run-{run}").into(), number: 3 };
+        block_on(memory.queues.open(&at.queue, 4)).unwrap();
+        block_on(memory.queues.control(&at, Control::Pause)).unwrap();
+        assert_eq!(memory.queues.queues.read().unwrap().len(), 1);
+        let kept = memory.queues.queue(&at).unwrap();
+        assert!(
+            poll(pin!(memory.queues.wait(std::slice::from_ref(&at), Duration::ZERO))).is_pending()
+        );
+        block_on(memory.queues.remove(&at.queue, 4)).unwrap();
+        assert_eq!(Arc::strong_count(&kept), 1, "nobody else holds its tables");
+    }
+    assert_eq!(memory.queues.queues.read().unwrap().len(), 0);
+}
+
+#[test]
 fn another_number_of_partitions_and_unknown_ones_are_refused() {
     let memory = Memory::open();
     for partitions in [0, 1, 3, u32::MAX] {

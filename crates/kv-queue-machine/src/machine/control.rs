@@ -5,7 +5,7 @@ use kv_core::queue::{Control, Controlled, JobKey, check_control};
 
 use super::Machine;
 use crate::member;
-use crate::tables::{Counter, Map, Set, Tables};
+use crate::tables::{Counter, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Executes an operator's action. An action has no lane, so it cannot be told from its repeat.
@@ -21,9 +21,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ///   that have entered or come back so far. It resets failures, crashes, deliveries and the
     ///   time to live; the checkpoint and the unique key stay. `more` says that the limit left dead
     ///   letters among `keys`, or any.
-    /// - `Purge` removes ready, timed, leased and dead jobs, in this order, counting none as done
-    ///   or cancelled. When no job is left, it removes all unique keys, windows and lanes.
-    ///   Counters and a pause stay, so that no key or token comes twice.
+    /// - `Purge` removes all ready, timed, leased and dead jobs, counting none as done or
+    ///   cancelled, and all unique keys, windows and lanes. Counters and a pause stay, so that no
+    ///   key or token comes twice.
     ///
     /// An action treats an unreadable record as a fresh one, and drops a member that does not name
     /// a job.
@@ -39,7 +39,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Cancel { keys } => self.cancel(keys),
             Control::Discard { keys } => self.discard(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
-            Control::Purge { limit } => self.purge(*limit),
+            Control::Purge => self.purge(),
         }
     }
 
@@ -134,25 +134,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.come_back(key, record.renewed())
     }
 
-    fn purge(&mut self, limit: usize) -> Result<Controlled> {
-        let (mut affected, mut taken) = (0, 0);
+    fn purge(&mut self) -> Result<Controlled> {
+        let mut affected = 0_u64;
         for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
-            for member in self.tables.first(set, limit - taken)? {
-                taken += 1;
-                self.tables.remove(set, &member.name)?;
-                if let Ok(key) = member::job_of(set, &member.name) {
-                    self.forget(key)?;
-                    affected += 1;
-                }
-            }
-            if self.tables.len(set)? > 0 {
-                return Ok(Controlled { affected, more: true });
-            }
+            affected = affected.saturating_add(self.tables.len(set)?);
         }
-        self.tables.clear_map(Map::Unique)?;
-        self.tables.clear_set(Set::Windows)?;
-        self.tables.clear_map(Map::Lane)?;
-        self.tables.clear_set(Set::Lanes)?;
-        Ok(Controlled { affected, more: false })
+        self.tables.clear()?;
+        Ok(Controlled { affected: usize::try_from(affected).unwrap_or(usize::MAX), more: false })
     }
 }

@@ -47,11 +47,12 @@ impl MemTables {
     pub fn encode(&self) -> Result<Bytes> {
         let stored = Stored {
             sets: self
+                .contents
                 .sets
                 .iter()
                 .map(|set| set.iter().map(|member| (member.score, &*member.name)).collect())
                 .collect(),
-            maps: self.maps.iter().map(sorted).collect(),
+            maps: self.contents.maps.iter().map(sorted).collect(),
             counters: self.counters.to_vec(),
         };
         let mut bytes = BytesMut::new().writer();
@@ -82,10 +83,10 @@ impl MemTables {
         {
             return Err(corrupt("its index"));
         }
-        for (set, members) in tables.sets.iter_mut().zip(stored.sets) {
+        for (set, members) in tables.contents.sets.iter_mut().zip(stored.sets) {
             *set = Order::of(members.into_iter()).ok_or_else(|| corrupt("its index"))?;
         }
-        for (map, entries) in tables.maps.iter_mut().zip(stored.maps) {
+        for (map, entries) in tables.contents.maps.iter_mut().zip(stored.maps) {
             let owned =
                 |(key, value): (&str, Value<'_>)| (key.into(), Bytes::copy_from_slice(value.0));
             map.extend(entries.into_iter().map(owned));

@@ -50,6 +50,15 @@ impl Order {
         self.order.iter()
     }
 
+    /// Drops the first members; returns whether any are left.
+    pub(super) fn drop_first(&mut self, limit: usize) -> bool {
+        for _ in 0..limit {
+            let Some(member) = self.order.pop_first() else { break };
+            self.scores.remove(&member.name);
+        }
+        !self.order.is_empty()
+    }
+
     /// The members after this one; from the beginning if it is not there.
     pub(super) fn behind(&self, name: &str, limit: usize) -> Vec<Member> {
         let Some((name, score)) = self.scores.get_key_value(name) else {

@@ -239,8 +239,10 @@ fn controlling(rng: &mut Rng) -> Controlling {
         0..2 => Controlling::Pause,
         2..7 => Controlling::Resume,
         7..16 => Controlling::Cancel(keys(rng)),
-        16..22 => Controlling::Redrive(keys(rng), limit(rng)),
-        22 => Controlling::Purge(limit(rng)),
+        16..19 => Controlling::Redrive(keys(rng), limit(rng)),
+        19..22 => Controlling::Redrive(Vec::new(), pick(rng, &[0, 1, 2, 3, MAX_BATCH])),
+        // Seldom, since nothing is left to go on with.
+        22 if rng.u8(..4) == 0 => Controlling::Purge,
         _ => Controlling::Discard(keys(rng)),
     }
 }

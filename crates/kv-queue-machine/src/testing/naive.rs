@@ -81,13 +81,9 @@ impl Tables for NaiveTables {
         Ok(self.maps.remove(&(map, key.to_owned())).is_some())
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        self.sets.retain(|(one, ..)| *one != set);
-        Ok(())
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        self.maps.retain(|(one, _), _| *one != map);
+    fn clear(&mut self) -> Result<()> {
+        self.sets.clear();
+        self.maps.clear();
         Ok(())
     }
 

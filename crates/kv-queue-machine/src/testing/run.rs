@@ -217,7 +217,7 @@ impl Side {
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
-            Controlling::Purge(limit) => Control::Purge { limit: *limit },
+            Controlling::Purge => Control::Purge,
         }
     }
 

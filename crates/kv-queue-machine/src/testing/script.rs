@@ -80,7 +80,7 @@ pub enum Controlling {
     Cancel(Vec<Pick>),
     Discard(Vec<Pick>),
     Redrive(Vec<Pick>, usize),
-    Purge(usize),
+    Purge,
 }
 
 /// An inspect: the key is picked from those added. The numbers are the limit and the bytes.

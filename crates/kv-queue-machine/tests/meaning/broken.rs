@@ -141,7 +141,7 @@ fn members_that_are_no_jobs_are_dropped_where_they_are_met() {
 }
 
 #[test]
-fn a_purge_drops_members_that_are_no_jobs_and_a_page_passes_over_them() {
+fn a_purge_counts_and_drops_members_that_are_no_jobs_and_a_page_passes_over_them() {
     let mut bench = Bench::with(&["a"]);
     for set in [Set::Ready, Set::Timed, Set::Leases, Set::Dead] {
         bench.tables.insert(set, 1, "no job").unwrap();
@@ -149,8 +149,8 @@ fn a_purge_drops_members_that_are_no_jobs_and_a_page_passes_over_them() {
     let peek = Inspect::Peek { after: None, limit: 1, bytes: 9 };
     let Inspected::Jobs(jobs) = bench.machine().inspect(&peek).unwrap() else { panic!() };
     assert_eq!((jobs.len(), bench.dead(None).len()), (1, 0));
-    let purged = bench.control(&Control::Purge { limit: 10 });
-    assert_eq!((purged.affected, purged.more), (1, false));
+    let purged = bench.control(&Control::Purge);
+    assert_eq!((purged.affected, purged.more), (5, false));
     assert_eq!(bench.counts().dead, 0);
 }
 

@@ -145,16 +145,14 @@ fn a_redrive_takes_the_oldest_or_the_named_up_to_its_limit() {
 }
 
 #[test]
-fn a_purge_removes_everything_in_bounded_steps_and_keeps_the_counters() {
+fn a_purge_removes_everything_in_one_step_and_keeps_the_counters() {
     let mut bench = Bench::with(&["a", "b", "c"]);
     bench.add(NewJob { delay: SECOND, ..unique("u", UniqueScope::Run) });
     let handle = bench.take().handle;
     let failed = bench.take().handle;
     bench.fail(failed);
-    let first = bench.control(&Control::Purge { limit: 3 });
-    assert_eq!((first.affected, first.more), (3, true));
-    let second = bench.control(&Control::Purge { limit: 3 });
-    assert_eq!((second.affected, second.more), (1, false));
+    let purged = bench.control(&Control::Purge);
+    assert_eq!((purged.affected, purged.more), (4, false));
     assert_eq!(bench.ack(handle), Verdict::Stale);
     assert_eq!((bench.counts().entered, bench.counts().outstanding()), (4, 0));
     let key = bench.add(unique("u", UniqueScope::Run));

@@ -86,7 +86,7 @@ fn the_time_of_a_lane_is_set_anew_before_it_is_shorter_than_a_lifetime() {
 fn an_idle_worker_leaves_nothing_in_a_partition_without_jobs_and_lanes() {
     let mut bench = Bench::with(&["a"]);
     let handle = bench.take().handle;
-    bench.control(&Control::Purge { limit: 10 });
+    bench.control(&Control::Purge);
     let acks = vec![handle];
     let request = Exchange { lane: lane(1), acks, ..claim(1) };
     let idle = bench.machine().exchange(&request).unwrap();

@@ -58,7 +58,6 @@ fn other_requests_beyond_a_limit_are_refused() {
         Control::Discard { keys: keys() },
         Control::Redrive { keys: keys(), limit: 1 },
         Control::Redrive { keys: vec![], limit: 1_001 },
-        Control::Purge { limit: 1_001 },
     ] {
         let error = bench.machine().control(&control).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -130,7 +129,7 @@ fn an_index_of_random_bytes_is_an_error_and_never_a_panic() {
         let Ok(tables) = MemTables::decode(&bytes) else { continue };
         let mut bench = Bench { tables, ..Bench::new() };
         let _ = bench.machine().tend(&Tend { limit: 10, policy: Default::default() });
-        let _ = bench.machine().control(&Control::Purge { limit: 10 });
+        let _ = bench.machine().control(&Control::Purge);
     }
     assert_eq!(MemTables::decode(&[2, 0]).unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(MemTables::decode(&[]).unwrap_err().kind(), ErrorKind::Backend);

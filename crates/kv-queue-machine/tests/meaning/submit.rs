@@ -88,6 +88,6 @@ fn a_key_of_the_run_is_held_until_the_purge() {
     bench.now += 1_000_000 * SECOND;
     bench.tend(100);
     assert_eq!(bench.submit(vec![once()]), [Submitted::Duplicate(key)]);
-    bench.control(&kv_core::queue::Control::Purge { limit: 10 });
+    bench.control(&kv_core::queue::Control::Purge);
     assert!(bench.add(once()) > key);
 }

@@ -38,6 +38,12 @@ pub(crate) enum Fault {
     NoHistory,
     /// Two claims in a microsecond get the same token.
     TokenReused,
+    /// A purge leaves the unique keys of the jobs that it removes.
+    UniqueOverPurge,
+}
+
+fn owned((key, value): (&str, &Bytes)) -> (String, Bytes) {
+    (key.to_owned(), value.clone())
 }
 
 /// Tables in memory, but for the fault.
@@ -144,12 +150,13 @@ impl Tables for FaultyTables {
         self.tables.delete(map, key)
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        self.tables.clear_set(set)
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        self.tables.clear_map(map)
+    fn clear(&mut self) -> Result<()> {
+        let unique: Vec<_> = self.tables.entries(Map::Unique).map(owned).collect();
+        self.tables.clear()?;
+        let kept = unique.into_iter().filter(|_| self.fault == Fault::UniqueOverPurge);
+        kept.collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|(key, job)| self.put(Map::Unique, &key, job))
     }
 
     fn counter(&self, counter: Counter) -> Result<u64> {

@@ -104,6 +104,11 @@ fn a_token_that_is_given_twice_is_caught() {
 }
 
 #[test]
+fn a_purge_that_leaves_unique_keys_is_caught() {
+    assert!(caught(Fault::UniqueOverPurge) <= 12);
+}
+
+#[test]
 fn an_ack_before_the_run_is_caught() {
     assert!(caught_host(HostFault::AckBeforeRun) <= 12);
 }

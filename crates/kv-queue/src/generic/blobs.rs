@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use kv_core::queue::{BATCH_BYTES, Partition};
+use kv_core::queue::{BATCH_BYTES, MAX_BATCH, Partition};
 use kv_core::{Bytes, Effect, Error, ErrorKind, Lifetime, Result};
 use kv_queue_machine::{Counter, Map, MemTables, Member, Set, Tables};
 
@@ -94,15 +94,14 @@ impl GenericEngine {
         names: impl Iterator<Item = &Bytes> + Send,
     ) {
         let keys: Vec<_> = names.filter_map(|name| key(partition, name).ok()).collect();
-        if keys.is_empty() {
-            return;
-        }
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        if let Err(error) = self.store().delete_many(&keys).await {
-            tracing::warn!(
-                queue = &*partition.queue, blobs = keys.len(), %error,
-                "blobs that the queue no longer needs could not be deleted"
-            );
+        for keys in keys.chunks(MAX_BATCH) {
+            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+            if let Err(error) = self.store().delete_many(&keys).await {
+                tracing::warn!(
+                    queue = &*partition.queue, blobs = keys.len(), %error,
+                    "blobs that the queue no longer needs could not be deleted"
+                );
+            }
         }
     }
 }
@@ -190,15 +189,11 @@ impl Tables for NotedTables {
         self.tables.delete(map, key)
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        self.tables.clear_set(set)
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        if is_of_blobs(map) {
+    fn clear(&mut self) -> Result<()> {
+        for map in Map::ALL.into_iter().filter(|map| is_of_blobs(*map)) {
             self.dropped.extend(self.tables.entries(map).map(|(_, name)| name.clone()));
         }
-        self.tables.clear_map(map)
+        self.tables.clear()
     }
 
     fn counter(&self, counter: Counter) -> Result<u64> {

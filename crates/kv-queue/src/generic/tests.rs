@@ -3,6 +3,7 @@
 mod concurrent;
 mod faults;
 mod oracle;
+mod removed;
 mod store;
 mod waits;
 

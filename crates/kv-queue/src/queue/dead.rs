@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use kv_core::Result;
 use kv_core::queue::{DeadLetter, Inspect, Inspected, JobKey, MAX_BATCH};
+use kv_core::{Error, ErrorKind, Result};
 
 use super::handle::Queue;
 use super::job::JobId;
-use super::operate::unexpected;
+use super::operate::{no_further, unexpected};
 
 /// How many partitions a call asks at once.
 const AT_ONCE: usize = 16;
+
+/// How often a walk starts anew in a partition because the letter that it stood at is gone.
+const RESTARTS: usize = 100;
 
 /// A job that failed for good, with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +112,8 @@ impl<T> DeadLetters<T> {
     /// Up to `limit` letters. Fewer letters mean that the walk is at its end.
     ///
     /// # Errors
-    /// Those of the store; after an error the walk can go on.
+    /// Those of the store; after an error the walk can go on. `Conflict` if letters go away again
+    /// and again while the walk looks for its place.
     ///
     /// # Cancel safety
     /// A dropped future loses only the letters that it had read for its page.
@@ -160,20 +164,10 @@ impl<T> DeadLetters<T> {
             return Ok(());
         };
         if let (true, Some(last)) = last {
-            let (mut after, limit) = (last.1, wanted.clamp(1, MAX_BATCH));
-            loop {
-                let mut read = page(&self.queue, number, Some(after), limit, bytes).await?;
-                let Some(end) = read.last().map(place) else { break };
-                after = end.1;
-                // If the last letter is gone, the oldest letters are read again.
-                read.retain(|letter| place(letter) > last);
-                if read.is_empty() {
-                    continue;
-                }
-                if let Some(own) = self.letters(number) {
-                    (own.last, own.read) = (Some(end), read.into());
-                }
-                break;
+            let read = after_all(&self.queue, number, last, wanted, bytes).await?;
+            if let Some(own) = self.letters(number) {
+                own.last = read.last().map(place).or(own.last);
+                own.read = read.into();
             }
         }
         let next = self.letters(number).and_then(|own| own.read.front().map(|it| it.died));
@@ -184,6 +178,40 @@ impl<T> DeadLetters<T> {
     fn letters(&mut self, number: u32) -> Option<&mut Letters> {
         self.partitions.as_mut()?.get_mut(usize::try_from(number).ok()?)
     }
+}
+
+/// The next letters that stand after a place. If the letter of the place is gone, the engine shows
+/// the oldest ones again, which are passed over.
+async fn after_all<T>(
+    queue: &Queue<T>,
+    number: u32,
+    last: (Duration, JobKey),
+    wanted: usize,
+    bytes: usize,
+) -> Result<Vec<DeadLetter>> {
+    let (mut after, mut furthest, mut restarts) = (last.1, None, 0);
+    loop {
+        let limit = wanted.clamp(1, MAX_BATCH);
+        let mut read = page(queue, number, Some(after), limit, bytes).await?;
+        let end = read.last().map(place);
+        read.retain(|letter| place(letter) > last);
+        let Some(end) = end.filter(|_| read.is_empty()) else { return Ok(read) };
+        after = end.1;
+        restarts += usize::from(furthest.is_some_and(|furthest| end <= furthest));
+        furthest = furthest.max(Some(end));
+        if restarts == RESTARTS {
+            let last = JobId { partition: number, key: last.1 };
+            return Err(lost(last).operation("dead_letters"));
+        }
+    }
+}
+
+fn lost(last: JobId) -> Error {
+    let message = format!(
+        "the dead letters that were read went away {RESTARTS} times while those after {last} were \
+         looked for"
+    );
+    Error::new(ErrorKind::Conflict, message)
 }
 
 async fn page<T>(
@@ -199,7 +227,12 @@ async fn page<T>(
     let partition = queue.connection().partition(number)?;
     let request = Inspect::Dead { after, limit, bytes };
     match queue.inspect("dead_letters", partition, request).await? {
-        Inspected::Dead(letters) => Ok(letters),
+        Inspected::Dead(letters) => match after {
+            Some(key) if letters.iter().any(|letter| letter.key == key) => {
+                Err(no_further(JobId { partition: number, key }).operation("dead_letters"))
+            }
+            _ => Ok(letters),
+        },
         _ => Err(unexpected()),
     }
 }

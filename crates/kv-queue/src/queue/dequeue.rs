@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{Claimed, MAX_BATCH, Operation, Partition};
-use kv_core::{Error, Result};
+use kv_core::{Error, ErrorKind, Pace, Result};
 use serde::de::DeserializeOwned;
 
 use super::delivery::{Delivery, Lease};
 use super::handle::Queue;
 use super::job::JobId;
-use super::pace::Pace;
 use crate::requests::{Requests, Settings, Undecodable};
 
 /// How many partitions a call claims from before it asks which of the others have jobs.
@@ -18,6 +17,10 @@ const UNASKED: usize = 8;
 
 /// How many times in a row a partition is maintained while more jobs are due.
 const MAINTENANCE: usize = 10;
+
+/// How many claims in a row may bring nothing although more jobs are ready. Each examines up to
+/// 1,000 jobs that cannot be delivered, such as expired ones.
+const VAIN: usize = 10_000;
 
 impl<T: DeserializeOwned> Queue<T> {
     /// Takes up to `n` ready jobs, of each partition the most urgent first and among those the
@@ -77,7 +80,7 @@ impl<T: DeserializeOwned> Queue<T> {
         if lacking == 0 {
             return Ok(());
         }
-        let mut pace = Pace::default();
+        let (mut pace, mut vain) = (Pace::default(), 0);
         let mut maintained = self.connection().is_tend_due(partition);
         if maintained {
             self.maintain(partition).await?;
@@ -85,7 +88,7 @@ impl<T: DeserializeOwned> Queue<T> {
         while lacking > 0 {
             let limit = lacking.min(MAX_BATCH);
             let claims = self.requests().claim(partition, limit).await?;
-            let is_short = claims.claimed.len() < limit;
+            let (is_short, before) = (claims.claimed.len() < limit, lacking);
             for claimed in claims.claimed {
                 pace.handled(claimed.body.len()).await;
                 if let Some(delivery) = self.decode(partition.number, claimed).await {
@@ -94,6 +97,10 @@ impl<T: DeserializeOwned> Queue<T> {
                 }
             }
             if !is_short || claims.more {
+                vain = if lacking < before { 0 } else { vain + 1 };
+                if vain == VAIN {
+                    return Err(in_vain(partition));
+                }
                 continue;
             }
             if claims.next_due != Some(Duration::ZERO) || maintained {
@@ -137,6 +144,15 @@ impl<T: DeserializeOwned> Queue<T> {
             }
         }
     }
+}
+
+fn in_vain(partition: &Partition) -> Error {
+    let message = format!(
+        "{VAIN} claims from partition {} brought no job that can be delivered, although the store \
+         says each time that more are ready",
+        partition.number
+    );
+    Error::new(ErrorKind::Backend, message).key(&partition.queue)
 }
 
 /// Deliveries that the caller does not have yet. When they are dropped, their jobs are released.

@@ -7,13 +7,12 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kv_core::queue::{
     BATCH_BYTES, MAX_BATCH, MAX_PRIORITY, MAX_UNIQUE_BYTES, NewJob, Submitted, Unique, UniqueScope,
 };
-use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
+use kv_core::{Achieved, Durability, Error, ErrorKind, Pace, Result};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::handle::Queue;
 use super::job::{Enqueue, Enqueued, Job, JobId};
-use super::pace::Pace;
 use crate::requests::Connection;
 
 /// How many partitions a call works on at once.
@@ -261,6 +260,9 @@ where
             }
             let Batch { places, jobs, .. } = batch;
             let (submitted, achieved) = submit(number, jobs).await?;
+            if submitted.len() != places.len() {
+                return Err(other_answers(number, places.len(), submitted.len()));
+            }
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.take(number, &places, &submitted, achieved);
         }
@@ -316,6 +318,13 @@ const fn enqueue(partition: u32, answer: Submitted) -> Enqueue {
         Submitted::Added(key) => Enqueue::Added(JobId { partition, key }),
         Submitted::Duplicate(key) => Enqueue::Duplicate(JobId { partition, key }),
     }
+}
+
+fn other_answers(partition: u32, jobs: usize, answers: usize) -> Error {
+    let message = format!(
+        "partition {partition} gave {answers} answers to {jobs} jobs; expected one for each"
+    );
+    Error::new(ErrorKind::Backend, message).maybe_applied()
 }
 
 fn no_answer() -> Error {

@@ -6,18 +6,23 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kv_core::queue::{
-    Control, Controlled, Counts, Inspect, Inspected, JobKey, MAX_BATCH, Partition, Peeked,
+    Control, Controlled, Counts, Inspect, Inspected, JobKey, MAX_BATCH, Partition,
 };
 use kv_core::{Error, ErrorKind, Result};
-use serde::de::DeserializeOwned;
 
 use super::agreement;
 use super::handle::Queue;
 use super::job::JobId;
-use super::pace::Pace;
 
 /// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
+
+/// How many requests a round of a redrive sends at most.
+const ROUND: usize = 1_000;
+
+/// After how many rounds of a redrive that left as many dead letters as there were before it gives
+/// up: jobs that die as fast as they are redriven would keep it busy for ever.
+const STALLED: usize = 50;
 
 impl<T> Queue<T> {
     /// How many jobs wait: the ready and the timed jobs.
@@ -82,9 +87,8 @@ impl<T> Queue<T> {
     /// Removes all jobs, dead letters and unique keys. Running jobs lose their leases. Returns how
     /// many jobs were removed.
     ///
-    /// `clear` removes as many jobs as there were when it began, so it ends beside fast producers.
-    /// Jobs that a producer adds meanwhile may stay; then the unique keys of their partition stay
-    /// too.
+    /// Each partition is cleared in one step, however many jobs it has, so `clear` ends beside fast
+    /// producers. Jobs that a producer adds afterwards stay, with their unique keys.
     ///
     /// # Errors
     /// Those of the store; after an error some partitions may be cleared.
@@ -92,28 +96,7 @@ impl<T> Queue<T> {
     /// # Cancel safety
     /// A dropped future may have cleared some partitions; calling it again clears the rest.
     pub async fn clear(&self) -> Result<u64> {
-        let counts = self.all_counts().await.map_err(|error| error.operation("clear"))?;
-        let partitions: Vec<_> =
-            self.partitions().zip(&counts).map(|(it, counts)| self.purge(it, counts)).collect();
-        let mut purged = stream::iter(partitions).buffer_unordered(AT_ONCE);
-        let mut affected = 0;
-        while let Some(purged) = purged.try_next().await? {
-            affected += purged;
-        }
-        Ok(affected)
-    }
-
-    /// Purges a partition of at least as many jobs as these counts contain.
-    async fn purge(&self, partition: &Partition, counts: &Counts) -> Result<u64> {
-        let (there, mut affected) = (counts.outstanding() + counts.dead, 0);
-        loop {
-            let purge = Control::Purge { limit: MAX_BATCH };
-            let done = self.control("clear", partition, purge).await?;
-            affected += done.affected as u64;
-            if !done.more || affected > there {
-                return Ok(affected);
-            }
-        }
+        self.control_all("clear", Control::Purge).await
     }
 
     /// Removes the whole queue: its jobs, its keys, its number of partitions. Closes this handle
@@ -170,13 +153,14 @@ impl<T> Queue<T> {
     /// than there were when the call began.
     ///
     /// # Errors
-    /// Those of the store; after an error some of the dead letters may be redriven.
+    /// Those of the store; after an error some of the dead letters may be redriven. `Conflict` if
+    /// other jobs die as fast as these are redriven.
     pub async fn redrive(&self, limit: usize) -> Result<u64> {
         let counts = async || self.all_counts().await.map_err(|error| error.operation("redrive"));
         let mut counted = counts().await?;
         // What dies meanwhile may die of the same thing again and again.
         let wanted = limit.min(usize::try_from(sum(&counted).dead).unwrap_or(usize::MAX));
-        let mut left = wanted;
+        let (mut left, mut stalled) = (wanted, 0);
         loop {
             let effect = |error: Error| if left < wanted { error.maybe_applied() } else { error };
             let round = self.control_each("redrive", self.shares(&counted, left)).await;
@@ -185,18 +169,23 @@ impl<T> Queue<T> {
             if left == 0 || redriven == 0 {
                 return Ok((wanted - left) as u64);
             }
-            // Some went meanwhile that were counted.
+            // Some went meanwhile that were counted, or there are more than a round takes.
+            let before = sum(&counted).dead;
             counted = counts().await.map_err(Error::maybe_applied)?;
+            stalled += usize::from(sum(&counted).dead >= before);
+            if stalled == STALLED {
+                return Err(stall(sum(&counted).dead));
+            }
         }
     }
 
     /// Requests that together redrive up to this many dead letters, in each partition at most as
-    /// many as were counted there.
+    /// many as were counted there; the first [`ROUND`] of them.
     fn shares(&self, counts: &[Counts], mut left: usize) -> Vec<(&Partition, Control)> {
         let mut requests = Vec::new();
         for (partition, counts) in self.partitions().zip(counts) {
             let mut dead = usize::try_from(counts.dead).unwrap_or(usize::MAX);
-            while dead.min(left) > 0 {
+            while dead.min(left) > 0 && requests.len() < ROUND {
                 let limit = dead.min(left).min(MAX_BATCH);
                 requests.push((partition, Control::Redrive { keys: Vec::new(), limit }));
                 (dead, left) = (dead - limit, left - limit);
@@ -236,14 +225,14 @@ impl<T> Queue<T> {
         stream::iter(asked).buffered(AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
-    async fn counts(&self, partition: &Partition) -> Result<Counts> {
+    pub(super) async fn counts(&self, partition: &Partition) -> Result<Counts> {
         match self.inspect("stats", partition, Inspect::Counts).await? {
             Inspected::Counts(counts) => Ok(counts),
             _ => Err(unexpected()),
         }
     }
 
-    fn partitions(&self) -> impl Iterator<Item = &Partition> {
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.connection().partitions.iter()
     }
 
@@ -316,51 +305,12 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T: DeserializeOwned> Queue<T> {
-    /// The payloads of up to `n` ready jobs, in each partition those that a claim would take next.
-    /// Takes no job. Leaves out payloads that do not decode.
-    ///
-    /// # Errors
-    /// Those of the store; `Serialization` if there are ready jobs and none decodes as a `T`.
-    pub async fn peek(&self, n: usize) -> Result<Vec<T>> {
-        let (mut payloads, mut wrong, mut pace) = (Vec::new(), None, Pace::default());
-        for partition in self.outstanding_among(self.partitions()).await {
-            let mut after = None;
-            while payloads.len() < n {
-                let jobs = self.peek_page(partition, after, n - payloads.len()).await?;
-                let Some(last) = jobs.last() else { break };
-                after = Some(last.key);
-                for job in jobs {
-                    pace.handled(job.body.len()).await;
-                    match self.connection().serializer().decode(&job.body) {
-                        Ok(payload) => payloads.push(payload),
-                        Err(error) => {
-                            let id = JobId { partition: partition.number, key: job.key };
-                            wrong.get_or_insert_with(|| error.key(&id.to_string()));
-                        }
-                    }
-                }
-            }
-        }
-        match wrong {
-            Some(error) if payloads.is_empty() && n > 0 => Err(error.operation("peek")),
-            _ => Ok(payloads),
-        }
-    }
-
-    async fn peek_page(
-        &self,
-        partition: &Partition,
-        after: Option<JobKey>,
-        limit: usize,
-    ) -> Result<Vec<Peeked>> {
-        let (limit, bytes) = (limit.min(MAX_BATCH), self.connection().request_bytes());
-        let request = Inspect::Peek { after, limit, bytes };
-        match self.inspect("peek", partition, request).await? {
-            Inspected::Jobs(jobs) => Ok(jobs),
-            _ => Err(unexpected()),
-        }
-    }
+fn stall(dead: u64) -> Error {
+    let message = format!(
+        "after each of {STALLED} rounds as many dead letters were there as before it, now {dead}; \
+         expected fewer"
+    );
+    Error::new(ErrorKind::Conflict, message).operation("redrive").maybe_applied()
 }
 
 fn sum(counts: &[Counts]) -> Counts {
@@ -371,4 +321,10 @@ fn sum(counts: &[Counts]) -> Counts {
 
 pub(super) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the engine answered another question")
+}
+
+/// An error: a page that was asked for after a job has that very job, so a walk would never end.
+pub(super) fn no_further(job: JobId) -> Error {
+    let message = format!("the engine shows job {job} again after itself; expected what follows");
+    Error::new(ErrorKind::Backend, message)
 }

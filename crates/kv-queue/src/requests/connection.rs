@@ -92,7 +92,7 @@ impl Connection {
         partitions: Vec<Partition>,
         settings: Settings,
     ) -> Self {
-        let repeats = Repeats::new(settings.timeout);
+        let repeats = Repeats::new(&settings.name, settings.timeout);
         let is_late = partitions.iter().map(|_| AtomicBool::new(false)).collect();
         let tended = Mutex::new(vec![None; partitions.len()]);
         Self {

@@ -1,5 +1,6 @@
 //! Bounds requests in time, and repeats them where that is safe.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::{Effect, Error, ErrorKind, Result};
@@ -23,16 +24,18 @@ pub(super) enum Patience {
 
 /// How the requests of one queue are repeated.
 pub(super) struct Repeats {
+    /// The queue's name, for the log.
+    queue: Arc<str>,
     /// The longest that one request may take.
     timeout: Duration,
     pauses: RetryPolicy,
 }
 
 impl Repeats {
-    pub(super) fn new(timeout: Duration) -> Self {
+    pub(super) fn new(queue: &str, timeout: Duration) -> Self {
         let pauses =
             RetryPolicy::exponential(Duration::from_millis(50), Duration::from_millis(500));
-        Self { timeout, pauses }
+        Self { queue: queue.into(), timeout, pauses }
     }
 
     /// Bounds a reading request by the queue's timeout.
@@ -77,7 +80,8 @@ impl Repeats {
                 // If any attempt may have been applied, the error says so.
                 return Err(if unknown { error.maybe_applied() } else { error });
             }
-            tracing::debug!(attempt, kind = ?error.kind(), "queue request is repeated");
+            let (queue, kind) = (&*self.queue, error.kind());
+            tracing::debug!(queue, attempt, ?kind, "queue request is repeated");
             tokio::time::sleep(pause).await;
         }
     }

@@ -1,7 +1,8 @@
 //! Queues that come and go: nothing of them is left on the server.
 
 use kv_queue::{Job, Queue, Worker};
-use kv_testbed::{RedisServer, Reply};
+use kv_redis::{RedisConfig, RedisStore};
+use kv_testbed::{RedisCluster, RedisServer, Reply};
 
 use crate::bench::{in_time, store};
 
@@ -30,23 +31,51 @@ async fn run(queue: &Queue<u32>) {
     queue.enqueue(Job::new(1).delay(std::time::Duration::from_secs(60))).await.unwrap();
 }
 
+/// Opens, uses and deletes queues, one after another.
+async fn come_and_go(store: &kv_core::Store, queues: u32, partitions: u32) {
+    for number in 0..queues {
+        let name = format!("run:{number}");
+        let queue = Queue::builder(&name).partitions(partitions).open(store).await.unwrap();
+        run(&queue).await;
+        queue.delete().await.unwrap();
+    }
+}
+
+/// Waits until these servers have as many connections as before; those that block for the queues
+/// end by themselves when nobody waits.
+async fn closed(servers: &[&RedisServer], before: &[usize]) {
+    in_time(async {
+        while servers.iter().zip(before).any(|(server, before)| connections(server) > *before) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn queues_that_were_deleted_leave_no_key_and_no_connection() {
     let server = RedisServer::start().unwrap();
     let store = store(&server).await;
     let before = connections(&server);
-    for run_of in 0..60 {
-        let name = format!("run:{run_of}");
-        let queue = Queue::builder(&name).partitions(8).open(&store).await.unwrap();
-        run(&queue).await;
-        queue.delete().await.unwrap();
-    }
+    come_and_go(&store, 60, 8).await;
+    come_and_go(&store, 300, 2).await;
     assert_eq!(keys(&server), Vec::<String>::new());
-    // The one that blocks for all queues ends by itself when nobody waits.
-    in_time(async {
-        while connections(&server) > before {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    closed(&[&server], &[before]).await;
+}
+
+#[tokio::test]
+async fn queues_that_were_deleted_from_a_cluster_leave_no_key_and_no_connection() {
+    let cluster = RedisCluster::builder().replicas(0).start().unwrap();
+    let nodes = cluster.ports().into_iter().map(|port| format!("127.0.0.1:{port}"));
+    let config = RedisConfig::builder().cluster(nodes).build().unwrap();
+    let store = kv_core::Store::new(RedisStore::connect(config).await.unwrap());
+    // From then on there is a connection to every node.
+    come_and_go(&store, 1, 16).await;
+    let servers: Vec<&RedisServer> = cluster.nodes().iter().collect();
+    let before: Vec<usize> = servers.iter().map(|server| connections(server)).collect();
+    come_and_go(&store, 60, 8).await;
+    for server in &servers {
+        assert_eq!(keys(server), Vec::<String>::new());
+    }
+    closed(&servers, &before).await;
 }

@@ -31,11 +31,15 @@ impl Link {
         self.proxy.set_mode(Mode::Throttle { bytes_per_second });
     }
 
+    /// The store through the proxy.
+    async fn store(&self, timeout: Duration) -> kv_core::Store {
+        let config = RedisConfig::builder().port(self.proxy.port()).timeout(timeout);
+        kv_core::Store::new(RedisStore::connect(config.build().unwrap()).await.unwrap())
+    }
+
     /// The queue through the proxy.
     async fn queue(&self, timeout: Duration) -> Queue<String> {
-        let config = RedisConfig::builder().port(self.proxy.port()).timeout(timeout);
-        let store = RedisStore::connect(config.build().unwrap()).await.unwrap();
-        Queue::open(&kv_core::Store::new(store), "large").await.unwrap()
+        Queue::open(&self.store(timeout).await, "large").await.unwrap()
     }
 
     /// Jobs of so many bytes, handed in past the proxy.
@@ -80,6 +84,23 @@ async fn large_jobs_are_done_that_take_longer_together_than_one_call_may() {
     // A job takes 61 ms, and all of them 6 s.
     link.slow(16 << 20);
     all_are_done_at_the_first_attempt(queue, 100).await;
+}
+
+/// Replies of many partitions share the link, so each takes as long as all of them together.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_jobs_of_many_partitions_over_a_slow_link_are_sent_once_and_all_done() {
+    const JOBS: usize = 128;
+    let link = Link::new().await;
+    let open = async |store: kv_core::Store| {
+        Queue::<String>::builder("spread").partitions(256).open(&store).await.unwrap()
+    };
+    let filler = open(store(&link.server).await).await;
+    filler.enqueue_many((0..JOBS).map(|_| "x".repeat(100 * KIB))).await.unwrap();
+    let queue = open(link.store(HANGS).await).await;
+    link.slow(8 << 20);
+    all_are_done_at_the_first_attempt(queue, JOBS as u64).await;
+    let (traffic, sent) = (link.proxy.traffic(), (JOBS * 100 * KIB) as u64);
+    assert!(traffic.reply_bytes <= sent * 3 / 2, "{traffic:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

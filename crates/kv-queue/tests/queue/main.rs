@@ -10,11 +10,14 @@ mod hanging;
 mod idle;
 mod operating;
 mod producing;
+mod reopened;
 mod sharing;
 mod speed;
 mod stopping;
 mod summary;
 mod supervision;
+mod told;
+mod unsound;
 mod watched;
 mod worker;
 
@@ -82,6 +85,7 @@ on_every_engine! {
     operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,
     operating::dead_letters_end_with_their_age,
     operating::clearing_removes_more_than_one_request_takes,
+    operating::nothing_of_before_a_clearing_is_left_beside_a_producer,
     operating::a_deleted_queue_is_gone_and_can_be_made_anew,
     operating::a_peek_at_jobs_of_another_type_says_so,
     producing::each_of_many_jobs_gets_its_own_answer_in_order,

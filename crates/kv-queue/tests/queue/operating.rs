@@ -94,21 +94,50 @@ pub(crate) async fn a_peek_at_jobs_of_another_type_says_so(bench: &Bench) {
     assert_eq!(queue.peek(9).await.unwrap().len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn clearing_ends_beside_a_fast_producer() {
-    let bench = Bench::memory();
-    let queue = queue(&bench).await;
-    queue.enqueue_many(0..5_000).await.unwrap();
+/// Jobs in every state, with every kind of unique key; some of the keys.
+async fn keyed(queue: &Queue<u32>) -> [String; 4] {
+    let long = Duration::from_secs(9_000);
+    let keys = ["run", "live", "window", "dead"].map(str::to_owned);
+    let [run, live, window, dead] = keys.clone();
+    let job = |number, key| Job::new(number).unique_while_live(key);
+    queue.enqueue_many([job(1, live).priority(0), job(2, dead).priority(0)]).await.unwrap();
+    let taken = queue.dequeue(2).await.unwrap();
+    taken[0].checkpoint(&7).await.unwrap();
+    taken[1].fail("as the test asks for").await.unwrap();
+    queue.enqueue(Job::new(3).unique(run)).await.unwrap();
+    queue.enqueue(Job::new(4).unique_for(window, long).delay(long)).await.unwrap();
+    keys
+}
+
+/// The producer adds jobs during the whole of the clearing, to the same partition.
+pub(crate) async fn nothing_of_before_a_clearing_is_left_beside_a_producer(bench: &Bench) {
+    let queue = bench.builder::<u32>().partitions(1).open(&bench.store).await.unwrap();
     let producer = queue.clone();
-    let producing = tokio::spawn(async move {
-        loop {
-            producer.enqueue_many(0..1_000).await.unwrap();
-            tokio::task::yield_now().await;
+    for round in 0..3 {
+        let keys = keyed(&queue).await;
+        let clearing = async {
+            let cleared = queue.clear().await.unwrap();
+            assert!(cleared >= 4, "round {round}: {cleared}");
+            for key in keys {
+                let again = queue.enqueue(Job::new(9).unique(&*key)).await.unwrap();
+                assert!(!again.is_duplicate(), "round {round}: {key}");
+            }
+        };
+        let producing = async {
+            loop {
+                producer.enqueue(Job::new(8)).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = clearing => {}
+            () = producing => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => panic!("round {round}: no end"),
         }
-    });
-    let cleared = tokio::time::timeout(Duration::from_secs(60), queue.clear()).await;
-    producing.abort();
-    assert!(cleared.expect("it never ends").unwrap() >= 5_000);
+        assert_eq!(queue.stats().await.unwrap().dead, 0);
+        queue.clear().await.unwrap();
+        assert!(queue.drained().await.unwrap());
+    }
 }
 
 #[tokio::test(start_paused = true)]

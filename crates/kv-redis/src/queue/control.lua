@@ -89,59 +89,30 @@ local function redrive()
   end
 end
 
--- The job of a member of any set of jobs, if it is one.
-local function job_of(set, name)
-  local key = set == READY and sub(name, -14) or sub(name, 1, 14)
-  local whole = set == READY or name == key
-      or set == LEASES and string.match(name, '^:%d+$', 15)
-  return whole and is_key(key) and key
-end
-
--- Leaves of a partition without jobs its counters, for a while, so that no key and no token comes
--- twice; one that is paused stays.
-local function fade()
-  local fields = { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'paused', 'format' }
-  local is_paused, kept = control[2] == '1', {}
-  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 7 or 5))) do
+-- Removes everything but the counters, which stay for a while, so that no key and no token comes
+-- twice. A partition that is paused stays. UNLINK frees large keys in another thread.
+local function purge()
+  for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
+    affected = affected + call('ZCOUNT', set, '-inf', '(inf')
+  end
+  local fields, kept = { 'token', 'sequence', 'done', 'cancelled', 'evicted', 'paused' }, {}
+  local is_paused = control[2] == '1'
+  for i, value in ipairs(call('HMGET', CONTROL, unpack(fields, 1, is_paused and 6 or 5))) do
     if value then
       kept[#kept + 1] = fields[i]
       kept[#kept + 1] = value
     end
   end
-  call('UNLINK', UNIQUE, WINDOWS, LANES, CONTROL, JOBS)
+  call('UNLINK', CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, LANES)
   if #kept > 0 then
     call('HSET', CONTROL, unpack(kept))
   end
   if is_paused then
-    call('HSET', CONTROL, 'largest', '0')
+    make()
   else
-    call('UNLINK', RECORDS, LEASES)
     call('PEXPIRE', CONTROL, COUNTERS_LIFETIME)
     call('PEXPIRE', WAKE, COUNTERS_LIFETIME)
   end
-end
-
--- Removes jobs, and when none is left what else there is.
-local function purge()
-  local taken = 0
-  for _, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
-    local members = limit > taken
-        and call('ZRANGEBYSCORE', set, '-inf', '(inf', 'LIMIT', 0, limit - taken) or {}
-    for _, name in ipairs(members) do
-      call('ZREM', set, name)
-      taken = taken + 1
-      local key = job_of(set, name)
-      if key then
-        forget(key)
-        affected = affected + 1
-      end
-    end
-    if call('ZCOUNT', set, '-inf', '(inf') > 0 then
-      more = true
-      return
-    end
-  end
-  fade()
 end
 
 if action == 'pause' then

@@ -111,7 +111,7 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
         Control::Cancel { keys } => ("cancel", 0, keys),
         Control::Discard { keys } => ("discard", 0, keys),
         Control::Redrive { keys, limit } => ("redrive", *limit, keys),
-        Control::Purge { limit } => ("purge", *limit, &[]),
+        Control::Purge => ("purge", 0, &[]),
     };
     let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(limit)];
     args.extend(keys.iter().map(|key| Bytes::from(key.to_string())));

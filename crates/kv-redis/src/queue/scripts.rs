@@ -69,7 +69,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "717d5e25734b7dc2ee6e8aa982d3889f0499698f",
+    "566f68ff6fd4abed7b0bbe5d48e98dc798f08680",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",

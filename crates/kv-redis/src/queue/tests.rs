@@ -2,6 +2,7 @@
 
 #[path = "../../tests/queue/disturbed.rs"]
 mod disturbed;
+mod gone;
 mod planted;
 #[path = "../../tests/queue/stored.rs"]
 mod stored;

@@ -110,7 +110,7 @@ async fn a_thousand_jobs_are_promoted_recovered_redriven_cancelled_and_purged_at
     let cancel = Control::Cancel { keys: keys(&handles) };
     assert_eq!(engine.control(&at, cancel).await.unwrap().affected, MAX_BATCH);
     engine.submit(&at, jobs(MAX_BATCH)).await.unwrap();
-    let purged = engine.control(&at, Control::Purge { limit: MAX_BATCH }).await.unwrap();
+    let purged = engine.control(&at, Control::Purge).await.unwrap();
     assert_eq!((purged.affected, purged.more), (MAX_BATCH, false));
 }
 
@@ -137,7 +137,6 @@ async fn a_thousand_and_one_is_refused_and_changes_nothing() {
         Control::Cancel { keys: vec![key; MORE] },
         Control::Redrive { keys: vec![key; MORE], limit: 1 },
         Control::Redrive { keys: Vec::new(), limit: MORE },
-        Control::Purge { limit: MORE },
     ] {
         errors.push(engine.control(&at, request).await.unwrap_err());
     }

@@ -30,7 +30,7 @@ async fn fill(engine: &dyn QueueEngine, at: &Partition) -> kv_core::queue::Handl
 }
 
 async fn purge(engine: &dyn QueueEngine) {
-    let purged = engine.control(&partition(), Control::Purge { limit: 100 }).await.unwrap();
+    let purged = engine.control(&partition(), Control::Purge).await.unwrap();
     assert!(!purged.more);
 }
 

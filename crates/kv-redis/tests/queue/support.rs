@@ -127,7 +127,7 @@ pub(crate) async fn every_verb(engine: &dyn QueueEngine) -> Vec<(&'static str, R
         ("counts", engine.inspect(&at, Inspect::Counts).await.map(drop)),
         ("peek", engine.inspect(&at, Inspect::Peek { after, limit: 1, bytes: 1 }).await.map(drop)),
         ("dead", engine.inspect(&at, Inspect::Dead { after, limit: 1, bytes: 1 }).await.map(drop)),
-        ("purge", control(Control::Purge { limit: 10 }).await.map(drop)),
+        ("purge", control(Control::Purge).await.map(drop)),
     ]
 }
 

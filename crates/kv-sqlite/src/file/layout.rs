@@ -24,7 +24,7 @@ pub(crate) const LOG_BYTES: u64 = 64 << 20;
 /// - `entries`: the keys of the store, in the order of their bytes; `expires` in microseconds
 ///   since 1970.
 /// - `queues`, `partitions`: the description of each queue; of each partition its counters, the
-///   sizes of its sets, and the places of what can be cleared at once.
+///   sizes of its sets, and the places of some sets and maps.
 /// - `ready`, `members`, `items`: the sets and maps of all partitions. A place is a set or a map of
 ///   a partition; `ready` members are in the order of their names.
 /// - `garbage`: places whose rows nobody needs any more.

@@ -24,22 +24,23 @@ impl Found {
     }
 }
 
-/// Numbers of a partition's row: counters, sizes of sets, places of what can be cleared at once.
-const COLUMNS: usize = Counter::ALL.len() + Set::ALL.len() + CLEARABLE.len();
+/// Numbers of a partition's row: counters, sizes of sets, places of some slots.
+const COLUMNS: usize = Counter::ALL.len() + Set::ALL.len() + PLACED.len();
 
-/// What can be cleared at a cost that does not depend on its size: it is given another place.
-const CLEARABLE: [usize; 4] = [
-    Set::Windows as usize,
-    Set::Lanes as usize,
-    Set::ALL.len() + Map::Unique as usize,
-    Set::ALL.len() + Map::Lane as usize,
-];
+/// The slot of the unique keys.
+const UNIQUE: usize = Set::ALL.len() + Map::Unique as usize;
+
+/// The slots whose places are in the partition's row.
+const PLACED: [usize; 4] =
+    [Set::Windows as usize, Set::Lanes as usize, UNIQUE, Set::ALL.len() + Map::Lane as usize];
 
 /// Places of a partition by its number: room for all sets and maps.
 const SLOTS: i64 = 16;
 
-/// The first of the places that are given to what was cleared.
-const FRESH: i64 = 1 << 60;
+/// From here on are the places of partitions that were cleared. If the unique keys of a partition
+/// are here, all its slots are beside them. Builds before 0.1.0 gave the slots in [`PLACED`] places
+/// from `1 << 60` on, each its own; the other slots then stay where they were.
+const FRESH: i64 = 1 << 61;
 
 const LOAD: &str = "
 SELECT sequence, token, done, cancelled, evicted, paused, ready, timed, leases, dead, windows,
@@ -135,7 +136,7 @@ impl<'s> SqlTables<'s> {
     /// The row of a partition that has none yet.
     fn fresh(found: Found) -> [i64; COLUMNS] {
         let mut row = [0; COLUMNS];
-        for (slot, number) in CLEARABLE.iter().zip(row.iter_mut().skip(COLUMNS - CLEARABLE.len())) {
+        for (slot, number) in PLACED.iter().zip(row.iter_mut().skip(COLUMNS - PLACED.len())) {
             *number = fixed(found, *slot);
         }
         row
@@ -193,7 +194,13 @@ impl<'s> SqlTables<'s> {
     }
 
     fn place(&self, slot: usize) -> i64 {
-        place_index(slot).map_or_else(|| fixed(self.found, slot), |index| self.number(index))
+        if let Some(index) = place_index(slot) {
+            return self.number(index);
+        }
+        match place_index(UNIQUE).map(|index| self.number(index)) {
+            Some(unique) if unique >= FRESH => at(unique, slot).saturating_sub(at(0, UNIQUE)),
+            _ => fixed(self.found, slot),
+        }
     }
 
     fn place_of(&self, set: Set) -> i64 {
@@ -203,31 +210,25 @@ impl<'s> SqlTables<'s> {
     fn place_in(&self, map: Map) -> i64 {
         self.place(Set::ALL.len() + map as usize)
     }
-
-    /// Leaves what is in a slot behind as garbage; `false` if the slot has one place only.
-    fn leave(&mut self, slot: usize) -> Result<bool> {
-        let Some(index) = place_index(slot) else { return Ok(false) };
-        let sql = "UPDATE meta SET places = places + 1 RETURNING places";
-        let place = self.session.row(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or_default();
-        let garbage = "INSERT OR IGNORE INTO garbage VALUES(?1)";
-        self.session.execute(garbage, [self.number(index)])?;
-        self.set_number(index, FRESH.saturating_add(place));
-        Ok(true)
-    }
 }
 
 fn fixed(found: Found, slot: usize) -> i64 {
-    found.partition.saturating_mul(SLOTS).saturating_add(i64::try_from(slot).unwrap_or_default())
+    at(found.partition.saturating_mul(SLOTS), slot)
+}
+
+/// A slot among the places that begin here.
+fn at(base: i64, slot: usize) -> i64 {
+    base.saturating_add(i64::try_from(slot).unwrap_or_default())
 }
 
 const fn size_index(set: Set) -> usize {
     Counter::ALL.len() + set as usize
 }
 
-/// Where the row holds the place of a slot that can be cleared at once.
+/// Where the row holds the place of a slot.
 fn place_index(slot: usize) -> Option<usize> {
-    let at = CLEARABLE.iter().position(|clearable| *clearable == slot)?;
-    Some(COLUMNS - CLEARABLE.len() + at)
+    let at = PLACED.iter().position(|placed| *placed == slot)?;
+    Some(COLUMNS - PLACED.len() + at)
 }
 
 fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
@@ -320,21 +321,20 @@ impl Tables for SqlTables<'_> {
         Ok(self.session.execute(sql, (self.place_in(map), key))? > 0)
     }
 
-    fn clear_set(&mut self, set: Set) -> Result<()> {
-        if !self.leave(set as usize)? {
-            let table = if set == Set::Ready { "ready" } else { "members" };
-            let sql = format!("DELETE FROM {table} WHERE place = ?1");
-            self.session.execute(&sql, [self.place_of(set)])?;
+    /// Leaves everything behind as garbage, and goes on in other places.
+    fn clear(&mut self) -> Result<()> {
+        for place in self.places() {
+            self.session.execute("INSERT OR IGNORE INTO garbage VALUES(?1)", [place])?;
         }
-        self.set_number(size_index(set), 0);
-        Ok(())
-    }
-
-    fn clear_map(&mut self, map: Map) -> Result<()> {
-        if !self.leave(Set::ALL.len() + map as usize)? {
-            let place = self.place_in(map);
-            self.session.execute("DELETE FROM items WHERE place = ?1", [place])?;
+        let sql = "UPDATE meta SET places = places + 1 RETURNING places";
+        let places = self.session.row(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or_default();
+        let base = FRESH.saturating_add(places.saturating_mul(SLOTS));
+        for slot in PLACED {
+            if let Some(index) = place_index(slot) {
+                self.set_number(index, at(base, slot));
+            }
         }
+        Set::ALL.into_iter().for_each(|set| self.set_number(size_index(set), 0));
         Ok(())
     }
 

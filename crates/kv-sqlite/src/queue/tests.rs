@@ -189,14 +189,56 @@ fn a_queue_that_is_removed_ends_its_waits_and_leaves_no_row() {
 }
 
 #[test]
+fn three_hundred_queues_that_were_removed_leave_no_row() {
+    let sqlite = Sqlite::open();
+    block_on(sqlite.engine.remove("q", 2)).unwrap();
+    for _ in 0..300 {
+        block_on(sqlite.engine.open("q", 2)).unwrap();
+        (0..4).for_each(|number| sqlite.submit(number % 2, Some(&number.to_string())));
+        block_on(sqlite.engine.remove("q", 2)).unwrap();
+    }
+    block_on(sqlite.store.compact()).unwrap();
+    for table in ["queues", "partitions", "ready", "members", "items", "garbage"] {
+        assert_eq!(sqlite.rows(table), 0, "{table}");
+    }
+}
+
+/// A file of a build before 0.1.0, in which a purge moved the unique keys alone.
+#[test]
+fn a_partition_whose_unique_keys_alone_have_moved_is_read_and_purged() {
+    const MOVED: i64 = (1 << 60) + 7;
+    let sqlite = Sqlite::open();
+    sqlite.submit(0, Some("once"));
+    let moves = |session: &Session| {
+        let place =
+            session.row("SELECT unique_place FROM partitions", [], |row| row.get::<_, i64>(0));
+        let place = place?.unwrap();
+        session.execute("UPDATE items SET place = ?2 WHERE place = ?1", (place, MOVED))?;
+        session.execute("UPDATE partitions SET unique_place = ?1", [MOVED])?;
+        session.execute("UPDATE meta SET places = 7", [])
+    };
+    block_on(sqlite.store.workers().write(0, false, moves)).unwrap();
+    sqlite.submit(0, Some("once"));
+    assert_eq!(sqlite.rows("ready"), 1, "it is a duplicate still");
+    let purged = block_on(sqlite.engine.control(&partition(0), Control::Purge)).unwrap();
+    sqlite.submit(0, Some("once"));
+    block_on(sqlite.store.compact()).unwrap();
+    assert_eq!((purged.affected, sqlite.rows("ready"), sqlite.rows("items")), (1, 1, 2));
+}
+
+#[test]
 fn a_purge_forgets_unique_keys_at_once_and_their_rows_by_and_by() {
     let sqlite = Sqlite::open();
     sqlite.submit(0, Some("once"));
-    block_on(sqlite.engine.control(&partition(0), Control::Purge { limit: 10 })).unwrap();
+    block_on(sqlite.engine.control(&partition(0), Control::Purge)).unwrap();
     sqlite.submit(0, Some("once"));
-    assert_eq!(sqlite.rows("ready"), 1);
+    assert_eq!(sqlite.rows("ready"), 2, "one of them is nobody's");
     block_on(sqlite.store.compact()).unwrap();
+    assert_eq!(sqlite.rows("ready"), 1);
     assert_eq!((sqlite.rows("garbage"), sqlite.rows("items")), (0, 2), "a body and a key");
+    block_on(sqlite.engine.control(&partition(0), Control::Purge)).unwrap();
+    block_on(sqlite.store.compact()).unwrap();
+    assert_eq!((sqlite.rows("ready"), sqlite.rows("items")), (0, 0), "of the places after, too");
 }
 
 #[test]

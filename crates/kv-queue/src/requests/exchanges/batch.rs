@@ -65,6 +65,13 @@ impl Batch {
 
     pub(super) async fn send(mut self, requests: &Requests, number: u32) {
         let answer = self.exchange(&requests.connection, number).await;
+        if let Err(error) = &answer {
+            let (queue, waiting) = (
+                requests.connection.queue(),
+                self.ack_replies.len() + self.operation_replies.len(),
+            );
+            tracing::debug!(queue, partition = number, %error, waiting, "an exchange failed");
+        }
         let due = self.answer(answer);
         requests.tell_due(number, due);
     }
@@ -78,11 +85,9 @@ impl Batch {
 
     /// Answers every caller, and returns how soon the first delayed job is due.
     fn answer(&mut self, answer: Result<Exchanged>) -> Option<Duration> {
-        let waiting = self.ack_replies.len() + self.operation_replies.len();
         match answer {
             Ok(answer) => Some(self.succeed(answer)).flatten(),
             Err(error) => {
-                tracing::debug!(%error, waiting, "an exchange failed");
                 self.fail(&error);
                 None
             }

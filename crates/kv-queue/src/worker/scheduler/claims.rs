@@ -7,6 +7,10 @@ use kv_core::queue::MAX_BATCH;
 use super::partition::{Life, Partition};
 use super::{CLAIMS, SHARERS, Scheduler, TURN};
 
+/// How many claims in a row may bring no job although more are ready: each examines up to 1,000 jobs
+/// that cannot be delivered, such as expired ones. After that the partition waits for news.
+const EMPTY: u32 = 10_000;
+
 /// A claim that left.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::worker) struct Claim {
@@ -142,14 +146,16 @@ impl Scheduler {
         self.end_claim(number, claim, now);
         self.recover(number, now);
         self.has_claimed |= answer.found > 0;
-        let is_full = answer.found >= claim.limit || answer.more;
-        let woken = self.change(number, now, |partition| {
+        let is_empty = answer.found == 0 && answer.more;
+        let heard = self.change(number, now, |partition| {
+            partition.empty = if is_empty { partition.empty.saturating_add(1) } else { 0 };
+            let is_full = answer.found >= claim.limit || answer.more && partition.empty < EMPTY;
             partition.held = partition.held.saturating_add(answer.found);
             partition.has_work = is_full || partition.told != claim.told;
-            std::mem::take(&mut partition.is_woken)
+            (is_full, std::mem::take(&mut partition.is_woken))
         });
         self.hear(number, Some(now.saturating_sub(claim.begun)), now);
-        let is_woken = woken == Some(true);
+        let (is_full, is_woken) = heard.unwrap_or_default();
         if answer.found > 0 {
             self.bring(number, is_woken, now);
         }

@@ -79,6 +79,8 @@ pub(super) struct Partition {
     /// one.
     pub(super) fruitless: u32,
     pub(super) fruitless_at: Duration,
+    /// Claims in a row that brought no job although more were ready.
+    pub(super) empty: u32,
     /// Until when wake-ups are ignored.
     pub(super) muted_until: Option<Duration>,
 }

@@ -34,7 +34,7 @@ fn planted(script: &'static Script, text: &str, bug: &str) -> &'static Script {
 }
 
 /// An engine with a bug.
-async fn engine(url: &str, plant: impl FnOnce(&mut Scripts)) -> Arc<RedisQueues> {
+pub(super) async fn engine(url: &str, plant: impl FnOnce(&mut Scripts)) -> Arc<RedisQueues> {
     let config = RedisConfig::from_url(url).unwrap();
     let driver = Arc::new(Driver::connect(config.clone()).await.unwrap());
     let mut engine = RedisQueues::new(driver, &config);

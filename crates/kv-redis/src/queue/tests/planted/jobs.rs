@@ -98,6 +98,14 @@ async fn a_cancel_that_does_not_find_a_job_that_came_back_is_caught() {
 }
 
 #[tokio::test]
+async fn a_purge_that_leaves_unique_keys_is_caught() {
+    is_shown(draw, |scripts| {
+        scripts.control = planted(scripts.control, "DEAD, UNIQUE, WINDOWS, LANES)", "DEAD, LANES)");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_idle_worker_that_brings_a_purged_partition_back_is_caught() {
     is_shown(draw, |scripts| {
         let text = "if not control[5] and is_blank() then";
