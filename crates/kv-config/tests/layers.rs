@@ -96,6 +96,13 @@ async fn a_fallback_serves_plain_calls_and_the_same_configuration_without_layers
     assert!((1..=10).contains(&kept), "{kept}");
     let refused = store.increment("n", 1, Expiry::Never).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let updated = store.update("k", |old: Option<u32>| old).await.unwrap_err();
+    for (error, what) in [(refused, "counters"), (updated, "conditions")] {
+        let said = error.to_string();
+        assert!(said.contains(&format!("the layer `fallback` refuses {what}")), "{said}");
+    }
+    assert!(config.refusals().is_some_and(|told| told.contains("the layer `fallback` refuses")));
+    assert_eq!(bare.refusals(), None);
 }
 
 #[tokio::test]

@@ -239,8 +239,7 @@ fn many_keys_go_in_one_call() {
     let store = store();
     let pairs: BTreeMap<String, u32> = (0..5).map(|n| (format!("k{n}"), n)).collect();
     now(is_send(store.set_many(&pairs, Duration::from_secs(60)))).unwrap();
-    now(is_send(store.set_many(pairs.iter().map(|(key, value)| (key, value)), Expiry::Keep)))
-        .unwrap();
+    now(is_send(store.set_many(pairs.iter(), Expiry::Keep))).unwrap();
     let values = now(store.get_many::<u32>(["k4", "nope", "k0"])).unwrap();
     assert_eq!(values, [Some(4), None, Some(0)]);
     assert_eq!(now(store.delete_many(["k0", "k0", "k1", "nope"])).unwrap(), 2);

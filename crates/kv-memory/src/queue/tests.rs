@@ -212,7 +212,9 @@ fn three_hundred_queues_that_were_removed_leave_nothing_in_the_maps() {
         block_on(memory.queues.control(&at, Control::Pause)).unwrap();
         assert_eq!(memory.queues.queues.read().unwrap().len(), 1);
         let kept = memory.queues.queue(&at).unwrap();
-        assert!(poll(pin!(memory.queues.wait(&[at.clone()], Duration::ZERO))).is_pending());
+        assert!(
+            poll(pin!(memory.queues.wait(std::slice::from_ref(&at), Duration::ZERO))).is_pending()
+        );
         block_on(memory.queues.remove(&at.queue, 4)).unwrap();
         assert_eq!(Arc::strong_count(&kept), 1, "nobody else holds its tables");
     }

@@ -69,10 +69,10 @@ impl Cleared {
             if !set.drop_first(limit) {
                 self.sets.pop();
             }
-        } else if let Some(map) = self.maps.last_mut() {
-            if map.by_ref().take(limit).count() < limit {
-                self.maps.pop();
-            }
+        } else if let Some(map) = self.maps.last_mut()
+            && map.by_ref().take(limit).count() < limit
+        {
+            self.maps.pop();
         }
         !self.sets.is_empty() || !self.maps.is_empty()
     }

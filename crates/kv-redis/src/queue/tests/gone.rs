@@ -15,7 +15,7 @@ async fn three_hundred_queues_that_were_removed_leave_nothing_in_the_maps() {
         let at = Partition { queue: format!("!kv:queue:run-{run}").into(), number: 1 };
         engine.open(&at.queue, 2).await.unwrap();
         assert_eq!(engine.opened.read().unwrap().len(), 1);
-        engine.wait(&[at.clone()], Duration::from_millis(1)).await.unwrap();
+        engine.wait(std::slice::from_ref(&at), Duration::from_millis(1)).await.unwrap();
         engine.remove(&at.queue, 2).await.unwrap();
     }
     assert_eq!(engine.opened.read().unwrap().len(), 0);
