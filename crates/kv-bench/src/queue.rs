@@ -4,6 +4,7 @@ mod backlog;
 mod beside;
 mod bulk;
 pub(crate) mod floor;
+mod groups;
 mod idle;
 mod latency;
 mod memory;
@@ -26,12 +27,13 @@ const DURABLE: &str = "durable";
 const LARGE_JOBS: &str = "large";
 
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 11] = [
+const SCENARIOS: [&str; 12] = [
     process::SCENARIO,
     bulk::SCENARIO,
     bulk::ONE_BY_ONE,
     DURABLE,
     LARGE_JOBS,
+    groups::SCENARIO,
     backlog::SCENARIO,
     memory::SCENARIO,
     latency::SCENARIO,
@@ -74,6 +76,9 @@ fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
     }
     if settings.wants(bulk::ONE_BY_ONE) {
         plans.push(bulk::single(bed, settings));
+    }
+    if settings.wants(groups::SCENARIO) {
+        plans.extend(groups::plans(bed, settings));
     }
     if settings.wants(LARGE_JOBS) {
         plans.extend(large(bed, settings));

@@ -10,7 +10,7 @@ use kv_core::{
     Version,
 };
 use kv_memory::MemoryStore;
-use kv_queue::{Enqueue, Job, JobId, Queue, RetryPolicy, Worker};
+use kv_queue::{Enqueue, GroupLimit, Job, JobId, Queue, RetryPolicy, Worker};
 use kv_redis::{RedisConfig, RedisStore};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -112,4 +112,17 @@ async fn the_queue_is_used_as_documented() -> Result<(), Error> {
     assert!(queue.drained().await?);
     queue.clear().await?;
     Ok(queue.close().await?)
+}
+
+#[tokio::test]
+async fn groups_are_used_as_documented() -> Result<(), Error> {
+    let store = Store::new(MemoryStore::new());
+    let limit = GroupLimit::new().concurrency(2).rate(5, Duration::from_secs(1));
+    let queue = Queue::<u32>::builder("polite").group_limit(limit).open(&store).await?;
+    queue.enqueue(Job::new(1).group("example.org")).await?;
+    let delivery = is_send(queue.dequeue(1)).await?.remove(0);
+    let _: Option<&str> = delivery.group();
+    is_send(delivery.limited(MINUTE)).await?;
+    assert_eq!(is_send(queue.groups()).await?[0].waiting, 1);
+    Ok(())
 }

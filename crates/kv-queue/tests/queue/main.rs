@@ -6,6 +6,7 @@
 mod bench;
 mod charged;
 mod contract;
+mod groups;
 mod hanging;
 mod idle;
 mod operating;
@@ -77,6 +78,13 @@ on_every_engine! {
     charged::a_dropped_dequeue_hands_back_at_once_and_charges_nothing,
     charged::a_live_job_behind_expired_ones_is_found_at_once,
     charged::a_job_that_snoozes_goes_behind_those_that_wait,
+    groups::groups_take_turns_and_a_job_without_one_too,
+    groups::a_concurrency_holds_over_all_handles_and_after_whatever_ends_a_lease,
+    groups::a_rate_spaces_the_starts_by_the_stores_clock,
+    groups::limited_pauses_the_group_and_charges_nothing,
+    groups::an_operator_sees_limits_and_pauses_groups,
+    groups::a_unique_key_is_unique_within_its_group,
+    groups::several_workers_never_run_more_of_a_group_than_its_limit,
     operating::a_redrive_makes_no_more_claimable_than_it_was_asked_for,
     operating::dead_letters_are_of_all_partitions_and_the_oldest_come_first,
     operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,

@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "8f6e3256e2e80be6b1bb23a44d0787562510c686",
+    "e6503a2d8a6397311b2c029174e705f82c7cf144",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,20 +50,22 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "8243aac3cc50e06133dffa976d31d9f3481a2678",
+    "fc4ac64bffb17966aa92463aee433dbdb9fe8daf",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
-    "exchange.lua"
+    "exchange.lua",
+    "turns.lua",
+    "claim.lua"
 );
 
 static TEND: Script = script!(
     "tend",
     Write,
-    "ef62bdfdac480c0a8ade2d97b8f4b416e803adab",
+    "1e6c3d8a75952236f760cf15b61540b06bde0fb6",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -75,7 +77,7 @@ static TEND: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "7e3a0060b6dc842db32ecc289baa53c78820bfdb",
+    "984e58cc7c9b9935a7b5ff42b7daff91a2353812",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -87,7 +89,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "d97389f6685a8a6b9efd779f041b78b7205e25eb",
+    "9bd485b4852907124dfcd62625975cec29c89ed6",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
