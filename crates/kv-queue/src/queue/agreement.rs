@@ -116,16 +116,15 @@ mod tests {
             group_limit: "one".to_owned(),
         };
         let day = Some(Duration::from_secs(86_400));
-        let here =
-            Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
+        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
         assert_eq!(before.differences(&before), Vec::<String>::new());
         assert_eq!(
             here.differences(&before),
             ["lease 5s instead of 30s", "keep_dead_for 86400s instead of without end"]
         );
-        let two = Agreed { group_limit: "two".to_owned(), ..before.clone() };
+        let two = Agreed { group_limit: "two".to_owned(), ..before };
         assert_eq!(two.differences(&before), ["group_limit two instead of one"]);
-        let older = Agreed { group_limit: String::new(), ..before.clone() };
+        let older = Agreed { group_limit: String::new(), ..before };
         assert_eq!(before.differences(&older), Vec::<String>::new(), "of before there were groups");
     }
 }
