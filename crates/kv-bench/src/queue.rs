@@ -4,6 +4,7 @@ mod backlog;
 mod beside;
 mod bulk;
 pub(crate) mod floor;
+mod groups;
 mod idle;
 mod latency;
 mod memory;
@@ -27,12 +28,13 @@ const DURABLE: &str = "durable";
 const LARGE_JOBS: &str = "large";
 
 /// What can be asked for by `--only`.
-const SCENARIOS: [&str; 12] = [
+const SCENARIOS: [&str; 13] = [
     process::SCENARIO,
     bulk::SCENARIO,
     bulk::ONE_BY_ONE,
     DURABLE,
     LARGE_JOBS,
+    groups::SCENARIO,
     backlog::SCENARIO,
     memory::SCENARIO,
     latency::SCENARIO,
@@ -76,6 +78,9 @@ fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
     }
     if settings.wants(bulk::ONE_BY_ONE) {
         plans.push(bulk::single(bed, settings));
+    }
+    if settings.wants(groups::SCENARIO) {
+        plans.extend(groups::plans(bed, settings));
     }
     if settings.wants(LARGE_JOBS) {
         plans.extend(large(bed, settings));

@@ -13,6 +13,7 @@ mod bytes;
 mod control;
 #[path = "meaning/exchange.rs"]
 mod exchange;
+#[cfg(test)]
 #[path = "meaning/groups.rs"]
 mod groups;
 #[path = "meaning/maintain.rs"]

@@ -10,7 +10,7 @@ use kv_core::{
     Version,
 };
 use kv_memory::MemoryStore;
-use kv_queue::{Cron, Delivery, Enqueue, Job, JobId, Queue, RetryPolicy, Worker};
+use kv_queue::{Cron, Delivery, Enqueue, GroupLimit, Job, JobId, Queue, RetryPolicy, Worker};
 use kv_redis::{RedisConfig, RedisStore};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -134,5 +134,18 @@ async fn handlers_and_schedules_are_written_as_documented() -> Result<(), Error>
         }
     });
     assert_eq!(is_send(run).await?.done, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn groups_are_used_as_documented() -> Result<(), Error> {
+    let store = Store::new(MemoryStore::new());
+    let limit = GroupLimit::new().concurrency(2).rate(5, Duration::from_secs(1));
+    let queue = Queue::<u32>::builder("polite").group_limit(limit).open(&store).await?;
+    queue.enqueue(Job::new(1).group("example.org")).await?;
+    let delivery = is_send(queue.dequeue(1)).await?.remove(0);
+    let _: Option<&str> = delivery.group();
+    is_send(delivery.limited(MINUTE)).await?;
+    assert_eq!(is_send(queue.groups()).await?[0].waiting, 1);
     Ok(())
 }

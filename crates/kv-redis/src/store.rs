@@ -88,8 +88,8 @@ use crate::{batch, many, scan, stats};
 ///
 /// ```text
 /// ACL SETUSER worker +blpop +exists +hdel +hexists +hget +hincrby +hmget +hset +hstrlen +llen
-///   +persist +pexpire +rpush +unlink +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem
-///   +zremrangebyrank +zscore
+///   +persist +pexpire +rpush +unlink +zadd +zcard +zcount +zlexcount +zrange +zrangebylex
+///   +zrangebyscore +zrank +zrem +zremrangebyrank +zscore
 /// ```
 ///
 /// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server

@@ -110,7 +110,7 @@ impl Contestant for Latency {
 impl Latency {
     /// Jobs a second, added one by one and then worked off: the smaller number.
     async fn apart(&self) -> Result<f64> {
-        let process = Process { how: How::Worker, tasks: TASKS, bytes: SMALL };
+        let process = Process { how: How::Worker, kind: Kind::Plain, tasks: TASKS, bytes: SMALL };
         let add = Turns::new(&self.bed, adding(), self.jobs).turn().await?;
         let process = Turns::new(&self.bed, process, self.jobs).turn().await?;
         let rates = [add, process].map(|sample| sample.get(JOBS_A_SECOND).copied());

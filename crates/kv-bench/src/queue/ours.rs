@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Claim, Exchange, Handle, MAX_BATCH, Partition, Policy, QueueEngine, QueueSupport,
-    Session,
+    BATCH_BYTES, Claim, Exchange, GroupLimit, Handle, MAX_BATCH, Partition, Policy, QueueEngine,
+    QueueSupport, Session,
 };
 use kv_core::{Error, Store};
 use kv_queue::{Job, Queue, Worker};
@@ -21,6 +21,11 @@ use crate::tasks::{at_once, deal};
 use crate::work::Work;
 
 const NAME: &str = "bench";
+
+/// A limit that is checked with each start and keeps nothing from starting. It is no matter to jobs
+/// without a group.
+const LIMIT: GroupLimit =
+    GroupLimit::new().concurrency(1_000).rate(1_000_000, Duration::from_secs(1));
 
 /// The queue's own, unless it is told another.
 const LEASE: Duration = Duration::from_secs(30);
@@ -49,6 +54,7 @@ impl Ours {
 
     async fn on(store: Store, partitions: u32, lease: Duration) -> Result<Self> {
         let builder = Queue::builder(NAME).partitions(partitions).lease(lease);
+        let builder = builder.group_limit(LIMIT);
         Ok(Self { queue: builder.open(&store).await?, store })
     }
 
@@ -108,7 +114,7 @@ impl Engine {
                 acks: std::mem::take(&mut acks),
                 operations: Vec::new(),
                 claim,
-                policy: Policy::default(),
+                policy: Policy { group: LIMIT, ..Policy::default() },
             };
             let answer = self.engine.exchange(&self.partition, request).await?;
             if answer.claimed.is_empty() {
@@ -136,6 +142,7 @@ pub(crate) enum How {
 /// Processes what waits, so many at a time.
 pub(crate) struct Process {
     pub(crate) how: How,
+    pub(crate) kind: Kind,
     pub(crate) tasks: usize,
     pub(crate) bytes: usize,
 }
@@ -166,7 +173,7 @@ impl Work for Process {
 impl Process {
     /// Adds what is to be processed.
     pub(crate) async fn fill(&self, ours: Ours, jobs: u64) -> Result<Filled> {
-        ours.fill(jobs, self.bytes).await?;
+        ours.add(self.kind, 1, jobs, self.bytes).await?;
         Ok(Filled { ours, tally: Tally::new() })
     }
 
@@ -226,16 +233,22 @@ pub(crate) enum Kind {
     Plain,
     /// With a unique key each.
     Unique,
+    /// In one of [`GROUPS`](Self::GROUPS) groups each.
+    Grouped,
 }
 
 impl Kind {
     /// How long a unique key is.
     pub(crate) const KEY_BYTES: usize = 41;
 
+    /// How many groups there are.
+    pub(crate) const GROUPS: u64 = 1_000;
+
     fn job(self, id: u64, bytes: usize) -> Job<String> {
         let job = Job::new(payload(id, bytes));
         match self {
             Self::Plain => job,
+            Self::Grouped => job.group(format!("host-{:03}.example.test", id % Self::GROUPS)),
             Self::Unique => job.unique(format!("https://example.test/catalogue/{id:010}")),
         }
     }

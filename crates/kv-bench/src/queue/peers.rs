@@ -121,7 +121,7 @@ pub(crate) fn missing(programs: &Peers) -> Vec<String> {
 fn processing(bed: &Arc<Bed>, settings: &Settings, programs: &Peers, tasks: usize) -> Plan {
     // One at a time is about five times slower.
     let share = |jobs: u64| settings.size(if tasks == 1 { jobs / 5 } else { jobs });
-    let ours = Process { how: How::Worker, tasks, bytes: SMALL };
+    let ours = Process { how: How::Worker, kind: Kind::Plain, tasks, bytes: SMALL };
     let ours = Turns::new(bed, ours, share(100_000));
     let name = format!("process beside peers, {tasks} at a time");
     let about = format!("Handlers that do nothing, {tasks} at a time, {SMALL} B a job.");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::floor::{Coalesced, FusedOne};
-use super::ours::{How, Process};
+use super::ours::{How, Kind, Process};
 use crate::contest::Plan;
 use crate::model::{Settings, Target, Tier};
 use crate::payload::SMALL;
@@ -28,7 +28,8 @@ pub(crate) fn plans(bed: &Arc<Bed>, settings: &Settings) -> Vec<Plan> {
 /// A request for each job, 100 tasks.
 pub(crate) fn one_by_one(scenario: &str, bed: &Arc<Bed>, settings: &Settings) -> Plan {
     let jobs = settings.size(50_000);
-    let ours = |how| Turns::new(bed, Process { how, tasks: 100, bytes: SMALL }, jobs);
+    let ours =
+        |how| Turns::new(bed, Process { how, kind: Kind::Plain, tasks: 100, bytes: SMALL }, jobs);
     let floor = Turns::new(bed, FusedOne { tasks: 100, bytes: SMALL }, jobs);
     let about = "100 tasks, a request for each job: it acks the last one and claims the next.";
     Plan::new(scenario, "process, one job a request", about, JOBS_A_SECOND)
@@ -51,7 +52,7 @@ pub(crate) fn one_by_one(scenario: &str, bed: &Arc<Bed>, settings: &Settings) ->
 
 /// Requests shared by 100 handlers.
 pub(crate) fn coalesced(scenario: &str, bed: &Arc<Bed>, bytes: usize, jobs: u64) -> Plan {
-    let work = Process { how: How::Worker, tasks: 100, bytes };
+    let work = Process { how: How::Worker, kind: Kind::Plain, tasks: 100, bytes };
     let ours = Turns::new(bed, work, jobs);
     let floor = Turns::new(bed, Coalesced { handlers: 100, bytes }, jobs);
     let about = format!("100 handlers that do nothing, {bytes} B a job; requests are shared.");
@@ -69,7 +70,7 @@ pub(crate) fn coalesced(scenario: &str, bed: &Arc<Bed>, bytes: usize, jobs: u64)
 
 /// Few at a time, for information.
 fn few(bed: &Arc<Bed>, tasks: usize, jobs: u64) -> Plan {
-    let ours = |how| Turns::new(bed, Process { how, tasks, bytes: SMALL }, jobs);
+    let ours = |how| Turns::new(bed, Process { how, kind: Kind::Plain, tasks, bytes: SMALL }, jobs);
     let floor = Turns::new(bed, FusedOne { tasks, bytes: SMALL }, jobs);
     let name = format!("process, {tasks} at a time");
     Plan::new(SCENARIO, &name, "Few handlers at a time.", JOBS_A_SECOND)

@@ -120,7 +120,7 @@ impl Contestant for InFile {
 
 async fn worker(ours: Ours, jobs: u64) -> Result<Duration> {
     let store = ours.store.clone();
-    let process = Process { how: How::Worker, tasks: TASKS, bytes: SMALL };
+    let process = Process { how: How::Worker, tasks: TASKS, bytes: SMALL, kind: Kind::Plain };
     let ready = process.fill(ours, jobs).await?;
     let clock = SystemClock::new();
     process.process(&ready).await?;

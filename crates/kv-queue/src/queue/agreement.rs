@@ -21,6 +21,9 @@ struct Agreed {
     max_deliveries: u32,
     keep_dead: u32,
     keep_dead_for: Option<Duration>,
+    /// The limit of groups in words; empty where a build without groups wrote the settings.
+    #[serde(default)]
+    group_limit: String,
 }
 
 impl Agreed {
@@ -33,6 +36,7 @@ impl Agreed {
             max_deliveries: policy.max_deliveries,
             keep_dead: policy.keep_dead,
             keep_dead_for: policy.keep_dead_for,
+            group_limit: format!("{:?}", policy.group),
         }
     }
 
@@ -66,6 +70,9 @@ impl Agreed {
             compare(name, here.to_string(), there.to_string());
         }
         compare("keep_dead_for", age(self.keep_dead_for), age(before.keep_dead_for));
+        if !before.group_limit.is_empty() {
+            compare("group_limit", self.group_limit.clone(), before.group_limit.clone());
+        }
         differences
     }
 }
@@ -134,13 +141,18 @@ mod tests {
             max_deliveries: 1_000,
             keep_dead: 10,
             keep_dead_for: None,
+            group_limit: "one".to_owned(),
         };
         let day = Some(Duration::from_secs(86_400));
-        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before };
+        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
         assert_eq!(before.differences(&before), Vec::<String>::new());
         assert_eq!(
             here.differences(&before),
             ["lease 5s instead of 30s", "keep_dead_for 86400s instead of without end"]
         );
+        let two = Agreed { group_limit: "two".to_owned(), ..before };
+        assert_eq!(two.differences(&before), ["group_limit two instead of one"]);
+        let older = Agreed { group_limit: String::new(), ..before };
+        assert_eq!(before.differences(&older), Vec::<String>::new(), "of before there were groups");
     }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod charged;
 mod contract;
 mod dates;
+mod groups;
 mod hanging;
 mod idle;
 mod operating;
@@ -88,6 +89,13 @@ on_every_engine! {
     dates::a_due_schedule_fires_once_and_says_when_the_next_is,
     dates::schedulers_side_by_side_fire_a_due_time_once,
     dates::a_schedule_is_paused_resumed_run_and_removed,
+    groups::groups_take_turns_and_a_job_without_one_too,
+    groups::a_concurrency_holds_over_all_handles_and_after_whatever_ends_a_lease,
+    groups::a_rate_spaces_the_starts_by_the_stores_clock,
+    groups::limited_pauses_the_group_and_charges_nothing,
+    groups::an_operator_sees_limits_and_pauses_groups,
+    groups::a_unique_key_is_unique_within_its_group,
+    groups::several_workers_never_run_more_of_a_group_than_its_limit,
     operating::a_redrive_makes_no_more_claimable_than_it_was_asked_for,
     operating::dead_letters_are_of_all_partitions_and_the_oldest_come_first,
     operating::a_dead_letter_is_discarded_or_cancelled_by_its_id,

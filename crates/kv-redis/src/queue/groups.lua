@@ -21,6 +21,10 @@ local function grouped()
   local counters = call('HMGET', CONTROL, 'turn', 'plain_turn')
   local turn, plain_turn = tonumber(counters[1] or 0), tonumber(counters[2] or 0)
   local known, moved, may_work = {}, false, false
+  -- In a claim: the ring's new members by their groups, the members of GROUPED that are to go, and the
+  -- groups whose jobs are among them. They are written together. And the first of the ring's new
+  -- members since the ring was read.
+  local arriving, leaving, left, first_new
 
   -- Terms of a limit: jobs at a time or -1, microseconds between starts, how early one may come,
   -- and how many a turn starts.
@@ -34,14 +38,11 @@ local function grouped()
     }
   end
 
-  local function load_group(name)
-    local group = known[name]
-    if group then
-      return group
-    end
-    local place, listed, running, next_start, paused, started, own = string.match(
-      call('HGET', GROUPS, name) or '', '^(%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+)$')
-    group = {
+  local function read_group(name, stored)
+    local place, listed, running, next_start, paused, started, own =
+      string.match(stored, '^(%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+)$')
+    local group = {
+      stored = stored,
       place = place or '-',
       listed = listed or '-',
       running = tonumber(running or 0),
@@ -54,15 +55,33 @@ local function grouped()
     return group
   end
 
+  local function load_group(name)
+    return known[name] or read_group(name, call('HGET', GROUPS, name) or '')
+  end
+
+  local function write_group(group)
+    return table.concat({ group.place, group.listed, group.running, number(group.next),
+      number(group.paused), group.started, group.own }, ' ')
+  end
+
   -- Writes what was changed, and wakes somebody if a group may have work.
   function groups.flush()
+    local changed, gone = {}, {}
     for name, group in pairs(known) do
-      if group.listed == '-' then
-        call('HDEL', GROUPS, name)
-      else
-        call('HSET', GROUPS, name, table.concat({ group.place, group.listed, group.running,
-          number(group.next), number(group.paused), group.started, group.own }, ' '))
+      local stored = group.listed ~= '-' and write_group(group) or ''
+      if stored == '' and group.stored ~= '' then
+        gone[#gone + 1] = name
+      elseif stored ~= group.stored then
+        changed[#changed + 1] = name
+        changed[#changed + 1] = stored
       end
+    end
+    -- A call has room for some thousand values.
+    for from = 1, #changed, 2000 do
+      call('HSET', GROUPS, unpack(changed, from, math.min(from + 1999, #changed)))
+    end
+    for from = 1, #gone, 2000 do
+      call('HDEL', GROUPS, unpack(gone, from, math.min(from + 1999, #gone)))
     end
     if moved then
       call('HSET', CONTROL, 'format', GROUPED_FORMAT, 'turn', number(turn), 'plain_turn',
@@ -84,13 +103,38 @@ local function grouped()
   end
 
   local function move(name, group, place)
-    if #group.place > 1 then
+    if arriving and arriving[name] then
+      arriving[name] = nil
+    elseif #group.place > 1 and leaving then
+      leaving[#leaving + 1] = group.place .. name
+    elseif #group.place > 1 then
       call('ZREM', GROUPED, group.place .. name)
     end
-    if #place > 1 then
+    if arriving and sub(place, 1, 1) == 'r' then
+      arriving[name] = place .. name
+      if not first_new or arriving[name] < first_new then
+        first_new = arriving[name]
+      end
+    elseif #place > 1 then
       call('ZADD', GROUPED, '0', place .. name)
     end
     group.place = place
+  end
+
+  -- Writes what a claim has collected.
+  local function settle()
+    local added = {}
+    for _, member in pairs(arriving) do
+      added[#added + 1] = '0'
+      added[#added + 1] = member
+    end
+    if #leaving > 0 then
+      call('ZREM', GROUPED, unpack(leaving))
+    end
+    if #added > 0 then
+      call('ZADD', GROUPED, unpack(added))
+    end
+    arriving, leaving, left = {}, {}, {}
   end
 
   local function list(name, group, listed)
@@ -118,11 +162,15 @@ local function grouped()
     move(name, group, 'r' .. priority .. format('%013x', next_turn()))
   end
 
-  -- The first ready job of a group, without the q and the name; nil if it has none.
-  local function first_of(name)
+  -- The first ready job of a group and the one behind it, without the q and the name; nil for none.
+  local function first_of(name, most)
+    if left and left[name] then
+      settle()
+    end
     local from = 'q' .. name .. '\n'
-    local found = call('ZRANGEBYLEX', GROUPED, '[' .. from, '(q' .. name .. '\11', 'LIMIT', 0, 1)[1]
-    return found and sub(found, #from + 1)
+    local found =
+      call('ZRANGEBYLEX', GROUPED, '[' .. from, '(q' .. name .. '\11', 'LIMIT', 0, most or 1)
+    return found[1] and sub(found[1], #from + 1), found[2] and sub(found[2], #from + 1)
   end
 
   -- Places a group with ready jobs that stands nowhere.
@@ -167,9 +215,8 @@ local function grouped()
     return true
   end
 
-  -- Finds the place in the ring of a group that a claim met.
-  local function arrange(name, group, terms)
-    local member = first_of(name)
+  -- Finds the place in the ring of a group that a claim met, whose first ready job this is.
+  local function arrange(name, group, terms, member)
     if not member then
       retire(name, group)
       return
@@ -303,10 +350,10 @@ local function grouped()
   -- Pauses a group until a time, 0 for no pause. Answers whether that changes anything.
   function groups.pause(name, till)
     local group = load_group(name)
-    settle_past(group)
-    if group.paused == till then
+    if (group.paused > now and group.paused or 0) == till then
       return false
     end
+    settle_past(group)
     group.paused = till
     reconsider(name, group)
     return true
@@ -319,78 +366,55 @@ local function grouped()
     reconsider(name, group)
   end
 
-  -- The group whose turn it is, if any, and its first job; or nil and the first job without a group.
-  local function whose_turn()
-    local group = call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, 1)[1]
-    local plain = call('ZRANGE', READY, 0, 0)[1]
-    if not group then
-      return nil, plain
+  -- What a claim in turns does with groups, as turns.lua says.
+  groups.read_terms, groups.load, groups.first_of = read_terms, load_group, first_of
+  groups.admission, groups.arrange = admission, arrange
+
+  -- Loads groups that are not loaded yet, together.
+  function groups.load_all(names)
+    local missing = {}
+    for _, name in ipairs(names) do
+      if not known[name] then
+        missing[#missing + 1] = name
+      end
     end
-    if plain and sub(plain, 1, 1) .. format('%013x', plain_turn) < sub(group, 2, 15) then
-      return nil, plain
+    local stored = #missing > 0 and call('HMGET', GROUPS, unpack(missing)) or {}
+    for i, name in ipairs(missing) do
+      read_group(name, stored[i] or '')
     end
-    return sub(group, 16)
   end
 
-  -- Delivers the first job without a group; false if it does not fit.
-  local function plain_turn_of(ready, next_job, deliver)
-    local key, job, size, body = next_job(ready)
-    if key and not deliver(key, job, size, body, ready) then
-      return false
-    end
-    if key then
-      plain_turn = next_turn()
-    end
-    return true
+  -- From now on members come and go together, until settle is called for the last time.
+  function groups.collect()
+    arriving, leaving, left = {}, {}, {}
   end
 
-  -- Delivers the first job of a group, if the group may start one; false if it does not fit.
-  local function group_turn(name, default, next_job, deliver)
-    local group, ready = load_group(name), first_of(name)
-    local terms = group.own ~= '-' and read_terms(group.own) or default
-    local spaced = group.next
-    if admission(group, terms) ~= true or not ready then
-      arrange(name, group, terms)
-      return true
+  function groups.settle(is_last)
+    settle()
+    first_new = nil
+    if is_last then
+      arriving, leaving, left = nil, nil, nil
     end
-    local key, job, size, body = next_job(ready, name)
-    if not key or not deliver(key, job, size, body, ready, name) then
-      group.next = spaced
-      return key == nil
-    end
-    group.running = group.running + 1
-    group.started = group.started + 1
-    if terms.interval > 0 then
-      group.next = math.min(math.max(group.next, now) + terms.interval, LAST)
-    end
-    arrange(name, group, terms)
-    return true
   end
 
-  -- Delivers ready jobs in turns: calls next_job(name, ready) for what to deliver, and
-  -- deliver(key, job, size, body, name, ready), which answers whether it fits. Stops when is_full()
-  -- says so.
-  function groups.claim(default, next_job, deliver, is_full)
-    groups.unblock(MAX_BATCH)
-    default = read_terms(default)
-    for _ = 1, MAX_BATCH do
-      if is_full() then
-        return
-      end
-      local name, ready = whose_turn()
-      if not name and not ready then
-        return
-      end
-      local fits
-      if name then
-        fits = group_turn(name, default, next_job, deliver)
-      else
-        fits = plain_turn_of(ready, next_job, deliver)
-      end
-      if not fits then
-        return
-      end
-    end
+  -- Takes a job that is delivered out of its group.
+  function groups.deliver(name, ready)
+    leaving[#leaving + 1] = 'q' .. name .. '\n' .. ready
+    left[name] = true
+  end
+
+  -- Whether a group that had its turn comes before this member of the ring.
+  function groups.is_overtaken(member)
+    return first_new and first_new < member
+  end
+
+  function groups.plain_turn()
+    return plain_turn
+  end
+
+  -- Gives the jobs without a group the next turn.
+  function groups.take_plain_turn()
+    plain_turn = next_turn()
   end
 
   -- What a group is, for an operator: adds to a reply its name, how many jobs wait and run, and what

@@ -79,11 +79,20 @@ local function read(fields)
   return job
 end
 
+-- What stands before the group in the record of a job that has nothing else.
+local ONLY_GROUP = '\156\194\194\0\0\0\0\194\194\160\194\194'
+
 -- What differs from a fresh job, nil if it cannot be read; and whether anything does.
 local function load(key)
   local packed = call('HGET', RECORDS, key)
   if not packed then
     return fresh(), false
+  end
+  if sub(packed, 1, 12) == ONLY_GROUP then
+    local known, group = pcall(cmsgpack.unpack, sub(packed, 13))
+    local grouped_job = fresh()
+    grouped_job.group = group
+    return known and type(group) == 'string' and grouped_job or nil, true
   end
   local known, fields = pcall(cmsgpack.unpack, packed)
   return known and read(fields) or nil, true

@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "b1954b023e09ce0b98df556770780d2d0c5b3a01",
+    "0299249a0f483e1bbbdbd3d6bd5a7269766e8fa0",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,20 +50,22 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "6588b91d1122e23d767fa8a67d98b658aab4218d",
+    "832a3fca89c3920d52d76efe24a34b2cbf1f5bd2",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
-    "exchange.lua"
+    "exchange.lua",
+    "turns.lua",
+    "claim.lua"
 );
 
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "1dfc8a37f201c12b05b6890e428dfc90fa34bffc",
+    "4d72a15943ce3210e0ce87973d770ca3ab393a84",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -75,7 +77,7 @@ static MAINTAIN: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "f1af45df8901008addf3b84b5d643ac4546b0b57",
+    "6b616fc9fe846c2f90384e4a40a052c696e4c3e8",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -87,7 +89,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "c827a72c71b04c1c1aa5e7356e4aaadce522e14c",
+    "6397200dbab9a91b3a154b0b3ed7eaee6d488328",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -123,7 +125,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "28dd5e130c54960348c64e6e9198a11910cd9c63",
+    "8552219f130d5015295cf28aabff8edf639128cd",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -136,7 +138,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "5df5dcbdfa980b390583146849b3efa54b4582f9",
+    "f9a7a29542a7d112fc6d8864c1a25e393a69e8f6",
     "",
     "head.lua",
     "prelude.lua",

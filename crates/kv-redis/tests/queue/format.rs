@@ -30,7 +30,7 @@ async fn a_partition_in_an_unknown_format_is_refused_by_every_verb_and_left_as_i
     engine.submit(&partition(), jobs(3)).await.unwrap();
     claimed(&*engine, 1, 1).await;
     for (format, named) in
-        [("2", "format 2"), ("4", "format 4"), ("", "another kind"), ("x y\r\nz", "format x")]
+        [("2", "format 2"), ("5", "format 5"), ("", "another kind"), ("x y\r\nz", "format x")]
     {
         put(&server, "control", "format", format.as_bytes());
         let before = contents(&server);

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use kv_core::queue::{
+    Claim, Claimed, Exchange, NewJob, Partition, Policy, QueueEngine, QueueSupport, Session, Submit,
+};
 use kv_core::{Clock, KeyValueStore, Lifetime, Remaining, Write};
 use kv_sqlite::SqliteStore;
 use kv_testkit::ManualClock;
@@ -78,4 +81,59 @@ async fn a_date_that_was_set_back_while_nobody_ran_prolongs_no_lifetime() {
     clock.advance(Duration::from_secs(61));
     assert_eq!(value(&store, "k").await, None);
     assert!(store.now().await.unwrap() >= Duration::from_secs(1_700_000_060));
+}
+
+/// A file of format 1 has no columns for groups.
+#[tokio::test]
+async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs() {
+    let place = Place::new();
+    let store = place.open().await;
+    submit(&store, None, "old").await;
+    store.close().await.unwrap();
+    let file = rusqlite::Connection::open(place.path()).unwrap();
+    for column in ["turn", "plain_turn", "queued", "ring", "blocked", "groups"] {
+        file.execute(&format!("ALTER TABLE partitions DROP COLUMN {column}"), []).unwrap();
+    }
+    file.pragma_update(None, "user_version", 1).unwrap();
+    drop(file);
+
+    let store = place.open().await;
+    submit(&store, Some("group"), "new").await;
+    let claimed = claim(&store).await;
+    let claimed: Vec<_> = claimed.iter().map(|it| (&it.body[..], it.group.as_deref())).collect();
+    assert_eq!(claimed, [(&b"old"[..], None), (b"new", Some("group"))]);
+}
+
+fn engine(store: &SqliteStore) -> std::sync::Arc<dyn QueueEngine> {
+    let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
+    engine
+}
+
+fn partition() -> Partition {
+    Partition { queue: "q".into(), number: 0 }
+}
+
+async fn submit(store: &SqliteStore, group: Option<&str>, body: &'static str) {
+    engine(store).open("q", 1).await.unwrap();
+    let job = NewJob {
+        body: body.into(),
+        priority: 8,
+        delay: Duration::ZERO,
+        unique: None,
+        time_to_live: None,
+        group: group.map(Into::into),
+    };
+    let jobs = Submit { session: None, jobs: vec![job] };
+    engine(store).submit(&partition(), jobs).await.unwrap();
+}
+
+async fn claim(store: &SqliteStore) -> Vec<Claimed> {
+    let exchange = Exchange {
+        session: Session { name: "session".into(), request: 1 },
+        acks: Vec::new(),
+        operations: Vec::new(),
+        claim: Some(Claim { limit: 9, bytes: 99, lease: HOUR }),
+        policy: Policy::default(),
+    };
+    engine(store).exchange(&partition(), exchange).await.unwrap().claimed
 }

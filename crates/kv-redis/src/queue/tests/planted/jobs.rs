@@ -91,7 +91,7 @@ async fn a_cancel_that_passes_over_dead_letters_is_caught() {
 #[tokio::test]
 async fn a_cancel_that_does_not_find_a_job_that_came_back_is_caught() {
     is_shown(draw, |scripts| {
-        let text = "call('ZREM', READY, member(key, job)) == 1";
+        let text = "call('ZREM', READY, name) == 1";
         scripts.control = planted(scripts.control, text, "call('ZREM', READY, key) == 1");
     })
     .await;
