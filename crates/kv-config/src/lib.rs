@@ -32,6 +32,7 @@ mod backends;
 mod builder;
 mod check;
 mod config;
+mod copy;
 mod factory;
 mod formats;
 mod layers;
@@ -49,6 +50,7 @@ mod variable;
 
 pub use builder::Builder;
 pub use config::Config;
+pub use copy::{Copied, Position, StoreCopy};
 pub use factory::Factory;
 pub use loader::{Loader, from_env};
 pub use reference::reference_markdown;

@@ -7,21 +7,25 @@
 mod job;
 mod limits;
 mod request;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope};
+pub use job::{Handle, JobKey, Lane, Partition, Policy, Unique, UniqueScope, encode_name};
 pub use limits::{
     MAX_LANE_BYTES, MAX_PARTITIONS, MAX_REASON_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES, check_control,
-    check_exchange, check_inspect, check_partitions, check_submit, check_tend, cut_reason,
+    check_exchange, check_export, check_import, check_inspect, check_partitions, check_submit,
+    check_tend, cut_reason,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
     Inspected, NewJob, Operation, Peeked, SavedProgress, Submit, Submitted, Tend, Tended, Verdict,
 };
+
+pub use transfer::{Export, Exported, Import, Imported, JobImage, JobState, Numbers, UniqueImage};
 
 use crate::{Achieved, Durability, Error, Result};
 
@@ -179,5 +183,27 @@ pub trait QueueEngine: Send + Sync + 'static {
     async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
         let _ = (queue, partitions);
         Err(Error::unsupported("removing queues"))
+    }
+
+    /// Reads a page of everything that is stored of a partition: jobs, dead letters, unique keys
+    /// and numbers. Changes nothing. Sessions of senders are left out: they end with their senders.
+    ///
+    /// # Errors
+    /// `Unsupported` if the engine cannot; `TooLarge` for a limit above [`MAX_BATCH`], `InvalidKey`
+    /// for a cursor of another engine, and those of the store.
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        let _ = (partition, request);
+        Err(Error::unsupported("reading a queue for another store"))
+    }
+
+    /// Stores what another engine has [exported](Self::export), in one step. A job that is there
+    /// already stays as it is, so a repeat changes nothing.
+    ///
+    /// # Errors
+    /// `Unsupported` if the engine cannot; `TooLarge` for more than [`MAX_BATCH`] items; `Conflict`
+    /// if another job has the key of a job or holds a unique key, and then nothing has changed.
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        let _ = (partition, request);
+        Err(Error::unsupported("storing a queue of another store"))
     }
 }

@@ -74,6 +74,8 @@ operations! {
     QueueInspect "queue_inspect" Read
     QueueWait "queue_wait" Wait
     QueueRemove "queue_remove" Write
+    QueueExport "queue_export" Read
+    QueueImport "queue_import" Write
 }
 
 /// One call, as a [`Layer`](crate::Layer) sees it: no key, no value.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use kv_core::queue::check_partitions;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Export, Exported, Import, Imported, Inspect,
+    Inspected, Partition, QueueEngine, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Clock, Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::MemTables;
@@ -138,6 +138,14 @@ impl QueueEngine for MemoryQueues {
             removed.remove();
         }
         Ok(())
+    }
+
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        self.step(partition, |tables, now| tables.at(now).export(&request))
+    }
+
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        self.step(partition, |tables, now| tables.at(now).import(&request))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod reason;
 mod settle;
 mod submit;
 mod tend;
+mod transfer;
 
 use std::time::Duration;
 

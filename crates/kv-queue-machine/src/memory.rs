@@ -126,6 +126,12 @@ impl Tables for MemTables {
         Ok(self.map(map).get(key).cloned())
     }
 
+    fn walk(&self, map: Map, after: &str, limit: usize) -> Result<Vec<(String, Bytes)>> {
+        let mut keys: Vec<_> = self.map(map).iter().filter(|(key, _)| &***key > after).collect();
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        Ok(keys.into_iter().take(limit).map(|(key, it)| (key.to_string(), it.clone())).collect())
+    }
+
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
         self.changed = true;
         self.maps[map as usize].insert(key.into(), value);

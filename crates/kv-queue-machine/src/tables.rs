@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kv_core::Result;
+use kv_core::{Error, Result};
 
 /// An ordered set of members with scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +117,13 @@ pub trait Tables {
     /// elsewhere, the size of the value.
     fn size(&self, map: Map, key: &str) -> Result<Option<usize>> {
         Ok(self.get(map, key)?.map(|value| value.len()))
+    }
+
+    /// Some keys of a map that come after this one in the order of their bytes, with their values.
+    /// It may cost as much as the map has keys, and is not needed to run a queue.
+    fn walk(&self, map: Map, after: &str, limit: usize) -> Result<Vec<(String, Bytes)>> {
+        let _ = (map, after, limit);
+        Err(Error::unsupported("listing the keys of a queue"))
     }
 
     /// Stores bytes under a key.

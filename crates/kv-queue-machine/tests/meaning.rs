@@ -26,3 +26,5 @@ mod release;
 mod submit;
 #[path = "meaning/tend.rs"]
 mod tend;
+#[path = "meaning/transfer.rs"]
+mod transfer;

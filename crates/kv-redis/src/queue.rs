@@ -13,6 +13,7 @@ mod remove;
 mod scripts;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod waits;
 
 use std::collections::HashMap;
@@ -24,9 +25,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended, check_control, check_exchange, check_inspect, check_partitions,
-    check_submit, check_tend,
+    Control, Controlled, Exchange, Exchanged, Export, Exported, Import, Imported, Inspect,
+    Inspected, Partition, QueueEngine, Submit, Submitted, Tend, Tended, check_control,
+    check_exchange, check_export, check_import, check_inspect, check_partitions, check_submit,
+    check_tend,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 
@@ -183,6 +185,19 @@ impl QueueEngine for RedisQueues {
     async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
         let removed = self.remove_queue(queue, partitions).await;
         removed.map_err(|error| error.operation("remove").key(queue))
+    }
+
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        check_export(&request)?;
+        let place = transfer::Place::of(&request)?;
+        let args = place.arguments(&request);
+        self.run(partition, self.scripts.export, args, |answer| place.exported(answer)).await
+    }
+
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        check_import(&request)?;
+        let args = transfer::import(request);
+        self.run(partition, self.scripts.import, args, transfer::imported).await
     }
 }
 

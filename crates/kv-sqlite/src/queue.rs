@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Operation, Partition,
-    QueueEngine, Submit, Submitted, Tend, Tended, check_partitions,
+    Control, Controlled, Exchange, Exchanged, Export, Exported, Import, Imported, Inspect,
+    Inspected, Operation, Partition, QueueEngine, Submit, Submitted, Tend, Tended,
+    check_partitions,
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use kv_queue_machine::Machine;
@@ -51,6 +52,23 @@ impl SqliteQueues {
             })
         };
         self.0.write(bytes, on_disk, all).await
+    }
+
+    /// Reads one state of the file, beside the committing thread.
+    async fn look<R: Send + 'static>(
+        &self,
+        partition: &Partition,
+        look: impl Fn(&Machine<'_, SqlTables<'_>>) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<R> {
+        let partition = partition.clone();
+        let all = move |session: &Session| {
+            session.snapshot(|| {
+                let found = partition::find(session, &partition)?;
+                let mut tables = SqlTables::load(session, found)?;
+                look(&Machine::new(&mut tables, session.date()))
+            })
+        };
+        self.0.read(all).await
     }
 
     async fn submit_to(
@@ -136,17 +154,24 @@ impl QueueEngine for SqliteQueues {
         self.step(partition, 0, false, move |machine| machine.control(&request)).await
     }
 
-    /// Reads one state of the file, beside the committing thread.
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
-        let partition = partition.clone();
-        let look = move |session: &Session| {
-            session.snapshot(|| {
-                let found = partition::find(session, &partition)?;
-                let mut tables = SqlTables::load(session, found)?;
-                Machine::new(&mut tables, session.date()).inspect(&request)
-            })
-        };
-        self.0.read(look).await
+        self.look(partition, move |machine| machine.inspect(&request)).await
+    }
+
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        self.look(partition, move |machine| machine.export(&request)).await
+    }
+
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        let mut bytes = 0_usize;
+        for job in &request.jobs {
+            let state = job.checkpoint.as_ref().map_or(0, |saved| saved.state.len());
+            for part in [job.body.len(), state] {
+                check_size(part).map_err(|error| error.at(&format!("job {}", job.key)))?;
+                bytes = bytes.saturating_add(part);
+            }
+        }
+        self.step(partition, bytes, false, move |machine| machine.import(&request)).await
     }
 
     /// Wakes all who wait in this process at once, and those in other processes at their next look,

@@ -17,6 +17,24 @@ pub struct Partition {
     pub number: u32,
 }
 
+/// A queue's name as it is stored: on a Redis Cluster, braces would choose the slot.
+///
+/// ```
+/// assert_eq!(kv_core::queue::encode_name("fetch:{a}"), "fetch:%7Ba%7D");
+/// ```
+pub fn encode_name(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '{' => encoded.push_str("%7B"),
+            '}' => encoded.push_str("%7D"),
+            '%' => encoded.push_str("%25"),
+            other => encoded.push(other),
+        }
+    }
+    encoded
+}
+
 /// Names a job within its partition, from its submission to its end, through retries and redrives.
 ///
 /// In the order of keys a more urgent job comes first, and of two equally urgent jobs the earlier.

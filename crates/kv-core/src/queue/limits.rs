@@ -1,6 +1,8 @@
 //! What every engine refuses before it writes anything.
 
-use super::{Control, Exchange, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend};
+use super::{
+    Control, Exchange, Export, Import, Inspect, Lane, MAX_BATCH, MAX_PRIORITY, NewJob, Submit, Tend,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// The longest unique key in bytes.
@@ -88,6 +90,26 @@ pub fn check_inspect(request: &Inspect) -> Result<()> {
     }
 }
 
+/// Checks the limit of an export.
+///
+/// # Errors
+/// `TooLarge`; the message names the item and the limit.
+pub fn check_export(request: &Export) -> Result<()> {
+    check_batch("jobs to export", request.limit)
+}
+
+/// Checks the limits of an import.
+///
+/// # Errors
+/// `TooLarge`; the message names the item and the limit.
+pub fn check_import(request: &Import) -> Result<()> {
+    check_batch("jobs", request.jobs.len())?;
+    check_batch("unique keys", request.unique.len())?;
+    let keys = request.unique.iter().map(|unique| &unique.key);
+    let keys = keys.chain(request.jobs.iter().filter_map(|job| job.unique.as_ref()));
+    keys.map(String::len).try_for_each(check_unique)
+}
+
 /// Checks a number of items, or a limit on items.
 fn check_batch(what: &str, items: usize) -> Result<()> {
     if items <= MAX_BATCH {
@@ -110,12 +132,14 @@ fn job(job: &NewJob) -> Result<()> {
         let message = format!("priority {}; expected 0 to {MAX_PRIORITY}", job.priority);
         return Err(too_large(message));
     }
-    let bytes = job.unique.as_ref().map_or(0, |unique| unique.key.len());
-    if bytes > MAX_UNIQUE_BYTES {
-        let message = format!("a unique key of {bytes} bytes; expected at most {MAX_UNIQUE_BYTES}");
-        return Err(too_large(message));
+    job.unique.as_ref().map_or(Ok(()), |unique| check_unique(unique.key.len()))
+}
+
+fn check_unique(bytes: usize) -> Result<()> {
+    if bytes <= MAX_UNIQUE_BYTES {
+        return Ok(());
     }
-    Ok(())
+    Err(too_large(format!("a unique key of {bytes} bytes; expected at most {MAX_UNIQUE_BYTES}")))
 }
 
 fn lane(lane: &Lane) -> Result<()> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Counts, Exchange, Exchanged, Inspect, Inspected, Lane, Partition, Policy,
-    QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
+    Control, Controlled, Counts, Exchange, Exchanged, Export, Exported, Import, Imported, Inspect,
+    Inspected, Lane, Partition, Policy, QueueEngine, QueueSupport, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{
     Achieved, Bytes, Capabilities, Condition, Durability, Entry, KeyValueStore, Outcome, Remaining,
@@ -65,11 +65,16 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
     engine.tend(&partition, Tend { limit: 1, policy }).await.unwrap();
     engine.control(&partition, Control::Pause).await.unwrap();
     engine.inspect(&partition, Inspect::Counts).await.unwrap();
+    let export = Export { at: None, limit: 1, bytes: 1 };
+    engine.export(&partition, export).await.unwrap();
+    engine.import(&partition, Import::default()).await.unwrap();
     engine.wait(&[partition], SECOND).await.unwrap();
     engine.remove("q", 1).await.unwrap();
     let all = [
         "control",
         "exchange",
+        "export",
+        "import",
         "inspect",
         "open",
         "remove",
@@ -169,6 +174,14 @@ impl QueueEngine for Noted {
 
     async fn remove(&self, _: &str, _: u32) -> Result<()> {
         self.note("remove", ())
+    }
+
+    async fn export(&self, _: &Partition, _: Export) -> Result<Exported> {
+        self.note("export", Exported::default())
+    }
+
+    async fn import(&self, _: &Partition, _: Import) -> Result<Imported> {
+        self.note("import", Imported::default())
     }
 
     async fn wait(&self, _: &[Partition], timeout: Duration) -> Result<Vec<u32>> {

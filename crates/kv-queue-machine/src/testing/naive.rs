@@ -72,6 +72,11 @@ impl Tables for NaiveTables {
         Ok(self.maps.get(&(map, key.to_owned())).cloned())
     }
 
+    fn walk(&self, map: Map, after: &str, limit: usize) -> Result<Vec<(String, Bytes)>> {
+        let keys = self.entries(map).filter(|(key, _)| *key > after).take(limit);
+        Ok(keys.map(|(key, value)| (key.to_owned(), value.clone())).collect())
+    }
+
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
         self.maps.insert((map, key.to_owned()), value);
         Ok(())

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport};
+use kv_core::queue::{MAX_PARTITIONS, Partition, Policy, QueueEngine, QueueSupport, encode_name};
 use kv_core::{Capabilities, Clock, Error, ErrorKind, Result, Store, SystemClock};
 
 use super::agreement;
@@ -161,7 +161,7 @@ impl<T> QueueBuilder<T> {
     /// cannot hold queues; the store's own errors.
     pub async fn open(self, store: &Store) -> Result<Queue<T>> {
         self.check().map_err(|error| error.operation("open queue").key(&self.name))?;
-        let name: Arc<str> = store.reserved_key("queue", &encode(&self.name))?.into();
+        let name: Arc<str> = store.reserved_key("queue", &encode_name(&self.name))?.into();
         let engine = engine_of(store, self.clock)?;
         let partitions = (0..self.partitions)
             .map(|number| Partition { queue: Arc::clone(&name), number })
@@ -228,23 +228,11 @@ fn complaint(name: &str) -> Option<&'static str> {
     }
 }
 
-/// A name in which no braces are left: on a Redis Cluster, they would choose the slot.
-fn encode(name: &str) -> String {
-    let mut encoded = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
-            '{' => encoded.push_str("%7B"),
-            '}' => encoded.push_str("%7D"),
-            '%' => encoded.push_str("%25"),
-            other => encoded.push(other),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{complaint, encode};
+    use kv_core::queue::encode_name;
+
+    use super::complaint;
 
     #[test]
     fn a_name_is_visible_from_end_to_end() {
@@ -265,7 +253,7 @@ mod tests {
 
     #[test]
     fn names_stay_apart_and_lose_their_braces() {
-        assert_eq!(encode("fetch:run-42"), "fetch:run-42");
-        assert_eq!(encode("{a}%7B"), "%7Ba%7D%257B");
+        assert_eq!(encode_name("fetch:run-42"), "fetch:run-42");
+        assert_eq!(encode_name("{a}%7B"), "%7Ba%7D%257B");
     }
 }

@@ -237,6 +237,11 @@ fn refused(code: &str, text: &str, server: &str, access: Access) -> Error {
         "KVCONFLICT" => {
             (ErrorKind::Conflict, "the lane has done a newer request, or this one for another verb")
         }
+        "KVTAKEN" => (
+            ErrorKind::Conflict,
+            "another job has the key of a job, or holds a unique key; expected a partition that is \
+             empty, or has jobs of the same source",
+        ),
         "KVEXHAUSTED" => {
             (ErrorKind::Backend, "the numbers of the partition have come to their end")
         }

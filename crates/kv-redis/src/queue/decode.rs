@@ -19,17 +19,17 @@ const MORE: i64 = -2;
 const KEY: usize = 14;
 
 /// The parts of a reply, in order.
-struct Parts(std::vec::IntoIter<Answer>);
+pub(super) struct Parts(std::vec::IntoIter<Answer>);
 
 impl Parts {
-    fn of(answer: Answer) -> Result<Self> {
+    pub(super) fn of(answer: Answer) -> Result<Self> {
         match answer {
             Answer::List(parts) => Ok(Self(parts.into_iter())),
             _ => Err(unexpected()),
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.0.len() == 0
     }
 
@@ -40,18 +40,18 @@ impl Parts {
         }
     }
 
-    fn count<N: TryFrom<i64>>(&mut self) -> Result<N> {
+    pub(super) fn count<N: TryFrom<i64>>(&mut self) -> Result<N> {
         N::try_from(self.int()?).map_err(|_| unexpected())
     }
 
-    fn data(&mut self) -> Result<Bytes> {
+    pub(super) fn data(&mut self) -> Result<Bytes> {
         match self.0.next() {
             Some(Answer::Data(data)) => Ok(data),
             _ => Err(unexpected()),
         }
     }
 
-    fn key(&mut self) -> Result<JobKey> {
+    pub(super) fn key(&mut self) -> Result<JobKey> {
         key(&self.data()?)
     }
 

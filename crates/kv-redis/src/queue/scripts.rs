@@ -110,6 +110,27 @@ static REMOVE: Script = script!(
     "remove.lua"
 );
 
+static EXPORT: Script = script!(
+    "export",
+    Read,
+    "b3ce5ba525ddccfb7e36c31c64a76ac2ef797412",
+    " flags=no-writes,allow-oom",
+    "head.lua",
+    "prelude.lua",
+    "export.lua"
+);
+
+/// Refused while the server is full, before it writes anything.
+static IMPORT: Script = script!(
+    "import",
+    Write,
+    "553cd5176b0905f5e84e9a55aeb7608b0c865f2f",
+    "",
+    "head.lua",
+    "prelude.lua",
+    "import.lua"
+);
+
 /// One script a verb.
 #[derive(Clone, Copy)]
 pub(crate) struct Scripts {
@@ -123,6 +144,8 @@ pub(crate) struct Scripts {
     pub(super) mark: &'static Script,
     pub(super) glance: &'static Script,
     pub(super) remove: &'static Script,
+    pub(super) export: &'static Script,
+    pub(super) import: &'static Script,
 }
 
 impl Scripts {
@@ -138,11 +161,13 @@ impl Scripts {
             mark: &MARK,
             glance: &GLANCE,
             remove: &REMOVE,
+            export: &EXPORT,
+            import: &IMPORT,
         }
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 10] {
+    pub(crate) const fn all(&self) -> [&'static Script; 12] {
         [
             self.open,
             self.former,
@@ -154,6 +179,8 @@ impl Scripts {
             self.mark,
             self.glance,
             self.remove,
+            self.export,
+            self.import,
         ]
     }
 }

@@ -309,6 +309,14 @@ impl Tables for SqlTables<'_> {
         Ok(size.map(|size| usize::try_from(size).unwrap_or(usize::MAX)))
     }
 
+    fn walk(&self, map: Map, after: &str, count: usize) -> Result<Vec<(String, Bytes)>> {
+        let sql = "SELECT key, value FROM items WHERE place = ?1 AND key > ?2
+                   ORDER BY key LIMIT ?3";
+        let read =
+            |row: &Row<'_>| Ok((row.get(0)?, Bytes::copy_from_slice(row.get_ref(1)?.as_blob()?)));
+        self.session.rows(sql, &[&self.place_in(map), &after, &limit(count)], read)
+    }
+
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
         let sql = "INSERT INTO items(place, key, value) VALUES(?1, ?2, ?3)
                    ON CONFLICT(place, key) DO UPDATE SET value = ?3";

@@ -123,12 +123,12 @@ async fn a_damaged_page_is_an_error_for_what_it_holds() {
 async fn values_up_to_the_limit_are_kept_and_larger_ones_refused_with_the_limit() {
     let place = Place::new();
     let store = place.open().await;
-    let large = vec![7_u8; 16 << 20];
+    let large = vec![7_u8; MAX_VALUE_BYTES];
     store.set("large", large.clone().into(), Write::ALWAYS).await.unwrap();
     assert_eq!(store.get("large").await.unwrap().unwrap().value, large);
     let larger = vec![7_u8; MAX_VALUE_BYTES + 1].into();
     let error = store.set("larger", larger, Write::ALWAYS).await.unwrap_err();
-    assert_told(&error, ErrorKind::TooLarge, &["67108865 bytes", "at most 67108864", "Redis"]);
+    assert_told(&error, ErrorKind::TooLarge, &["16777217 bytes", "at most 16777216", "Redis"]);
     assert_eq!(value(&store, "larger").await, None);
     store.close().await.unwrap();
     assert_whole(&place.path());

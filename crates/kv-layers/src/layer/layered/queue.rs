@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::queue::{
-    Control, Controlled, Exchange, Exchanged, Inspect, Inspected, Partition, QueueEngine, Submit,
-    Submitted, Tend, Tended,
+    Control, Controlled, Exchange, Exchanged, Export, Exported, Import, Imported, Inspect,
+    Inspected, Partition, QueueEngine, Submit, Submitted, Tend, Tended,
 };
 use kv_core::{Achieved, Durability, Result, async_trait};
 
@@ -68,5 +68,15 @@ impl<L: Layer> QueueEngine for LayeredQueues<L> {
     async fn remove(&self, queue: &str, partitions: u32) -> Result<()> {
         let run = |queue| self.engine.remove(queue, partitions);
         self.layer.call(of(Operation::QueueRemove), queue, run).await
+    }
+
+    async fn export(&self, partition: &Partition, request: Export) -> Result<Exported> {
+        let run = |request| self.engine.export(partition, request);
+        self.layer.call(of(Operation::QueueExport), request, run).await
+    }
+
+    async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
+        let run = |request| self.engine.import(partition, request);
+        self.layer.call(of(Operation::QueueImport), request, run).await
     }
 }
