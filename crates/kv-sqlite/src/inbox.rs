@@ -31,6 +31,8 @@ struct Line {
     running: Vec<Calls>,
     /// Threads that have not ended.
     threads: usize,
+    /// Threads that wait for a call: nobody else has to be woken, which is a system call.
+    idle: usize,
     closed: bool,
     /// Those who wait for the end of the threads.
     closers: Calls,
@@ -44,6 +46,7 @@ impl Inbox {
             bytes: 0,
             running: vec![Calls::new(); threads],
             threads,
+            idle: 0,
             closed: false,
             closers: Calls::new(),
         };
@@ -69,8 +72,11 @@ impl Inbox {
         }
         line.bytes = bytes;
         line.calls.push_back(call);
+        let wakes = line.idle > 0;
         drop(line);
-        self.filled.notify_one();
+        if wakes {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
@@ -80,7 +86,9 @@ impl Inbox {
         let mut line = self.line();
         line.answered(thread);
         while line.calls.is_empty() && !line.closed {
+            line.idle += 1;
             line = self.filled.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line.idle = line.idle.saturating_sub(1);
         }
         let share = line.calls.len().div_ceil(line.running.len().max(1)).min(most);
         let (mut taken, mut bytes) = (Calls::with_capacity(share), 0_usize);
@@ -106,13 +114,14 @@ impl Inbox {
     pub(crate) fn expire(&self, now: Duration) -> bool {
         let (mut over, open) = {
             let mut line = self.line();
-            let mut over = Calls::new();
+            // Those that run first: whoever is told next may end what they wait for.
+            let mut over: Calls =
+                line.running.iter().flatten().chain(&line.closers).cloned().collect();
             while line.calls.front().is_some_and(|call| call.deadline() <= now) {
                 let late = line.calls.pop_front();
                 line.bytes = line.bytes.saturating_sub(late.as_ref().map_or(0, |it| it.bytes()));
                 over.extend(late);
             }
-            over.extend(line.running.iter().flatten().chain(&line.closers).cloned());
             let open = !over.is_empty() || !line.calls.is_empty();
             (over, open)
         };

@@ -14,11 +14,30 @@ pub(crate) fn read(inbox: &Inbox, thread: usize, session: Session) {
     let _ending = Ending { inbox, thread };
     while let Some(calls) = inbox.take(thread, MOST_READS, usize::MAX) {
         match session.shared().identity.check() {
-            Ok(_) => calls.iter().for_each(|call| answer(call, &session)),
+            Ok(_) => answer_all(&calls, &session),
             Err(error) => calls.iter().for_each(|call| call.answer(Err(error.clone()))),
         }
     }
     session.close();
+}
+
+/// Answers calls from one state of the file, which is not older than any of them: what costs most
+/// of a small read is to begin and to end it.
+///
+/// An answer is handed out at once. So a read of a later batch, and of a caller that was answered,
+/// sees this state or a later one.
+fn answer_all(calls: &[Arc<dyn Job>], session: &Session) {
+    if calls.len() < 2 {
+        return calls.iter().for_each(|call| answer(call, session));
+    }
+    let read = session.snapshot(|| {
+        calls.iter().for_each(|call| answer(call, session));
+        Ok(())
+    });
+    // Where none could begin, none is answered.
+    if let Err(error) = read {
+        calls.iter().for_each(|call| call.answer(Err(error.clone())));
+    }
 }
 
 fn answer(call: &Arc<dyn Job>, session: &Session) {

@@ -157,7 +157,7 @@ pub(super) fn tune_writer(connection: &Connection, sync: SqliteSync) -> rusqlite
 
 pub(super) fn tune_reader(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 

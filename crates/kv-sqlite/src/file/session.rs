@@ -32,6 +32,8 @@ pub(crate) struct Session {
     woken: RefCell<Vec<i64>>,
     /// Whether commits wait for the disk although the store is not configured so.
     flushing: Cell<bool>,
+    #[cfg(test)]
+    planted: Cell<Option<(&'static str, &'static str)>>,
 }
 
 impl Session {
@@ -44,6 +46,8 @@ impl Session {
             mark: Cell::default(),
             woken: RefCell::default(),
             flushing: Cell::default(),
+            #[cfg(test)]
+            planted: Cell::default(),
         }
     }
 
@@ -61,9 +65,30 @@ impl Session {
         self.shared.time.date()
     }
 
+    /// A statement as it is.
+    #[cfg(not(test))]
+    fn text<'q>(&self, sql: &'q str) -> &'q str {
+        sql
+    }
+
+    /// A statement, with the bug that a test has planted.
+    #[cfg(test)]
+    fn text<'q>(&self, sql: &'q str) -> std::borrow::Cow<'q, str> {
+        match self.planted.get() {
+            Some((text, bug)) if sql.contains(text) => sql.replace(text, bug).into(),
+            _ => sql.into(),
+        }
+    }
+
+    /// From now on, a text in statements is another one.
+    #[cfg(test)]
+    pub(crate) fn plant(&self, text: &'static str, bug: &'static str) {
+        self.planted.set(Some((text, bug)));
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         statement.and_then(|mut it| it.execute(parameters)).map_err(|error| self.error(error))
     }
 
@@ -74,7 +99,7 @@ impl Session {
         parameters: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         let row = statement.and_then(|mut it| it.query_row(parameters, read).optional());
         row.map_err(|error| self.error(error))
     }
@@ -86,7 +111,7 @@ impl Session {
         parameters: &[&dyn ToSql],
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         let rows = statement.and_then(|mut it| it.query_map(parameters, read)?.collect());
         rows.map_err(|error| self.error(error))
     }
@@ -134,8 +159,12 @@ impl Session {
         done
     }
 
-    /// Reads all from one state of the file.
+    /// Reads all from one state of the file; from that of the snapshot in which it is called, if
+    /// there is one.
     pub(crate) fn snapshot<R>(&self, look: impl FnOnce() -> Result<R>) -> Result<R> {
+        if !self.connection.is_autocommit() {
+            return look();
+        }
         self.execute("BEGIN", [])?;
         let seen = look();
         if !self.is_lost() {

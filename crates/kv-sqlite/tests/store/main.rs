@@ -3,10 +3,12 @@
 #![cfg(test)]
 
 mod compared;
+mod disk;
 mod durable;
 mod faults;
 mod growth;
 mod kills;
 mod reopened;
+mod stopped;
 mod support;
 mod together;
