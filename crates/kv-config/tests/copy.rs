@@ -1,4 +1,5 @@
 //! What a store holds comes into another one as it is, also after an interruption.
+#![cfg(test)]
 #![cfg(all(feature = "memory", feature = "redis", feature = "sqlite"))]
 
 use std::path::Path;
@@ -52,7 +53,7 @@ async fn fill_queue(store: &Store) {
     for delivery in queue.dequeue(7).await.unwrap().iter().enumerate() {
         match delivery {
             (0, it) => it.ack().await.unwrap(),
-            (1, it) => drop(it.fail("for good").await.unwrap()),
+            (1, it) => it.fail("for good").await.unwrap(),
             (2, it) => {
                 it.checkpoint(&"half").await.unwrap();
                 it.retry(HOUR).await.unwrap();

@@ -26,5 +26,6 @@ mod release;
 mod submit;
 #[path = "meaning/tend.rs"]
 mod tend;
+#[cfg(test)]
 #[path = "meaning/transfer.rs"]
 mod transfer;
