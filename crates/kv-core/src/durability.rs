@@ -7,7 +7,9 @@ use crate::{Error, ErrorKind, Result};
 /// How many copies a write waits for, and how long.
 ///
 /// On Redis this is `WAIT` right after the write, on the same connection; for the disk it is
-/// `WAITAOF` (Redis 7.2 or later, or Valkey, with an append-only file). The write is done in any
+/// `WAITAOF` (Redis 7.2 or later, or Valkey, with an append-only file). In a SQLite file it is the
+/// flush of the commit, a part of the write itself, and there are no replicas: `within` bounds
+/// nothing there. The memory backend has neither. On Redis the write is done in any
 /// case. [`Achieved`] says how many copies had it when the wait ended; fewer copies than asked are
 /// not an error.
 ///
@@ -35,7 +37,7 @@ pub struct Durability {
 pub struct Achieved {
     /// How many replicas had the write; if the disk was asked for, how many had it on disk.
     pub replicas: u32,
-    /// Whether the server that took the write had it on disk; `false` if the disk was not asked
+    /// Whether the server or the file that took the write had it on disk; `false` if the disk was not asked
     /// for.
     pub on_disk: bool,
 }
@@ -48,7 +50,7 @@ impl Durability {
         Self { replicas: count, on_disk: false, within: Self::WITHIN }
     }
 
-    /// On the disk of the server that takes the write, within 1 second by default.
+    /// On the disk of the server or the file that takes the write, within 1 second by default.
     pub const fn disk() -> Self {
         Self { replicas: 0, on_disk: true, within: Self::WITHIN }
     }

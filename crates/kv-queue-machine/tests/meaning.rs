@@ -29,3 +29,6 @@ mod release;
 mod sessions;
 #[path = "meaning/submit.rs"]
 mod submit;
+#[cfg(test)]
+#[path = "meaning/transfer.rs"]
+mod transfer;

@@ -102,6 +102,11 @@ impl SqliteStoreBuilder {
         let settings = self.settings;
         SqliteStore::start(settings).await.map_err(|error| error.operation("open"))
     }
+
+    #[cfg(test)]
+    pub(crate) fn into_settings(self) -> Settings {
+        self.settings
+    }
 }
 
 impl fmt::Debug for SqliteStoreBuilder {

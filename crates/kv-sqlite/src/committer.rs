@@ -3,15 +3,15 @@
 use std::cell::Cell;
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kv_core::{Error, Result};
 
 use crate::call::Job;
 use crate::error::{is_busy, is_full, of_sqlite};
-use crate::file::Session;
-use crate::file::{LOG_BYTES, SqliteSync, level};
+use crate::file::{LOG_BYTES, Session, SqliteSync, level, not_writable};
 use crate::inbox::{Ending, Inbox};
-use crate::turn::Turn;
+use crate::turn::{Held, Turn};
 use crate::watch::Wakes;
 
 /// The most steps of one transaction: the most callers that share a flush.
@@ -67,9 +67,7 @@ impl Committer {
         let identity = &self.session.shared().identity;
         identity.check().map_err(Broken::Error)?;
         let flush = calls.iter().any(|call| call.wants_disk());
-        let held = self.turn.take().map_err(|error| {
-            Broken::Error(crate::file::not_writable(&self.session.shared().path, error))
-        })?;
+        let held = self.take_turn().map_err(Broken::Error)?;
         let committed = self.set_level(flush).and_then(|()| self.transaction(calls, flush));
         let restored = if flush { self.set_level(false) } else { Ok(()) };
         drop(held);
@@ -82,6 +80,15 @@ impl Committer {
             self.empty_log(log);
         }
         Ok(())
+    }
+
+    /// Waits for the turn; whose time ends meanwhile is told why.
+    fn take_turn(&self) -> Result<Held<'_>> {
+        let shared = self.session.shared();
+        shared.awaits_turn.store(true, Ordering::Release);
+        let held = self.turn.take();
+        shared.awaits_turn.store(false, Ordering::Release);
+        held.map_err(|error| not_writable(&shared.path, error))
     }
 
     /// Waits a moment for readers to leave the log, which SQLite does not by itself. One that stays

@@ -5,6 +5,7 @@ mod layout;
 mod session;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) path: PathBuf,
     pub(crate) time: Time,
     pub(crate) identity: Identity,
+    /// Whether the committing thread waits for the turn of another process.
+    pub(crate) awaits_turn: AtomicBool,
     /// Held by the thread that closes its connection: of two that close at once, neither is the
     /// last, and the log would stay.
     closing: Mutex<()>,
@@ -74,6 +77,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened> {
     layout::prepare(&path, &first, &turn, settings.timeout)?;
     let shared = Arc::new(Shared {
         identity: Identity::of(&path)?,
+        awaits_turn: AtomicBool::new(false),
         closing: Mutex::default(),
         time: Time::new(Arc::clone(&settings.clock)),
         path,

@@ -114,13 +114,14 @@ impl Inbox {
     pub(crate) fn expire(&self, now: Duration) -> bool {
         let (mut over, open) = {
             let mut line = self.line();
-            let mut over = Calls::new();
+            // Those that run first: whoever is told next may end what they wait for.
+            let mut over: Calls =
+                line.running.iter().flatten().chain(&line.closers).cloned().collect();
             while line.calls.front().is_some_and(|call| call.deadline() <= now) {
                 let late = line.calls.pop_front();
                 line.bytes = line.bytes.saturating_sub(late.as_ref().map_or(0, |it| it.bytes()));
                 over.extend(late);
             }
-            over.extend(line.running.iter().flatten().chain(&line.closers).cloned());
             let open = !over.is_empty() || !line.calls.is_empty();
             (over, open)
         };

@@ -9,11 +9,12 @@ use rusqlite::Row;
 
 use crate::file::Session;
 
-/// The largest value, and the largest body of a job, in bytes: 8 MiB.
+/// The largest value, and the largest body of a job, in bytes: 16 MiB, the least that a
+/// store must take.
 ///
 /// A commit that writes 10 MiB takes ten times as long as a plain file does, and holds up all other
 /// writers of the file meanwhile.
-pub const MAX_VALUE_BYTES: usize = 8 << 20;
+pub const MAX_VALUE_BYTES: usize = 16 << 20;
 
 const UPSERT: &str = "
 INSERT INTO entries(key, version, expires, value) VALUES(?1, ?2, ?3, ?4)

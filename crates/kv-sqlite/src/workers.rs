@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use kv_core::{Clock, Effect, Error, ErrorKind, Result, SystemClock};
 use tokio::sync::{Notify, oneshot};
 
 use crate::call::{Answer, Call, Job, Limits};
@@ -145,7 +146,25 @@ impl Workers {
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
-        self.call(&self.writes, self.limits(bytes, on_disk, true), step)?.await
+        let written = self.call(&self.writes, self.limits(bytes, on_disk, true), step)?.await;
+        written.map_err(|error| self.explained(error))
+    }
+
+    /// A call whose time ended in line behind another process is told so.
+    fn explained(&self, error: Error) -> Error {
+        let awaits_turn = self.shared.awaits_turn.load(Ordering::Acquire);
+        let is_late = error.kind() == ErrorKind::Timeout && error.effect() == Effect::NotApplied;
+        if !(awaits_turn && is_late) {
+            return error;
+        }
+        let message = format!(
+            "{}: another process has the turn to write, and has not handed it on within {:?}; \
+             expected that it writes and ends its turn. One that is stopped (SIGSTOP) holds up all \
+             others until it goes on or is killed",
+            self.path().display(),
+            self.timeout
+        );
+        Error::new(ErrorKind::Timeout, message)
     }
 
     /// Does a step on a connection that reads.
@@ -215,4 +234,36 @@ impl Drop for Workers {
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map(drop).map_err(no_thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use kv_core::KeyValueStore;
+
+    use super::*;
+    use crate::SqliteStore;
+
+    /// A fork itself would be unsafe code: the child has the memory, and another number.
+    #[test]
+    fn in_a_forked_child_every_call_is_an_error_and_the_parent_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.db");
+        let parent = block_on(SqliteStore::open(&path)).unwrap();
+        let settings = SqliteStore::builder(&path).into_settings();
+        let mut child = block_on(Workers::start(settings)).unwrap();
+        Arc::get_mut(&mut child).unwrap().process += 1;
+        let refused = |result: Result<()>| {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Backend);
+            assert!(error.to_string().contains("forked"), "{error}");
+        };
+        refused(block_on(child.read(|_| Ok(()))));
+        refused(block_on(child.write(0, false, |_| Ok(()))));
+        refused(block_on(child.close()));
+        refused(child.check_open());
+        drop(child);
+        block_on(parent.ping()).unwrap();
+        block_on(parent.close()).unwrap();
+    }
 }

@@ -21,6 +21,12 @@ unshare --mount true 2>/dev/null || user=--map-root-user
 exec unshare $user --mount sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' sh "$@"
 "#;
 
+/// Becomes the program, after a script in a namespace of mounts of its own.
+const OWN_MOUNTS: &str = r#"
+unshare --mount true 2>/dev/null || user=--map-root-user
+exec unshare $user --mount sh -c "$1"' && shift && exec "$@"' sh "$@"
+"#;
+
 /// One test of the running test binary, started again in a process of its own.
 ///
 /// The test that is to run so looks for a variable and returns at once without it, so that it
@@ -55,6 +61,19 @@ impl ChildTest {
     pub fn start_with_hosts(test: &str, variables: &[(&str, &str)], hosts: &Path) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", OWN_HOSTS, "own-hosts"]).arg(hosts).arg(this_program()?);
+        Self::spawn(command, test, variables)
+    }
+
+    /// [`start`](Self::start) after a script of the shell that mounts what only the child sees.
+    ///
+    /// This is Linux's alone, and takes root, or a system that lets every user have namespaces.
+    ///
+    /// # Errors
+    /// When the process cannot be started. One whose script fails ends at once, and says why on its
+    /// standard error.
+    pub fn start_with_mounts(test: &str, variables: &[(&str, &str)], script: &str) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", OWN_MOUNTS, "own-mounts", script]).arg(this_program()?);
         Self::spawn(command, test, variables)
     }
 

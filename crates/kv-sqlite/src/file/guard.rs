@@ -67,8 +67,13 @@ const NETWORK: [(u64, &str); 7] = [
 #[cfg(target_os = "linux")]
 fn network(folder: &Path) -> Option<&'static str> {
     let kind = rustix::fs::statfs(folder).ok()?.f_type;
+    network_name(i128::from(kind))
+}
+
+#[cfg(target_os = "linux")]
+fn network_name(kind: i128) -> Option<&'static str> {
     // The numbers have 32 bits, whatever the sign and the width of the field.
-    let kind = u64::try_from(i128::from(kind) & 0xFFFF_FFFF).ok()?;
+    let kind = u64::try_from(kind & 0xFFFF_FFFF).ok()?;
     NETWORK.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name)
 }
 
@@ -125,4 +130,37 @@ fn number(metadata: &Metadata) -> Option<(u64, u64)> {
 #[cfg(not(unix))]
 fn number(_: &Metadata) -> Option<(u64, u64)> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_systems_of_the_network_are_known_whatever_the_sign_of_their_number() {
+        let smb2 = i128::from(0xFE53_4D42_u32.cast_signed());
+        for (kind, name) in [(0x6969, "NFS"), (0xFF53_4D42, "CIFS"), (smb2, "SMB 2")] {
+            assert_eq!(network_name(kind), Some(name));
+        }
+        let (ext4, tmpfs, btrfs, overlay) = (0xEF53, 0x0102_1994, 0x9123_683E, 0x794C_7630);
+        for local in [ext4, tmpfs, btrfs, overlay] {
+            assert_eq!(network_name(local), None, "{local:x}");
+        }
+    }
+
+    #[test]
+    fn what_the_system_says_of_the_lock_files_is_told_by_what_the_caller_can_do() {
+        use io::ErrorKind as Of;
+        for (of, kind) in [
+            (Of::PermissionDenied, ErrorKind::ReadOnly),
+            (Of::ReadOnlyFilesystem, ErrorKind::ReadOnly),
+            (Of::StorageFull, ErrorKind::OutOfMemory),
+            (Of::Other, ErrorKind::Backend),
+        ] {
+            let error = not_writable(Path::new("/data/k.db"), of.into());
+            assert_eq!(error.kind(), kind);
+            assert!(error.to_string().contains("/data/k.db"), "{error}");
+        }
+    }
 }

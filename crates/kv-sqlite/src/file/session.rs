@@ -1,5 +1,6 @@
 //! One connection, as the steps of calls use it.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     woken: RefCell<Vec<i64>>,
     /// Whether commits wait for the disk although the store is not configured so.
     flushing: Cell<bool>,
+    #[cfg(test)]
+    planted: Cell<Option<(&'static str, &'static str)>>,
 }
 
 impl Session {
@@ -44,6 +47,8 @@ impl Session {
             mark: Cell::default(),
             woken: RefCell::default(),
             flushing: Cell::default(),
+            #[cfg(test)]
+            planted: Cell::default(),
         }
     }
 
@@ -61,9 +66,24 @@ impl Session {
         self.shared.time.date()
     }
 
+    /// A statement; in a test, with the bug that it has planted.
+    fn text<'q>(&self, sql: &'q str) -> Cow<'q, str> {
+        #[cfg(test)]
+        if let Some((text, bug)) = self.planted.get() {
+            return sql.replace(text, bug).into();
+        }
+        Cow::Borrowed(sql)
+    }
+
+    /// From now on, a text in statements is another one.
+    #[cfg(test)]
+    pub(crate) fn plant(&self, text: &'static str, bug: &'static str) {
+        self.planted.set(Some((text, bug)));
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         statement.and_then(|mut it| it.execute(parameters)).map_err(|error| self.error(error))
     }
 
@@ -74,7 +94,7 @@ impl Session {
         parameters: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         let row = statement.and_then(|mut it| it.query_row(parameters, read).optional());
         row.map_err(|error| self.error(error))
     }
@@ -86,7 +106,7 @@ impl Session {
         parameters: &[&dyn ToSql],
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        let statement = self.connection.prepare_cached(sql);
+        let statement = self.connection.prepare_cached(&self.text(sql));
         let rows = statement.and_then(|mut it| it.query_map(parameters, read)?.collect());
         rows.map_err(|error| self.error(error))
     }

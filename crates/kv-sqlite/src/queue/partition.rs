@@ -1,6 +1,6 @@
 //! Queues and partitions by their numbers.
 
-use kv_core::queue::Partition;
+use kv_core::queue::{MAX_PARTITIONS, Partition};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::tables::{Found, SqlTables};
@@ -54,6 +54,15 @@ pub(super) fn remove(session: &Session, queue: &str) -> Result<()> {
     session.execute("DELETE FROM queues WHERE id = ?1", [id])?;
     session.wake(id);
     Ok(())
+}
+
+/// The partitions of a queue that have a job which is claimable, timed or leased, in their order:
+/// of many, few have one, and a wait reads no row of the others.
+pub(super) fn busy(session: &Session, queue: i64) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM partitions WHERE id BETWEEN ?1 AND ?2
+               AND ((ready > 0 AND paused = 0) OR timed > 0 OR leases > 0) ORDER BY id";
+    let [first, last] = [0, MAX_PARTITIONS - 1].map(|number| Found::of(queue, number).partition);
+    session.rows(sql, &[&first, &last], |row| row.get(0))
 }
 
 /// Whether a job is claimable, due or past its lease.

@@ -120,6 +120,66 @@ fn it_answers_as_the_machine_does() {
     block_on(check(Sqlite::new, 0..40, 400)).unwrap();
 }
 
+/// Fails unless the oracle catches a bug in the statements of the committing thread.
+fn is_caught(text: &'static str, bug: &'static str) {
+    let make = async || {
+        let sqlite = Sqlite::new().await;
+        let plant = move |session: &Session| {
+            session.plant(text, bug);
+            Ok(())
+        };
+        sqlite.store.workers().write(0, false, plant).await.unwrap();
+        sqlite
+    };
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        block_on(check(make, 0..40, 400)).is_err()
+    }));
+    assert!(caught.unwrap_or(true), "{bug:?} in place of {text:?} is not caught");
+}
+
+#[test]
+fn the_oracle_catches_a_bug_in_the_statements_of_the_host() {
+    for (text, bug) in [
+        (
+            "FROM ready WHERE place = ?1 ORDER BY name",
+            "FROM ready WHERE place = ?1 ORDER BY -score",
+        ),
+        (
+            "DELETE FROM members WHERE place = ?1 AND name = ?2",
+            "DELETE FROM members WHERE 0 AND ?1 = ?2",
+        ),
+        (
+            "FROM members WHERE place = ?1 AND score <= ?3",
+            "FROM members WHERE place = ?1 AND score < ?3",
+        ),
+        ("ORDER BY score, name", "ORDER BY score DESC, name"),
+        ("UPDATE members SET score = ?3", "UPDATE members SET score = score + 0 * ?3"),
+        ("ON CONFLICT(place, key) DO UPDATE SET value = ?3", "ON CONFLICT(place, key) DO NOTHING"),
+        (
+            "DELETE FROM items WHERE place = ?1 AND key = ?2",
+            "DELETE FROM items WHERE 0 AND ?1 = ?2",
+        ),
+        ("?1, ?2, ?3,", "?1, ?2, ?3 - 1,"),
+        ("UPDATE meta SET places = places + 1", "UPDATE meta SET places = places"),
+    ] {
+        is_caught(text, bug);
+    }
+}
+
+#[test]
+fn a_wait_names_the_one_partition_of_many_that_has_work() {
+    let sqlite = block_on(Sqlite::new());
+    block_on(sqlite.engine.open("q", 1_024)).unwrap();
+    let partitions: Vec<_> = (0..1_024).map(partition).collect();
+    let wait = || block_on(sqlite.engine.wait(&partitions, Duration::ZERO)).unwrap();
+    assert_eq!(wait(), [0_u32; 0]);
+    sqlite.submit(0, None);
+    sqlite.submit(1_023, None);
+    assert_eq!(wait(), [0, 1_023]);
+    block_on(sqlite.engine.control(&partition(0), Control::Pause)).unwrap();
+    assert_eq!(wait(), [1_023], "a pause is no work");
+}
+
 #[test]
 fn a_wait_is_over_at_once_where_something_is_and_after_whatever_makes_it_so() {
     let sqlite = Sqlite::open();

@@ -44,9 +44,13 @@ fn look(session: &Session, partitions: &[Partition]) -> Result<Vec<u32>> {
         for of_one in partitions.chunk_by(|one, other| one.queue == other.queue) {
             let Some(first) = of_one.first() else { continue };
             let described = partition::describe(session, &first.queue)?;
+            let busy =
+                described.map_or(Ok(Vec::new()), |(queue, _)| partition::busy(session, queue));
+            let busy = busy?;
             for partition in of_one {
                 let found = partition::place(described, partition)?;
-                if partition::has_work(session, found)? {
+                let is_busy = busy.binary_search(&found.partition).is_ok();
+                if is_busy && partition::has_work(session, found)? {
                     ready.push(partition.number);
                 }
             }

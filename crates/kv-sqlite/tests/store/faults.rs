@@ -128,7 +128,7 @@ async fn values_up_to_the_limit_are_kept_and_larger_ones_refused_with_the_limit(
     assert_eq!(store.get("large").await.unwrap().unwrap().value, large);
     let larger = vec![7_u8; MAX_VALUE_BYTES + 1].into();
     let error = store.set("larger", larger, Write::ALWAYS).await.unwrap_err();
-    assert_told(&error, ErrorKind::TooLarge, &["8388609 bytes", "at most 8388608", "Redis"]);
+    assert_told(&error, ErrorKind::TooLarge, &["16777217 bytes", "at most 16777216", "Redis"]);
     assert_eq!(value(&store, "larger").await, None);
     store.close().await.unwrap();
     assert_whole(&place.path());

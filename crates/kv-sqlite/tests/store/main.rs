@@ -3,11 +3,13 @@
 #![cfg(test)]
 
 mod compared;
+mod disk;
 mod durable;
 mod faults;
 mod growth;
 mod kills;
 mod reopened;
 mod shared;
+mod stopped;
 mod support;
 mod together;

@@ -1,6 +1,6 @@
 //! The first opening after a kill: how long it takes, and how much memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kv_core::{Clock, KeyValueStore, SystemClock};
@@ -47,7 +47,7 @@ impl Contestant for Opening {
             self.file = Some((folder, path));
         }
         let path = self.file.as_ref().map(|(_, path)| path.clone()).ok_or("no file")?;
-        tokio::task::spawn_blocking(move || killed_and_opened(path)).await?
+        tokio::task::spawn_blocking(move || killed_and_opened(&path)).await?
     }
 
     async fn prove(&mut self) -> Result<()> {
@@ -55,8 +55,8 @@ impl Contestant for Opening {
     }
 }
 
-fn killed_and_opened(path: PathBuf) -> Result<Sample> {
-    let writer = Busy::start(&path)?;
+fn killed_and_opened(path: &Path) -> Result<Sample> {
+    let writer = Busy::start(path)?;
     std::thread::park_timeout(std::time::Duration::from_millis(300));
     drop(writer);
     let program = std::env::current_exe()?;
