@@ -47,7 +47,8 @@ const GENERAL: &[Variable] = &[
     Variable::list("LAYERS")
         .checked(
             check::anything,
-            "any of observe, fallback, limit, retry and timeout, in this order",
+            "any of observe, statistics, read-only, compress, encrypt, fallback, limit, retry and \
+             timeout, in this order",
         )
         .help("What stands around the store, outermost first; unset, nothing."),
 ];
