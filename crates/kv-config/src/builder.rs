@@ -91,8 +91,8 @@ impl Builder {
         self
     }
 
-    /// What stands around the store, outermost first: any of `observe`, `fallback`, `limit`,
-    /// `retry` and `timeout`, in this order.
+    /// What stands around the store, outermost first: any of `observe`, `statistics`, `read-only`,
+    /// `compress`, `encrypt`, `fallback`, `limit`, `retry` and `timeout`, in this order.
     pub fn layers<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         self.with("LAYERS", Setting::List(names.into_iter().map(Into::into).collect()))
     }
@@ -167,6 +167,12 @@ impl Builder {
         sqlite_sync("SQLITE_SYNC", impl Into<String>) => Setting::Text;
         /// The time within which every call returns.
         sqlite_timeout("SQLITE_TIMEOUT", Duration) => Setting::Duration;
+        /// How many bytes a value has at least that is compressed.
+        compress_above("COMPRESS_ABOVE", u64) => integer;
+        /// The key that encrypts, as 64 hexadecimal digits.
+        encrypt_key("ENCRYPT_KEY", impl Into<String>) => Setting::Text;
+        /// A key that decrypts only.
+        encrypt_old_key("ENCRYPT_OLD_KEY", impl Into<String>) => Setting::Text;
         /// Where plain reads and writes go while the store is away: `memory`.
         fallback_type("FALLBACK_TYPE", impl Into<String>) => Setting::Text;
         /// How many calls in a row must find the store away.
@@ -238,6 +244,7 @@ mod tests {
         let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
         let builder = builder.redis_sentinel_username("").redis_sentinel_password("");
         let builder = builder.sqlite_path("").sqlite_sync("").sqlite_timeout(second);
+        let builder = builder.compress_above(1).encrypt_key("").encrypt_old_key("");
         let builder = builder.fallback_type("").fallback_failures(1);
         let builder = builder.fallback_pause(second).fallback_max_entries(1);
         let builder = builder.limit_concurrency(1).limit_queue(1).retry_attempts(1);

@@ -96,6 +96,12 @@ pub(crate) fn secret(text: &str) -> Option<&'static str> {
     outer_space(text).filter(|_| text.starts_with(MARK) || text.ends_with(['\r', '\n']))
 }
 
+/// The key of the layer `encrypt`.
+pub(crate) fn encryption_key(text: &str) -> Option<&'static str> {
+    let is_key = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (!is_key).then_some("is no key")
+}
+
 /// What is checked elsewhere, such as the name of a backend.
 pub(crate) fn anything(_: &str) -> Option<&'static str> {
     None

@@ -124,6 +124,13 @@ impl Config {
         self.layers.metrics()
     }
 
+    /// What the layer `statistics` has counted by namespace, of every store that this configuration
+    /// opened.
+    #[cfg(feature = "layers")]
+    pub fn statistics(&self) -> &kv_layers::Statistics {
+        self.layers.statistics()
+    }
+
     /// Connects the backend, with the layers around it: bytes, without serializer and default
     /// lifetime.
     ///

@@ -13,7 +13,17 @@ use crate::values::Values;
 use crate::variables::{LAYERS, PREFIX};
 
 /// Every layer, the outermost first.
-pub(crate) const ORDER: [&str; 5] = ["observe", "fallback", "limit", "retry", "timeout"];
+pub(crate) const ORDER: [&str; 9] = [
+    "observe",
+    "statistics",
+    "read-only",
+    "compress",
+    "encrypt",
+    "fallback",
+    "limit",
+    "retry",
+    "timeout",
+];
 
 const NAME: &str = "LAYERS";
 
@@ -40,6 +50,11 @@ impl Chosen {
     #[cfg(feature = "layers")]
     pub(crate) fn metrics(&self) -> &kv_layers::Metrics {
         self.stack.metrics()
+    }
+
+    #[cfg(feature = "layers")]
+    pub(crate) fn statistics(&self) -> &kv_layers::Statistics {
+        self.stack.statistics()
     }
 
     pub(crate) fn around(&self, store: Backend) -> Result<Backend> {

@@ -28,8 +28,9 @@ Everything is checked before anything is opened, and all that is wrong is told i
   of TOML.
 - Secrets appear in no error, log or `Debug`.
 - `OC_KV_STORE_LAYERS` puts layers around the store, and needs the feature `layers`, which is on by
-  default. Each has its section here, but `observe`, which has no variables. `kv-layers` tells what
-  they do, and [decision 15](decisions/0015-layers.md) why they stand in this order.
+  default; `compress` and `encrypt` need the features of these names. Each has its section here, but
+  `observe`, `statistics` and `read-only`, which have no variables. `kv-layers` tells what they do and
+  why they stand in this order.
 - What `observe` counts is told by the configuration that opened the store: in place of
   `kv_config::from_env()`, `let config = Config::from_env()?`, then `config.open()` and
   `config.metrics()`.

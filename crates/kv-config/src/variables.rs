@@ -47,7 +47,8 @@ const GENERAL: &[Variable] = &[
     Variable::list("LAYERS")
         .checked(
             check::anything,
-            "any of observe, fallback, limit, retry and timeout, in this order",
+            "any of observe, statistics, read-only, compress, encrypt, fallback, limit, retry and \
+             timeout, in this order",
         )
         .help("What stands around the store, outermost first; unset, nothing."),
 ];
@@ -200,9 +201,28 @@ const TIMEOUT: &[Variable] = &[Variable::seconds("AFTER", MILLISECOND, HOUR)
     .default("5")
     .help("The time after which an attempt is given up; a write may have been applied then.")];
 
+const COMPRESS: &[Variable] = &[Variable::integer("ABOVE", 1..=536_870_912)
+    .default("1024")
+    .help("How many bytes a value has at least that is compressed.")];
+
+const ENCRYPT: &[Variable] = &[
+    Variable::secret("KEY")
+        .checked(check::encryption_key, "64 hexadecimal digits")
+        .help("The key that encrypts, such as `openssl rand -hex 32` prints; the layer needs it."),
+    Variable::secret("OLD_KEY")
+        .checked(check::encryption_key, "64 hexadecimal digits")
+        .help("A key that decrypts only, while the key is being changed."),
+];
+
 /// The layers that have variables, the outermost first.
-pub(crate) const LAYERS: [(&str, &[Variable]); 4] =
-    [("fallback", FALLBACK), ("limit", LIMIT), ("retry", RETRY), ("timeout", TIMEOUT)];
+pub(crate) const LAYERS: [(&str, &[Variable]); 6] = [
+    ("compress", COMPRESS),
+    ("encrypt", ENCRYPT),
+    ("fallback", FALLBACK),
+    ("limit", LIMIT),
+    ("retry", RETRY),
+    ("timeout", TIMEOUT),
+];
 
 /// The groups of both tables.
 pub(crate) fn groups() -> Vec<Group> {

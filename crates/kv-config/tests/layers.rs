@@ -106,6 +106,37 @@ async fn a_fallback_serves_plain_calls_and_the_same_configuration_without_layers
 }
 
 #[tokio::test]
+async fn what_is_counted_by_namespace_can_be_read_from_the_configuration() {
+    let config = Config::builder().layers(["statistics"]).build().unwrap();
+    let store = config.open().await.unwrap().namespace("pages");
+    store.set("k", &1).await.unwrap();
+    store.get::<u32>("k").await.unwrap();
+    assert_eq!(config.statistics().snapshot()["pages"].hits, 1);
+}
+
+#[tokio::test]
+async fn a_read_only_store_refuses_writes() {
+    let store = open(Config::builder().layers(["observe", "read-only"])).await;
+    assert_eq!(store.get::<u32>("k").await.unwrap(), None);
+    assert_eq!(store.set("k", &1).await.unwrap_err().kind(), ErrorKind::ReadOnly);
+}
+
+#[cfg(all(feature = "compress", feature = "encrypt"))]
+#[tokio::test]
+async fn values_are_compressed_and_encrypted_by_variables() {
+    let key = "07".repeat(32);
+    let builder = Config::builder().layers(["compress", "encrypt"]);
+    let store = open(builder.compress_above(10).encrypt_key(&key).encrypt_old_key(&key)).await;
+    store.set("k", &"word ".repeat(1_000)).await.unwrap();
+    assert_eq!(store.get("k").await.unwrap(), Some("word ".repeat(1_000)));
+    let missing = Config::builder().layers(["encrypt"]).build().unwrap_err().to_string();
+    assert!(missing.contains("OC_KV_STORE_ENCRYPT_KEY"), "{missing}");
+    let wrong = Config::builder().layers(["encrypt"]).encrypt_key("s3cret").build();
+    let wrong = wrong.unwrap_err().to_string();
+    assert!(wrong.contains("64 hexadecimal digits") && !wrong.contains("s3cret"), "{wrong}");
+}
+
+#[tokio::test]
 async fn what_is_observed_can_be_read_from_the_configuration() {
     let config = Config::builder().layers(["observe"]).build().unwrap();
     for _ in 0..2 {

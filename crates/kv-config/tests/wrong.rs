@@ -157,10 +157,10 @@ const BACKENDS: &[Case] = &[
 ];
 
 const LAYERS: &[Case] = &[
-    (&[("LAYERS", "retyr")], "LAYERS", "did you mean `retry`?", "any of observe, fallback, limit"),
+    (&[("LAYERS", "retyr")], "LAYERS", "did you mean `retry`?", "any of observe, statistics"),
     (&[("LAYERS", "cache")], "LAYERS", "`cache` is no layer", "retry, timeout, in this order"),
     (&[("LAYERS", "RETYR")], "LAYERS", "`retyr` is no layer", "did you mean `retry`?"),
-    (&[("LAYERS", "retry,")], "LAYERS", "`` is no layer", "any of observe, fallback, limit, retry"),
+    (&[("LAYERS", "retry,")], "LAYERS", "`` is no layer", "any of observe, statistics"),
     (&[("LAYERS", "retry, retry")], "LAYERS", "names `retry` twice", "in this order"),
     (
         &[("LAYERS", "timeout,retry")],

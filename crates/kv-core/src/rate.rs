@@ -92,7 +92,7 @@ impl Rate {
 
     fn interval_micros(&self) -> Option<u64> {
         let micros = self.period.as_nanos().div_ceil(1_000).checked_div(u128::from(self.times))?;
-        let is_whole = self.period.as_micros() % u128::from(self.times) == 0;
+        let is_whole = self.period.as_micros().is_multiple_of(u128::from(self.times));
         u64::try_from(micros + u128::from(!is_whole)).ok().filter(|micros| *micros > 0)
     }
 

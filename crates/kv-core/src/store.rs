@@ -4,6 +4,7 @@ mod batch;
 mod cache;
 mod clear;
 mod counter;
+mod durable;
 mod hidden;
 mod lease;
 mod limiter;
@@ -35,12 +36,11 @@ pub use pipeline::Pipeline;
 pub use scan::Scan;
 pub use step::{Flag, Number, Read, Step, Wrote};
 
-use self::cache::{Cache, Conditions, Forgets};
+use self::cache::{Cache, Conditions};
 use self::hidden::Hiding;
 use crate::{
-    Achieved, Capabilities, Clock, Condition, Durability, Entry, Error, ErrorKind, Expiry,
-    KeyValueStore, Lifetime, Outcome, RESERVED, Remaining, Result, Serializer, Stats, Version,
-    Write, is_reserved, validate_key,
+    Capabilities, Condition, Entry, Error, ErrorKind, Expiry, KeyValueStore, Lifetime, Outcome,
+    RESERVED, Remaining, Result, Serializer, Stats, Version, Write, is_reserved, validate_key,
 };
 
 /// Typed state on any backend: a serializer, a default time to live, and a namespace.
@@ -105,13 +105,6 @@ impl Store {
             hiding: None,
             conditions: Arc::new(Conditions::of_system()),
         }
-    }
-
-    /// The same store with another clock, for what the process remembers beside the backend, and
-    /// another seed, for what is spread by chance: see [`CacheOptions`]. For tests.
-    #[must_use]
-    pub fn with_time_and_chance(self, clock: impl Clock, seed: u64) -> Self {
-        Self { conditions: Arc::new(Conditions::of(clock, seed)), ..self }
     }
 
     /// The same store with another serializer.
@@ -196,40 +189,6 @@ impl Store {
             let outcome = self.writing(&[&key], self.backend()?.set(&key, value, write)).await;
             let outcome: Outcome = outcome.map_err(|error| error.operation("set").key(&key))?;
             Ok(outcome.is_written())
-        }
-    }
-
-    /// Stores a value as the options say, and waits until copies have it. Returns whether it was
-    /// stored, and which copies had it when the wait ended. Reaching fewer copies than asked is not
-    /// an error; compare with [`Achieved::meets`].
-    ///
-    /// # Errors
-    /// As [`set_with`](Self::set_with); `Unsupported` if the backend does not declare durable
-    /// writes; `Config` if the wait for copies may last longer than a call may take. In both cases
-    /// nothing is sent.
-    ///
-    /// # Cancel safety
-    /// A dropped future may have stored the value.
-    pub fn set_durable<'a, T: Serialize + ?Sized>(
-        &'a self,
-        key: &str,
-        value: &T,
-        options: SetOptions,
-        durability: Durability,
-    ) -> impl Future<Output = Result<(bool, Achieved)>> + Send + 'a + use<'a, T> {
-        let tags = options.tags.clone();
-        let prepared = self.prepare_set(key, value, options);
-        async move {
-            let (key, value, write) = prepared?;
-            let stored = async {
-                self.require(Capabilities::DURABILITY, "durable writes", "set_durable")?;
-                let value = self.with_tags(&key, value, &tags).await?;
-                let set = self.backend()?.set_durable(&key, value, write, durability);
-                self.writing(&[&key], set).await
-            };
-            let stored: Result<(Outcome, Achieved)> = stored.await;
-            let (outcome, achieved) = stored.map_err(|e| e.operation("set_durable").key(&key))?;
-            Ok((outcome.is_written(), achieved))
         }
     }
 
@@ -378,12 +337,6 @@ impl Store {
         })
     }
 
-    /// Awaits a write, before and after which the process forgets what it remembers of the keys.
-    async fn writing<T>(&self, keys: &[&str], write: impl Future<Output = T> + Send) -> T {
-        let _forgets = Forgets::new(&self.shared.cache, keys);
-        write.await
-    }
-
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
         let backend = self.backend()?;
         match backend.get_now(key) {
@@ -468,27 +421,6 @@ impl Store {
             (Some(value), version) => Ok((self.decode("get", &key, &value)?, Some(version))),
             (None, version) => Ok((None, Some(version))),
         }
-    }
-
-    /// As [`find`](Self::find), of a stored key's bytes.
-    async fn find_bytes(&self, key: &str) -> Result<(Option<bytes::Bytes>, Option<Version>)> {
-        let about = |error: Error| error.operation("get_bytes").key(key);
-        let Some(entry) = self.entry(key).await.map_err(about)? else { return Ok((None, None)) };
-        let (value, version) = self.live(entry).await.map_err(about)?;
-        Ok((value, Some(version)))
-    }
-
-    /// A value as it is stored with its tags.
-    async fn with_tags(
-        &self,
-        key: &str,
-        value: bytes::Bytes,
-        tags: &[String],
-    ) -> Result<bytes::Bytes> {
-        if tags.is_empty() && !tags::is_wrapped(&value) {
-            return Ok(value);
-        }
-        self.tagged(value, tags).await.map_err(|error| error.operation("set").key(key))
     }
 
     /// `None` where what does not decode is a miss.

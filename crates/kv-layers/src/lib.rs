@@ -3,6 +3,10 @@
 //! | Layer | What it does | What its caller may see |
 //! | --- | --- | --- |
 //! | [`Observe`] | counts and traces each call | nothing |
+//! | [`Statistics`] | counts hits, misses, bytes and time by namespace | nothing |
+//! | [`ReadOnly`] | refuses writes | `ReadOnly` |
+//! | `Compress` | stores large values compressed; feature `compress` | no queues |
+//! | `Encrypt` | stores values encrypted; feature `encrypt` | no queues; `Serialization` for a value that does not decrypt |
 //! | [`Fallback`] | uses a spare store while the primary is away | a store that promises less |
 //! | [`Limit`] | bounds how many calls run and wait | `Backpressure` |
 //! | [`Retry`] | repeats what failed in passing and changed nothing | fewer errors, later |
@@ -33,14 +37,16 @@
 //! ```
 //!
 //! # Two kinds
-//! All layers except fallback are *transparent*: they change neither arguments nor answers. A
+//! Observe, limit, retry and timeout are *transparent*: they change neither arguments nor answers. A
 //! transparent layer implements [`Layer`]: one method around every call. [`Layered`] forwards all
 //! methods of the contract and all verbs of a native queue engine, in one place. So the store keeps
 //! its capabilities, its queues and its fast path, and a layer, even a program's own, takes a few
 //! dozen lines.
 //!
 //! A store with a [`Fallback`] is two stores and promises less than one: plain reads and writes,
-//! with lifetimes. It always refuses conditions, `take`, counters and queues.
+//! with lifetimes. It always refuses conditions, `take`, counters and queues. Read-only, compress and
+//! encrypt change what may be done or what is stored: they see keys and values, and refuse queues.
+//! Statistics see keys and the sizes of values.
 //!
 //! # What no layer does
 //! A layer sends a write again, to either store, only if the error says that the write was not
@@ -48,19 +54,33 @@
 
 mod call;
 mod chance;
+#[cfg(any(feature = "compress", feature = "encrypt"))]
+mod coded;
+#[cfg(feature = "compress")]
+mod compress;
+#[cfg(feature = "encrypt")]
+mod encrypt;
 mod fallback;
 mod layer;
 mod limit;
 mod observe;
+mod read_only;
 mod retry;
 mod stack;
+mod statistics;
 mod timeout;
 
 pub use call::{Access, Call, Operation};
+#[cfg(feature = "compress")]
+pub use compress::Compress;
+#[cfg(feature = "encrypt")]
+pub use encrypt::{Encrypt, EncryptionKey};
 pub use fallback::{Fallback, FallbackStore};
 pub use layer::{Layer, Layered};
 pub use limit::Limit;
 pub use observe::{Ended, Figures, Latencies, Meter, Metrics, Observe};
+pub use read_only::ReadOnly;
 pub use retry::Retry;
 pub use stack::Layers;
+pub use statistics::{Statistics, Usage};
 pub use timeout::Timeout;

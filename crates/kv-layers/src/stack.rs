@@ -2,13 +2,22 @@
 
 use kv_core::{KeyValueStore, Result};
 
+#[cfg(feature = "compress")]
+use crate::Compress;
+#[cfg(feature = "encrypt")]
+use crate::Encrypt;
 use crate::layer::Around;
-use crate::{Fallback, Layer, Layered, Limit, Observe, Retry, Timeout};
+use crate::{Fallback, Layered, Limit, Observe, ReadOnly, Retry, Statistics, Timeout};
 
 /// Layers around a store, each at most once, in a fixed order, whatever the order of the calls
-/// here. The outermost is observe; then come fallback, limit, retry and timeout.
+/// here. The outermost is observe; then come statistics, read-only, compress, encrypt, fallback,
+/// limit, retry and timeout.
 ///
 /// - **Observe** is outermost, to see what the program sees.
+/// - **Statistics** are next, to count what the program reads and writes.
+/// - **Read-only** comes next: what it refuses takes nothing of what is inside.
+/// - **Compress** is outside encrypt, since encrypted bytes do not become smaller.
+/// - **Encrypt** is outside fallback, so that the spare store has no plain values either.
 /// - **Fallback** comes next, to get the primary's error after all attempts; and the primary's
 ///   limit does not restrict the spare store.
 /// - **Limit** is outside retry, so that a call keeps its place while it pauses: an outage admits
@@ -39,6 +48,12 @@ use crate::{Fallback, Layer, Layered, Limit, Observe, Retry, Timeout};
 #[must_use]
 pub struct Layers {
     observe: Option<Observe>,
+    statistics: Option<Statistics>,
+    is_read_only: bool,
+    #[cfg(feature = "compress")]
+    compress: Option<Compress>,
+    #[cfg(feature = "encrypt")]
+    encrypt: Option<Encrypt>,
     fallback: Option<Fallback>,
     limit: Option<Limit>,
     retry: Option<Retry>,
@@ -47,7 +62,17 @@ pub struct Layers {
 
 impl Layers {
     /// The names of the layers, outermost first.
-    pub const ORDER: [&str; 5] = ["observe", "fallback", "limit", "retry", "timeout"];
+    pub const ORDER: [&str; 9] = [
+        "observe",
+        "statistics",
+        "read-only",
+        "compress",
+        "encrypt",
+        "fallback",
+        "limit",
+        "retry",
+        "timeout",
+    ];
 
     /// No layers yet.
     pub fn new() -> Self {
@@ -57,6 +82,28 @@ impl Layers {
     /// Reports each call.
     pub fn observe(self, observe: Observe) -> Self {
         Self { observe: Some(observe), ..self }
+    }
+
+    /// Counts by namespace.
+    pub fn statistics(self, statistics: Statistics) -> Self {
+        Self { statistics: Some(statistics), ..self }
+    }
+
+    /// Refuses writes.
+    pub fn read_only(self) -> Self {
+        Self { is_read_only: true, ..self }
+    }
+
+    /// Compresses large values.
+    #[cfg(feature = "compress")]
+    pub fn compress(self, compress: Compress) -> Self {
+        Self { compress: Some(compress), ..self }
+    }
+
+    /// Encrypts values.
+    #[cfg(feature = "encrypt")]
+    pub fn encrypt(self, encrypt: Encrypt) -> Self {
+        Self { encrypt: Some(encrypt), ..self }
     }
 
     /// Uses a spare store while the store is away.
@@ -87,15 +134,42 @@ impl Layers {
         self.around(Box::new(store))
     }
 
+    fn is_transparent(&self) -> bool {
+        let changes = self.is_read_only || self.statistics.is_some();
+        #[cfg(feature = "compress")]
+        let changes = changes || self.compress.is_some();
+        #[cfg(feature = "encrypt")]
+        let changes = changes || self.encrypt.is_some();
+        !changes
+    }
+
     // Not generic, so that the layers are compiled once, not for each kind of store.
     fn around(self, store: Box<dyn KeyValueStore>) -> Result<Box<dyn KeyValueStore>> {
+        let is_transparent = self.is_transparent();
         let near = Around(self.limit, Around(self.retry, self.timeout));
-        Ok(match self.fallback {
-            None => Box::new(Layered::boxed(Around(self.observe, near), store)),
-            Some(fallback) => {
-                let primary = Layered::boxed(near, store);
-                Box::new(self.observe.on(fallback.on(primary)?))
+        let store: Box<dyn KeyValueStore> = match self.fallback {
+            // Transparent layers alone are one layer, for one allocation.
+            None if is_transparent => {
+                return Ok(Box::new(Layered::boxed(Around(self.observe, near), store)));
             }
-        })
+            None => Box::new(Layered::boxed(near, store)),
+            Some(fallback) => Box::new(fallback.on(Layered::boxed(near, store))?),
+        };
+        #[cfg(feature = "encrypt")]
+        let store = match self.encrypt {
+            Some(encrypt) => encrypt.on(store),
+            None => store,
+        };
+        #[cfg(feature = "compress")]
+        let store = match self.compress {
+            Some(compress) => compress.on(store),
+            None => store,
+        };
+        let store = if self.is_read_only { ReadOnly::on(store) } else { store };
+        let store = match self.statistics {
+            Some(statistics) => statistics.on(store),
+            None => store,
+        };
+        Ok(Box::new(Layered::boxed(self.observe, store)))
     }
 }

@@ -65,13 +65,13 @@ impl Cache {
 }
 
 /// Forgets what the process remembers of keys, at once and again when it is dropped.
-pub(super) struct Forgets<'k> {
+struct Forgets<'k> {
     cache: &'k Cache,
     keys: &'k [&'k str],
 }
 
 impl<'k> Forgets<'k> {
-    pub(super) fn new(cache: &'k Cache, keys: &'k [&'k str]) -> Self {
+    fn new(cache: &'k Cache, keys: &'k [&'k str]) -> Self {
         let forgets = Self { cache, keys };
         forgets.forget();
         forgets
@@ -131,6 +131,13 @@ struct Plan {
 }
 
 impl Store {
+    /// The same store with another clock, for what the process remembers beside the backend, and
+    /// another seed, for what is spread by chance: see [`CacheOptions`]. For tests.
+    #[must_use]
+    pub fn with_time_and_chance(self, clock: impl Clock, seed: u64) -> Self {
+        Self { conditions: Arc::new(Conditions::of(clock, seed)), ..self }
+    }
+
     /// The value under a key, or else the loader's value, stored for the next caller.
     ///
     /// One load runs for all callers: those in this process share it, if their stores are clones;
@@ -206,6 +213,16 @@ impl Store {
             }
             (seen, load) => self.loaded(&plan, load, &slot, seen.map(|seen| seen.value)).await,
         }
+    }
+
+    /// Awaits a write, before and after which the process forgets what it remembers of the keys.
+    pub(super) async fn writing<T>(
+        &self,
+        keys: &[&str],
+        write: impl Future<Output = T> + Send,
+    ) -> T {
+        let _forgets = Forgets::new(&self.shared.cache, keys);
+        write.await
     }
 
     fn plan(&self, key: &str, options: CacheOptions) -> Result<Plan> {

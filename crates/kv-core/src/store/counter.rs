@@ -116,7 +116,8 @@ impl Store {
                 let name = key.strip_prefix(&place).filter(|_| glob.matches(key));
                 if let (Some(name), Some(entry)) = (name, entry) {
                     let number = parse_counter(&entry.value);
-                    counters.insert(name.to_owned(), number.map_err(|e| about(e).key(key))?);
+                    counters
+                        .insert(name.to_owned(), number.map_err(|e| self.told(about(e)).key(key))?);
                 }
             }
             let Some(next) = page.next else { return Ok(counters.into_iter().collect()) };

@@ -81,7 +81,7 @@ impl Limiter {
         store.require(Capabilities::CONDITIONS | Capabilities::TTL, "limits", VERB)?;
         let stored = store.reserved_key("limit", &self.key)?;
         let native = Command::Limit { key: stored.clone(), rate };
-        let reply = store.run(vec![native]).await?.pop();
+        let reply = store.run(vec![native]).await.map_err(about)?.pop();
         match reply {
             Some(Ok(Reply::Decision(decision))) => Ok(decision),
             Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {

@@ -1,7 +1,7 @@
 //! Bytes beside typed values, and deletes under a condition.
 
 use super::{SetOptions, Store};
-use crate::{Bytes, Capabilities, Condition, Outcome, Result, Version};
+use crate::{Bytes, Capabilities, Condition, Error, Outcome, Result, Version};
 
 impl Store {
     /// The stored bytes of a value, whatever format they have.
@@ -100,5 +100,13 @@ impl Store {
         let delete = self.backend()?.delete(&stored, Condition::Version(version));
         let deleted = self.writing(&[&stored], delete).await;
         deleted.map_err(|error| error.operation("delete_if").key(&stored))
+    }
+
+    /// As [`find`](Self::find), of a stored key's bytes.
+    async fn find_bytes(&self, key: &str) -> Result<(Option<Bytes>, Option<Version>)> {
+        let about = |error: Error| error.operation("get_bytes").key(key);
+        let Some(entry) = self.entry(key).await.map_err(about)? else { return Ok((None, None)) };
+        let (value, version) = self.live(entry).await.map_err(about)?;
+        Ok((value, Some(version)))
     }
 }

@@ -110,6 +110,19 @@ impl Store {
         Ok(wrap(bytes, &self.stamps(tags).await?))
     }
 
+    /// A value as it is stored with its tags.
+    pub(super) async fn with_tags(
+        &self,
+        key: &str,
+        value: Bytes,
+        tags: &[String],
+    ) -> Result<Bytes> {
+        if tags.is_empty() && !is_wrapped(&value) {
+            return Ok(value);
+        }
+        self.tagged(value, tags).await.map_err(|error| error.operation("set").key(key))
+    }
+
     /// The bytes of an entry's value, unless one of its tags has ended; and the entry's version.
     pub(super) async fn live(&self, entry: Entry) -> Result<(Option<Bytes>, Version)> {
         if !is_wrapped(&entry.value) {

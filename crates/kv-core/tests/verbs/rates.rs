@@ -44,7 +44,7 @@ fn after_the_told_time_it_may_happen_and_not_a_microsecond_before() {
         stored = next;
     }
     let (decision, _) = checked.decide(stored, now);
-    let wait = decision.retry_after().unwrap().as_micros() as u64;
+    let wait = u64::try_from(decision.retry_after().unwrap().as_micros()).unwrap();
     assert!(!checked.decide(stored, now + wait - 1).0.is_allowed());
     assert!(checked.decide(stored, now + wait).0.is_allowed());
 }

@@ -76,6 +76,40 @@ mod timed {
     kv_testkit::conformance!(over(|store, _| Arc::new(Timeout::after(LONG).on(store))));
 }
 
+mod counted {
+    use super::*;
+    kv_testkit::conformance!(over(|store, _| {
+        Arc::from(kv_layers::Statistics::new().on(store))
+    }));
+}
+
+#[cfg(feature = "compress")]
+mod compressed {
+    use super::*;
+    kv_testkit::conformance!(over(|store, _| {
+        Arc::from(kv_layers::Compress::above(1).on(store))
+    }));
+}
+
+#[cfg(feature = "encrypt")]
+mod encrypted {
+    use super::*;
+    kv_testkit::conformance!(over(|store, _| {
+        let key = kv_layers::EncryptionKey::from_bytes([7; 32]);
+        Arc::from(kv_layers::Encrypt::with(key).on(store))
+    }));
+}
+
+#[cfg(all(feature = "compress", feature = "encrypt"))]
+mod compressed_and_encrypted {
+    use super::*;
+    kv_testkit::conformance!(over(|store, _| {
+        let key = kv_layers::EncryptionKey::from_bytes([7; 32]);
+        let layers = layers().compress(kv_layers::Compress::above(16));
+        Arc::from(layers.encrypt(kv_layers::Encrypt::with(key)).on(store).unwrap())
+    }));
+}
+
 mod the_primary_of_a_fallback {
     use super::*;
     kv_testkit::conformance!(over(|store, clock| Arc::new(fallback(clock).on(store).unwrap())));

@@ -4,8 +4,8 @@ use kv_core::{
     Bytes, Condition, Entry, KeyValueStore, Outcome, Remaining, Result, ScanPage, ScanRequest,
     Write, async_trait,
 };
-use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, Retry, Timeout};
-use kv_testkit::Treatment::Refused;
+use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, ReadOnly, Retry, Timeout};
+use kv_testkit::Treatment::{Own, Refused};
 use kv_testkit::{Method, Recorder, forwards};
 use std::time::Duration;
 
@@ -26,6 +26,42 @@ async fn a_transparent_layer_forwards_every_method() {
     forwards(|store| Limit::to(1).on(store), &[]).await.unwrap();
     forwards(|store| Retry::new().on(store), &[]).await.unwrap();
     forwards(|store| Timeout::after(SECOND).on(store), &[]).await.unwrap();
+    forwards(|store| kv_layers::Statistics::new().on(store), &[]).await.unwrap();
+}
+
+/// What a layer that refuses writes does in its own way; its own tests show it.
+const READ_ONLY: [(Method, kv_testkit::Treatment); 10] = [
+    (Method::Set, Own),
+    (Method::Delete, Own),
+    (Method::SetDurable, Own),
+    (Method::SetMany, Own),
+    (Method::DeleteMany, Own),
+    (Method::Increment, Own),
+    (Method::Take, Own),
+    (Method::Touch, Own),
+    (Method::Execute, Own),
+    (Method::QueueEngine, Refused),
+];
+
+#[tokio::test]
+async fn a_read_only_store_forwards_every_read() {
+    forwards(ReadOnly::on, &READ_ONLY).await.unwrap();
+}
+
+#[cfg(feature = "compress")]
+#[tokio::test]
+async fn a_compressing_store_forwards_every_method_but_take_and_queues() {
+    let exceptions = [(Method::Take, Own), (Method::QueueEngine, Refused)];
+    forwards(|store| kv_layers::Compress::above(1).on(store), &exceptions).await.unwrap();
+}
+
+#[cfg(feature = "encrypt")]
+#[tokio::test]
+async fn an_encrypting_store_forwards_every_method_but_numbers_take_and_queues() {
+    let exceptions =
+        [(Method::Increment, Own), (Method::Take, Own), (Method::QueueEngine, Refused)];
+    let encrypt = || kv_layers::Encrypt::with(kv_layers::EncryptionKey::from_bytes([7; 32]));
+    forwards(|store| encrypt().on(store), &exceptions).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use kv_core::{
-    Bytes, Capabilities, Condition, Durability, Effect, Entry, Error, ErrorKind, Expiry,
-    KeyValueStore, Outcome, Remaining, Result, ScanPage, ScanRequest, SetOptions, Store, Write,
-    async_trait,
+    Bytes, CacheOptions, Capabilities, Condition, Durability, Effect, Entry, Error, ErrorKind,
+    Expiry, KeyValueStore, Outcome, Rate, Remaining, Result, ScanPage, ScanRequest, SetOptions,
+    Store, Version, Write, async_trait,
 };
 use kv_layers::{Layer, Metrics, Observe, Retry};
 use kv_memory::MemoryStore;
@@ -128,6 +128,7 @@ async fn every_verb(store: &Store, key: &str) -> Vec<(&'static str, Error)> {
     fails("update", store.update(key, |old: Option<u32>| old.or(Some(1))).await, all);
     let loaded = store.get_or_set_with(key, long, || async { Err::<u32, _>(leak(key)) }).await;
     fails("get_or_set_with", loaded, all);
+    further_verbs(store, key, all).await;
     fails("increment", store.increment(key, 1, long).await, all);
     fails("counter", store.counter(key).await, all);
     fails("counter_ttl", store.counter_ttl(key).await, all);
@@ -141,6 +142,25 @@ async fn every_verb(store: &Store, key: &str) -> Vec<(&'static str, Error)> {
     all.push(("scan's Debug", Error::new(ErrorKind::Backend, format!("<hidden> {scan:?}"))));
     batches(store, key, all).await;
     errors
+}
+
+async fn further_verbs(store: &Store, key: &str, errors: &mut Vec<(&'static str, Error)>) {
+    let long = Duration::from_secs(600);
+    let version = Version::from_number(1);
+    fails("get_bytes", store.get_bytes(key).await, errors);
+    fails("set_bytes", store.set_bytes(key, "1").await, errors);
+    let tagged = SetOptions::new().tag("tag");
+    fails("set with tags", store.set_with(key, &1, tagged).await, errors);
+    fails("delete_if", store.delete_if(key, version).await, errors);
+    fails("touch_counter", store.touch_counter(key, long).await, errors);
+    fails("try_lock", store.try_lock(key, long).await, errors);
+    fails("limiter", store.limiter(key, Rate::per_second(1)).acquire().await, errors);
+    let (text, owned) = (key.to_owned(), leak(key).to_string());
+    let load = move || async move { Err::<u32, _>(Error::new(ErrorKind::Backend, owned)) };
+    let options = CacheOptions::new().ttl(long).stale(long).fail_safe(long);
+    fails("get_or_set_with options", store.get_or_set_with(key, options, load).await, errors);
+    let load = |_| async { Err::<Vec<(String, u32)>, _>(leak(&text)) };
+    fails("get_or_set_many", store.get_or_set_many([key], long, load).await, errors);
 }
 
 /// Batches and pipelines, whose single answers fail.

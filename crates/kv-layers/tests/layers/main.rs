@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on fails its test")]
 
+mod coded;
 mod conformance;
 mod fallback;
 mod forwarding;
@@ -12,5 +13,6 @@ mod observe;
 mod queues;
 mod retry;
 mod stack;
+mod statistics;
 mod support;
 mod timeout;

@@ -65,6 +65,10 @@ async fn a_limit_is_one_request() {
     assert!(stats.contains("cmdstat_evalsha:calls=5,"), "{stats}");
 }
 
+async fn micros(store: &impl KeyValueStore) -> u64 {
+    store.now().await.unwrap().as_micros().try_into().unwrap()
+}
+
 /// The script and the function of kv-core are one decision: each number is held against the other.
 #[tokio::test]
 async fn the_script_decides_as_the_function_does() {
@@ -76,7 +80,7 @@ async fn the_script_decides_as_the_function_does() {
         let rate: CheckedRate = Rate::new(times, HOUR).burst(burst).checked(1).unwrap();
         let key = format!("!kv:limit:{seed}");
         for _ in 0..8 {
-            let before = store.now().await.unwrap().as_micros() as u64;
+            let before = micros(&store).await;
             // Times of the past, within a burst, and of a clock that was ahead.
             let stored = before.saturating_add(random.u64(0..3 * rate.window)) - rate.window / 2;
             ask(&server, &["SET", &key, &stored.to_string()]);
@@ -85,12 +89,12 @@ async fn the_script_decides_as_the_function_does() {
             let kv_core::Reply::Decision(decided) = replies.pop().unwrap().unwrap() else {
                 panic!("no decision")
             };
-            let after = store.now().await.unwrap().as_micros() as u64;
+            let after = micros(&store).await;
             let least = rate.decide(Some(stored), before).0;
             let most = rate.decide(Some(stored), after).0;
             let number = |decision: kv_core::Decision| match decision {
                 kv_core::Decision::Allowed { remaining } => i64::from(remaining),
-                decision => -(decision.retry_after().unwrap().as_micros() as i64),
+                decision => -i64::try_from(decision.retry_after().unwrap().as_micros()).unwrap(),
             };
             let (least, decided, most) = (number(least), number(decided), number(most));
             assert!((least..=most).contains(&decided), "seed {seed}: {least} {decided} {most}");

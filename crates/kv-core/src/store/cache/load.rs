@@ -22,6 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who gives the value.
+#[expect(clippy::large_enum_variant, reason = "there is one for each load, for a moment")]
 enum Turn {
     /// Somebody else gave it already.
     Settled(Bytes),

@@ -70,7 +70,8 @@ impl Store {
                 self.read_or_remember(std::slice::from_ref(plan), read).await?;
             (found.pop().flatten(), is_remembered)
         } else {
-            (read.await.map_err(|error| error.operation("get").key(&plan.stored))?, false)
+            let about = |error| self.told(error).operation("get").key(&plan.stored);
+            (read.await.map_err(about)?, false)
         };
         self.seen(plan, found, is_remembered)
     }
@@ -207,7 +208,7 @@ impl Store {
             Some(found) if found.is_live => {
                 let until = found.left.map(|left| now.saturating_add(left));
                 let served = Served { value: found.value.clone(), until };
-                memory.serve(&plan.stored, began, served, now);
+                memory.serve(&plan.stored, began, &served, now);
             }
             Some(_) | None => memory.drop_served(&plan.stored),
         }
@@ -221,7 +222,7 @@ impl Store {
             Lifetime::Never | Lifetime::Keep => None,
         };
         let memory = &self.shared.cache.remembered;
-        memory.serve(&plan.stored, began, Served { value, until }, now);
+        memory.serve(&plan.stored, began, &Served { value, until }, now);
     }
 
     /// Remembers that a load failed, if the options ask for it.

@@ -78,7 +78,7 @@ impl Remembered {
     }
 
     /// Remembers a value, unless the process wrote since the read began.
-    pub(super) fn serve(&self, key: &str, began: Began, served: Served, now: Duration) {
+    pub(super) fn serve(&self, key: &str, began: Began, served: &Served, now: Duration) {
         let mut part = self.part(key);
         if part.writes == began.0 {
             part.insert(key, served, now);
@@ -135,7 +135,7 @@ impl Part {
         }
     }
 
-    fn insert(&mut self, key: &str, served: Served, now: Duration) {
+    fn insert(&mut self, key: &str, served: &Served, now: Duration) {
         if let Some(old) = self.served.get_mut(key)
             && old.value == served.value
         {
@@ -148,7 +148,7 @@ impl Part {
         if self.bytes + size <= MOST_BYTES {
             // A copy, since the bytes may be a small part of a reply that would be kept whole.
             let value = Bytes::copy_from_slice(&served.value);
-            self.served.insert(key.to_owned(), Served { value, ..served });
+            self.served.insert(key.to_owned(), Served { value, until: served.until });
             self.bytes += size;
         }
     }
