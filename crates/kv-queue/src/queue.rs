@@ -18,6 +18,7 @@ pub use dead::{DeadJob, DeadLetters};
 pub use delivery::Delivery;
 pub(crate) use delivery::{Lease, Settle, Settled};
 pub(crate) use dequeue::undecodable;
+#[cfg(feature = "schedule")]
 pub(crate) use enqueue::{partition_for, placed};
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kv_core::queue::{NewJob, Unique, UniqueScope};
 use kv_core::{Error, Result};
 
-use super::record::{ScheduleInfo, key_held};
+use super::record::{Record, ScheduleInfo, key_held};
 use super::stored;
 use crate::queue::{Enqueue, JobId, Queue, partition_for, placed};
 use crate::requests::{Connection, Requests};
@@ -45,7 +45,8 @@ impl Schedules {
         &self.requests.connection
     }
 
-    /// All schedules, by name.
+    /// All schedules, by name. One that cannot be read, for example because a later version has
+    /// stored it, is left out, and the log says so.
     ///
     /// # Errors
     /// Those of the store.
@@ -53,7 +54,10 @@ impl Schedules {
         let found = async {
             let names = stored::names(self.connection()).await?.names;
             let records = stored::records(self.connection(), names.iter()).await?;
-            records.into_iter().map(|(name, record)| record.info(name)).collect::<Result<_>>()
+            let info = |(name, record): (&str, Record)| {
+                record.info(name).inspect_err(|error| stored::warn(self.connection(), name, error))
+            };
+            Ok(records.into_iter().filter_map(|found| info(found).ok()).collect())
         };
         found.await.map_err(|error: Error| error.operation("list schedules"))
     }

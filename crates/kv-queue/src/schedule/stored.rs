@@ -49,7 +49,8 @@ pub(super) async fn record(
     read(connection, &record_key(connection, name)?).await
 }
 
-/// The schedules of these names that exist.
+/// The schedules of these names that exist. One that cannot be read is left out, with a warning: it
+/// harms no other.
 pub(super) async fn records<'a>(
     connection: &Connection,
     names: impl Iterator<Item = &'a String>,
@@ -63,11 +64,18 @@ pub(super) async fn records<'a>(
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let entries = connection.read(|| connection.store().inner().get_many(&keys)).await?;
     for ((name, key), entry) in names.into_iter().zip(&keys).zip(entries) {
-        if let Some(entry) = entry {
-            found.push((name, decode(&entry, key)?));
+        match entry.map(|entry| decode(&entry, key)).transpose() {
+            Ok(record) => found.extend(record.map(|record| (name, record))),
+            Err(error) => warn(connection, name, &error),
         }
     }
     Ok(found)
+}
+
+/// Logs that a schedule is left out.
+pub(super) fn warn(connection: &Connection, name: &str, error: &Error) {
+    let queue = connection.queue();
+    tracing::warn!(queue, schedule = name, %error, "a schedule cannot be read");
 }
 
 /// Writes a changed schedule, if it is still the version that was read. Returns whether it was.

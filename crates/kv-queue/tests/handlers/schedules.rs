@@ -5,7 +5,7 @@ mod stepwise;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kv_core::{ErrorKind, KeyValueStore};
+use kv_core::{ErrorKind, KeyValueStore, Write};
 use kv_queue::{CancellationToken, Cron, Job, Misfire, Queue};
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +76,27 @@ async fn queues_and_namespaces_have_their_own_schedules() {
     let left = Queue::<u32>::open(&other, "a").await.unwrap().schedules();
     assert!(left.list().await.unwrap().is_empty(), "deleted with the queue");
     assert_eq!(queues[1].schedules().list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_harms_no_other_and_can_be_removed() {
+    let bench = Bench::memory();
+    let queue: Queue<u32> = bench.queue().await;
+    for name in ["broken", "sound"] {
+        queue.schedule(name, hourly(), 7).await.unwrap();
+    }
+    let key = bench.store.reserved_key("queue-schedule", "5:bench:broken").unwrap();
+    let stored = bench.store.inner().set(&key, "of a later version".into(), Write::ALWAYS).await;
+    assert!(stored.unwrap().is_written());
+    bench.advance(HOUR);
+    let schedules = queue.schedules();
+    assert_eq!(schedules.fire_due().await.unwrap().fired, 1);
+    let listed = schedules.list().await.unwrap();
+    assert_eq!(listed.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["sound"]);
+    let error = schedules.get("broken").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Serialization);
+    assert!(schedules.remove("broken").await.unwrap());
+    assert_eq!(schedules.get("broken").await.unwrap(), None);
 }
 
 #[tokio::test]
