@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::MAX_STAMP;
 use crate::{Error, ErrorKind, MAX_LIFETIME, Result};
 
 /// The longest name of a group in bytes.
@@ -109,7 +108,7 @@ impl GroupLimit {
         let (starts, per) = self.rate?;
         let micros = per.min(MAX_LIFETIME).as_nanos().div_ceil(1_000);
         let interval = micros.div_ceil(u128::from(starts.max(1))).max(1);
-        Some(Duration::from_micros(u64::try_from(interval).unwrap_or(MAX_STAMP)))
+        Some(Duration::from_micros(u64::try_from(interval).unwrap_or(u64::MAX)))
     }
 
     /// How much earlier than evenly spaced a start may come; zero without a burst.
