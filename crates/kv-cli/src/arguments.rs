@@ -156,6 +156,21 @@ pub(crate) enum StoreVerb {
         #[arg(default_value = "*")]
         pattern: String,
     },
+    /// Copy values, counters and queues into another store. It can be repeated after an
+    /// interruption. Stop the programs that write to either store first.
+    Copy {
+        /// Where to copy to, such as sqlite:///path.
+        #[arg(long, value_name = "URL", required_unless_present = "to_config")]
+        to_url: Option<String>,
+        /// A TOML file with the configuration of the store to copy to.
+        #[arg(long, value_name = "FILE", conflicts_with = "to_url")]
+        to_config: Option<PathBuf>,
+        /// What every key on the server begins with, beside --to-url.
+        #[arg(long, value_name = "PREFIX", requires = "to_url")]
+        to_prefix: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Read what `export` wrote from standard input. It can be repeated after an interruption.
     Import {
         /// Leave keys alone that exist.
@@ -203,6 +218,10 @@ pub(crate) enum ShowVerb {
         #[arg(long)]
         payloads: bool,
     },
+    /// List the groups of a queue: what waits, what runs, what limits them.
+    Groups { queue: String },
+    /// List the schedules of a queue with their next and last times.
+    Schedules { queue: String },
 }
 
 /// Verbs that change a queue.
@@ -231,6 +250,20 @@ pub(crate) enum ChangeVerb {
     Pause { queue: String },
     /// End a pause.
     Resume { queue: String },
+    /// Pause a group of a queue, or end its pause.
+    PauseGroup {
+        queue: String,
+        group: String,
+        /// How long, such as 90s, 15m, 12h or 7d; 0s ends the pause.
+        #[arg(value_parser = pause)]
+        time: Duration,
+    },
+    /// Pause a schedule.
+    PauseSchedule { queue: String, schedule: String },
+    /// End the pause of a schedule.
+    ResumeSchedule { queue: String, schedule: String },
+    /// Enqueue the job of a schedule now, beside its times.
+    RunSchedule { queue: String, schedule: String },
     /// Make dead letters ready again: those with these ids, or the oldest.
     Redrive {
         queue: String,
@@ -280,6 +313,11 @@ pub(crate) struct Consent {
     /// Say what would be done, and do nothing.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+}
+
+/// A time that may be none.
+fn pause(text: &str) -> Result<Duration, String> {
+    if text == "0s" { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 /// A whole number and a unit: ms, s, m, h or d.

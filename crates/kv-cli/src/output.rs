@@ -1,7 +1,7 @@
 //! What is printed: a table for people, JSON for programs.
 
 use std::error::Error as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::iter::successors;
 
 use comfy_table::{Table, presets};
@@ -58,6 +58,14 @@ impl Output {
     /// What was done.
     pub(crate) fn done(&self, text: &str, value: &Value) {
         self.value(|| text.to_owned(), || value.clone());
+    }
+
+    /// How far a long work is, on standard error where a person looks at it.
+    pub(crate) fn progress(&self, text: &str) {
+        let mut error = std::io::stderr();
+        if !self.json && error.is_terminal() {
+            let _ = write!(error, "\r{text}\x1b[K");
+        }
     }
 
     /// Why nothing was done, with every cause, on standard error.

@@ -22,6 +22,10 @@ pub(crate) async fn run(store: &Store, verb: QueueVerb, output: &Output) -> Resu
         ShowVerb::Jobs { queue, limit, payloads } => {
             show::jobs(&attach(store, &queue).await?, limit, payloads, output).await
         }
+        ShowVerb::Groups { queue } => show::groups(&attach(store, &queue).await?, output).await,
+        ShowVerb::Schedules { queue } => {
+            show::schedules(&attach(store, &queue).await?, output).await
+        }
         ShowVerb::Dead { queue, by_reason: true, .. } => {
             show::reasons(&attach(store, &queue).await?, output).await
         }

@@ -1,5 +1,6 @@
 //! The verbs on keys.
 
+mod copy;
 mod doctor;
 mod list;
 mod transfer;
@@ -63,6 +64,10 @@ pub(crate) async fn run(store: &Store, verb: StoreVerb, output: &Output) -> Resu
             Ok(())
         }
         StoreVerb::Export { pattern } => transfer::export(store, &pattern).await,
+        StoreVerb::Copy { to_url, to_config, to_prefix, consent } => {
+            let to = copy::destination(to_url, to_config, to_prefix);
+            copy::run(store, &to, consent, output).await
+        }
         StoreVerb::Import { keep } => transfer::import(store, keep, output).await,
         StoreVerb::Doctor => doctor::run(store, output).await,
     }

@@ -34,6 +34,26 @@ pub(super) async fn run(store: &Store, verb: ChangeVerb, output: &Output) -> Res
             output.done("resumed", &json!({ "paused": false }));
             Ok(())
         }
+        ChangeVerb::PauseGroup { queue, group, time } => {
+            let changed = attach(store, &queue).await?.pause_group(&group, time).await?;
+            let text = if time.is_zero() { "the pause has ended" } else { "paused" };
+            output.done(text, &json!({ "changed": changed }));
+            Ok(())
+        }
+        ChangeVerb::PauseSchedule { queue, schedule } => {
+            let there = attach(store, &queue).await?.schedules().pause(&schedule).await?;
+            schedule_changed(there, &schedule, "paused", output)
+        }
+        ChangeVerb::ResumeSchedule { queue, schedule } => {
+            let there = attach(store, &queue).await?.schedules().resume(&schedule).await?;
+            schedule_changed(there, &schedule, "resumed", output)
+        }
+        ChangeVerb::RunSchedule { queue, schedule } => {
+            let job = attach(store, &queue).await?.schedules().run_now(&schedule).await?;
+            let id = job.map(|id| id.to_string()).ok_or_else(|| no_schedule(&schedule))?;
+            output.done(&id, &json!({ "id": id }));
+            Ok(())
+        }
         ChangeVerb::Redrive { queue, ids, limit, consent } => {
             let queue = attach(store, &queue).await?;
             if !ids.is_empty() {
@@ -85,6 +105,18 @@ pub(super) async fn run(store: &Store, verb: ChangeVerb, output: &Output) -> Res
             Ok(())
         }
     }
+}
+
+fn schedule_changed(there: bool, name: &str, what: &str, output: &Output) -> Result<()> {
+    if !there {
+        return Err(no_schedule(name));
+    }
+    output.done(what, &json!({ "done": what }));
+    Ok(())
+}
+
+fn no_schedule(name: &str) -> Failure {
+    Failure::Missing(format!("no schedule {name:?} in this queue"))
 }
 
 fn job(

@@ -1,9 +1,10 @@
 //! Queues, jobs and dead letters, to look at.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use kv_core::Store;
-use kv_queue::{Queue, QueueStats};
+use kv_queue::{GroupBlock, Queue, QueueStats};
 use serde_json::{Value, json};
 
 use crate::failure::Result;
@@ -115,4 +116,41 @@ pub(super) async fn reasons(queue: &Queue<Value>, output: &Output) -> Result<()>
     let rows = sorted.into_iter().map(|(reason, count)| vec![json!(count), json!(reason)]);
     output.rows(&["letters", "reason"], rows);
     Ok(())
+}
+
+pub(super) async fn groups(queue: &Queue<Value>, output: &Output) -> Result<()> {
+    let groups = queue.groups().await?;
+    let rows = groups.into_iter().map(|group| {
+        let (limit, seconds) = match group.block {
+            None => (Value::Null, Value::Null),
+            Some(GroupBlock::Concurrency) => (json!("concurrency"), Value::Null),
+            Some(GroupBlock::Rate(left)) => (json!("rate"), json!(left.as_secs_f64())),
+            Some(GroupBlock::Paused(left)) => (json!("paused"), json!(left.as_secs_f64())),
+        };
+        vec![json!(group.name), json!(group.waiting), json!(group.running), limit, seconds]
+    });
+    output.rows(&["group", "waiting", "running", "limited_by", "for_s"], rows);
+    Ok(())
+}
+
+pub(super) async fn schedules(queue: &Queue<Value>, output: &Output) -> Result<()> {
+    let schedules = queue.schedules().list().await?;
+    let rows = schedules.into_iter().map(|schedule| {
+        let last = schedule.history.first().map(|firing| firing.at);
+        vec![
+            json!(schedule.name),
+            json!(schedule.cron.expression()),
+            json!(schedule.cron.zone()),
+            json!(schedule.is_paused),
+            schedule.next.map_or(Value::Null, unix),
+            last.map_or(Value::Null, unix),
+        ]
+    });
+    output.rows(&["schedule", "cron", "zone", "paused", "next_at_s", "last_at_s"], rows);
+    Ok(())
+}
+
+/// Whole seconds since 1970-01-01T00:00:00Z.
+fn unix(time: SystemTime) -> Value {
+    json!(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }

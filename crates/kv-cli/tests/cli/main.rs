@@ -36,6 +36,9 @@ on_every_backend! {
     queues::jobs_are_shown_without_their_payloads,
     queues::dead_letters_are_told_by_reason_and_redriven,
     queues::a_paused_queue_says_so,
+    queues::groups_are_shown_and_paused,
+    queues::schedules_are_shown_paused_and_run,
+    store::a_copy_has_the_values_and_the_queues,
     queues::a_queue_that_is_not_there_is_told_with_those_that_are,
     queues::nothing_changes_in_a_dry_run_or_without_consent,
 }

@@ -99,3 +99,51 @@ pub(crate) fn nothing_changes_in_a_dry_run_or_without_consent(place: &Place) {
     assert_eq!(place.json(&["cancel", "mails", &id, "--yes"]), [json!({ "changed": 1 })]);
     assert_eq!(place.json(&["clear", "mails", "--yes"]), [json!({ "changed": 0 })]);
 }
+
+/// A queue that a program opened and used.
+fn open(place: &Place, work: impl AsyncFnOnce(&Queue<Value>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = kv_config::Config::from_vars([("OC_KV_STORE_URL", place.url())]).unwrap();
+        let store: Store = config.open().await.unwrap();
+        work(&Queue::<Value>::open(&store, "fetch").await.unwrap()).await;
+        store.close().await.unwrap();
+    });
+}
+
+pub(crate) fn groups_are_shown_and_paused(place: &Place) {
+    open(place, async |queue| {
+        queue.enqueue(kv_queue::Job::new(json!(1)).group("example.org")).await.unwrap();
+    });
+    let group = |waiting| {
+        json!({ "group": "example.org", "waiting": waiting, "running": 0,
+        "limited_by": null, "for_s": null })
+    };
+    assert_eq!(place.json(&["groups", "fetch"]), [group(1)]);
+    place.ok(&["pause-group", "fetch", "example.org", "1h"]);
+    let paused = &place.json(&["groups", "fetch"])[0];
+    assert_eq!(paused["limited_by"], "paused");
+    assert!(paused["for_s"].as_f64().unwrap() > 3_500.0, "{paused}");
+    place.ok(&["pause-group", "fetch", "example.org", "0s"]);
+    assert_eq!(place.json(&["groups", "fetch"]), [group(1)]);
+}
+
+pub(crate) fn schedules_are_shown_paused_and_run(place: &Place) {
+    open(place, async |queue| {
+        let cron = kv_queue::Cron::new("30 2 * * *", "Europe/London").unwrap();
+        queue.schedule("daily", cron, kv_queue::Job::new(json!("report"))).await.unwrap();
+    });
+    let shown = || place.json(&["schedules", "fetch"]).remove(0);
+    assert_eq!(
+        (&shown()["schedule"], &shown()["zone"]),
+        (&json!("daily"), &json!("Europe/London"))
+    );
+    assert!(shown()["next_at_s"].is_u64());
+    place.ok(&["pause-schedule", "fetch", "daily"]);
+    assert_eq!(shown()["paused"], true);
+    place.ok(&["resume-schedule", "fetch", "daily"]);
+    assert_eq!(shown()["paused"], false);
+    place.ok(&["run-schedule", "fetch", "daily"]);
+    assert_eq!(place.json(&["queue", "fetch"])[0]["ready"], 1);
+    assert_eq!(place.run(&["pause-schedule", "fetch", "weekly"]).code, 3);
+}

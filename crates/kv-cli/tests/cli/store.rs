@@ -120,3 +120,20 @@ pub(crate) fn a_namespace_is_all_that_is_seen(place: &Place) {
     assert_eq!(whole.len(), 1, "{whole:?}");
     assert_eq!(place.run(&["--namespace", "cache", "get", "b"]).code, 3);
 }
+
+pub(crate) fn a_copy_has_the_values_and_the_queues(place: &Place) {
+    place.ok(&["set", "user:1", "1", "--ttl", "1h"]);
+    place.ok(&["incr", "visits", "41"]);
+    place.ok(&["enqueue", "mails", "7", "--create", "2"]);
+    let other = Place::sqlite();
+    let copy = ["copy", "--to-url", other.url()];
+    assert_eq!(place.run(&copy).code, 4, "a copy asks");
+    for jobs in [1, 0] {
+        let copied = &place.json(&[&copy[..], &["--yes"]].concat())[0];
+        assert_eq!((&copied["values"], &copied["jobs"]), (&json!(2), &json!(jobs)), "{copied}");
+    }
+    assert_eq!(other.json(&["get", "user:1"]), [json!(1)]);
+    assert_eq!(other.json(&["incr", "visits"]), [json!(42)]);
+    assert_eq!(other.json(&["queues"])[0]["ready"], 1);
+    assert_eq!(place.run(&["--namespace", "a", "copy", "--to-url", other.url(), "-y"]).code, 2);
+}

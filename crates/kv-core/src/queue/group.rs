@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, ErrorKind, MAX_LIFETIME, Result};
 
 /// The longest name of a group in bytes.
@@ -26,7 +28,7 @@ pub const MAX_GROUP_WEIGHT: u32 = 1_000;
 /// assert_eq!(polite.interval(), Some(Duration::from_millis(200)));
 /// assert!(GroupLimit::new().concurrency(0).check().is_err());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupLimit {
     concurrency: Option<u32>,
     rate: Option<(u32, Duration)>,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use kv_core::queue::GroupLimit;
 use kv_core::{Lifetime, Result, Serializer, Store, Write};
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +22,9 @@ struct Agreed {
     max_deliveries: u32,
     keep_dead: u32,
     keep_dead_for: Option<Duration>,
-    /// The limit of groups in words; empty where a build without groups wrote the settings.
+    /// The limit of groups; `None` where a build without groups wrote the settings.
     #[serde(default)]
-    group_limit: String,
+    group_limit: Option<GroupLimit>,
 }
 
 impl Agreed {
@@ -36,7 +37,7 @@ impl Agreed {
             max_deliveries: policy.max_deliveries,
             keep_dead: policy.keep_dead,
             keep_dead_for: policy.keep_dead_for,
-            group_limit: format!("{:?}", policy.group),
+            group_limit: Some(policy.group),
         }
     }
 
@@ -48,6 +49,7 @@ impl Agreed {
         policy.max_deliveries = self.max_deliveries;
         policy.keep_dead = self.keep_dead;
         policy.keep_dead_for = self.keep_dead_for;
+        policy.group = self.group_limit.unwrap_or(policy.group);
     }
 
     /// The settings that differ here, such as `lease 5s instead of 30s`.
@@ -70,8 +72,8 @@ impl Agreed {
             compare(name, here.to_string(), there.to_string());
         }
         compare("keep_dead_for", age(self.keep_dead_for), age(before.keep_dead_for));
-        if !before.group_limit.is_empty() {
-            compare("group_limit", self.group_limit.clone(), before.group_limit.clone());
+        if let (Some(here), Some(there)) = (self.group_limit, before.group_limit) {
+            compare("group_limit", format!("{here:?}"), format!("{there:?}"));
         }
         differences
     }
@@ -141,7 +143,7 @@ mod tests {
             max_deliveries: 1_000,
             keep_dead: 10,
             keep_dead_for: None,
-            group_limit: "one".to_owned(),
+            group_limit: Some(GroupLimit::new()),
         };
         let day = Some(Duration::from_secs(86_400));
         let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
@@ -150,9 +152,9 @@ mod tests {
             here.differences(&before),
             ["lease 5s instead of 30s", "keep_dead_for 86400s instead of without end"]
         );
-        let two = Agreed { group_limit: "two".to_owned(), ..before };
-        assert_eq!(two.differences(&before), ["group_limit two instead of one"]);
-        let older = Agreed { group_limit: String::new(), ..before };
+        let two = Agreed { group_limit: Some(GroupLimit::new().weight(2)), ..before };
+        assert_eq!(two.differences(&before).len(), 1);
+        let older = Agreed { group_limit: None, ..before };
         assert_eq!(before.differences(&older), Vec::<String>::new(), "of before there were groups");
     }
 }
