@@ -19,10 +19,14 @@ const GIVEN_UP: &[(&str, &str)] = &[
 
 /// Names that are stored, so that they cannot change without a new format.
 const STORED: &[&str] =
-    &["\"lane:", "'lane:", "\"lanes\"", "lanes INTEGER", "lane_place", "lanes_place"];
+    &["\"lane:", "'lane:", "\"lanes\"", "lanes INTEGER", "lane_place", "lanes, "];
 
-/// The changelog tells what a word was before.
-const EXEMPT: &[&str] = &["CHANGELOG.md", "xtask/src/tidy/words.rs"];
+/// They tell what a word was before.
+const EXEMPT: &[&str] = &[
+    "CHANGELOG.md",
+    "docs/decisions/0028-the-fields-words-and-a-list-of-queues.md",
+    "xtask/src/tidy/words.rs",
+];
 
 pub(super) fn no_word_is_used_that_was_given_up(tree: &Tree) -> Vec<String> {
     let is_text = |path: &str| [".rs", ".lua", ".md"].iter().any(|end| path.ends_with(end));

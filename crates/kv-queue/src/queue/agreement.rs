@@ -10,7 +10,6 @@ use kv_core::queue::GroupLimit;
 use kv_core::{Lifetime, Result, Serializer, Store, Write};
 use serde::{Deserialize, Serialize};
 
-use super::builder::QueueBuilder;
 use crate::requests::Settings;
 
 /// The settings on which handles should agree.
@@ -87,17 +86,16 @@ pub(super) async fn check(store: &Store, settings: &Settings) {
     }
 }
 
-/// The builder with the settings of the last handle, if they are known.
-pub(super) async fn adopt<T>(store: &Store, mut builder: QueueBuilder<T>) -> QueueBuilder<T> {
-    match stored(store, &builder.settings.name).await {
-        Ok(Some(agreed)) => agreed.apply_to(&mut builder.settings),
+/// Takes over the settings of the last handle, if they are known.
+pub(super) async fn adopt(store: &Store, settings: &mut Settings) {
+    match stored(store, &settings.name).await {
+        Ok(Some(agreed)) => agreed.apply_to(settings),
         Ok(None) => {}
         Err(error) => {
-            let queue = &builder.settings.name;
+            let queue = &settings.name;
             tracing::debug!(%queue, %error, "a queue's settings cannot be read");
         }
     }
-    builder
 }
 
 async fn stored(store: &Store, queue: &str) -> Result<Option<Agreed>> {

@@ -330,8 +330,8 @@ impl<T> Delivery<T> {
     /// # use kv_queue::{Job, Queue};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
-    /// let queue = Queue::<&str>::open(&store, "fetch").await?;
-    /// queue.enqueue_many(["/a", "/b"].map(|page| Job::new(page).group("example.org"))).await?;
+    /// let queue = Queue::<u32>::open(&store, "fetch").await?;
+    /// queue.enqueue_many([1, 2].map(|page| Job::new(page).group("example.org"))).await?;
     /// let delivery = queue.dequeue(1).await?.remove(0);
     /// delivery.limited(Duration::from_secs(30)).await?;
     /// assert!(queue.dequeue(2).await?.is_empty());

@@ -82,8 +82,9 @@ impl<T> Queue<T> {
 }
 
 async fn attach<T>(store: &Store, name: &str, partitions: u32) -> Result<Queue<T>> {
-    let builder = Queue::<T>::builder(name).partitions(partitions);
-    agreement::adopt(store, builder).await.connect(store).await
+    let mut builder = Queue::<T>::builder(name).partitions(partitions);
+    agreement::adopt(store, &mut builder.settings).await;
+    builder.connect(store).await
 }
 
 /// Writes a queue's name down.

@@ -31,8 +31,8 @@ enum Fault {
     MorePurge,
     /// A claim brings nothing, and says that more is ready.
     IdleClaim,
-    /// A maintenance says that it left due jobs.
-    MoreTend,
+    /// Maintenance says that it left due jobs.
+    MoreMaintenance,
     /// The last answer to a submit is missing.
     LostAnswer,
 }
@@ -105,7 +105,7 @@ impl QueueEngine for Unsound {
     }
 
     async fn maintain(&self, at: &Partition, request: Maintain) -> Result<Maintained> {
-        let more = self.fault == Fault::MoreTend;
+        let more = self.fault == Fault::MoreMaintenance;
         Ok(Maintained { more, ..self.inner().maintain(at, request).await? })
     }
 
@@ -247,7 +247,7 @@ async fn a_dequeue_ends_although_more_is_always_said_to_be_ready() {
 
 #[tokio::test]
 async fn a_dequeue_ends_although_more_is_always_said_to_be_due() {
-    let (queue, sound) = Unsound::queues(Fault::MoreTend).await;
+    let (queue, sound) = Unsound::queues(Fault::MoreMaintenance).await;
     sound.enqueue_many(0..5).await.unwrap();
     assert_eq!(ends(queue.dequeue(9)).await.unwrap().len(), 5);
 }
