@@ -18,8 +18,16 @@ const GIVEN_UP: &[(&str, &str)] = &[
 ];
 
 /// Names that are stored, so that they cannot change without a new format.
-const STORED: &[&str] =
-    &["\"lane:", "'lane:", "\"lanes\"", "lanes INTEGER", "lane_place", "lanes, ", "lanes_place"];
+const STORED: &[&str] = &[
+    "\"lane:",
+    "'lane:",
+    "\"lanes\"",
+    "'lanes'",
+    "lanes INTEGER",
+    "lane_place",
+    "lanes, ",
+    "lanes_place",
+];
 
 /// They tell what a word was before.
 const EXEMPT: &[&str] = &[

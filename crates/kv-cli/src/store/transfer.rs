@@ -103,7 +103,8 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 fn decode(hex: &str) -> Option<Vec<u8>> {
-    if !hex.is_ascii() || hex.len() % 2 == 1 {
+    let is_hexadecimal = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hexadecimal || hex.len() % 2 == 1 {
         return None;
     }
     let pairs = (0..hex.len()).step_by(2).map(|at| hex.get(at..at + 2));

@@ -78,11 +78,11 @@ async fn every_verb_of_an_engine_arrives_as_itself_and_is_seen() {
         "export",
         "import",
         "inspect",
+        "maintain",
         "open",
         "remove",
         "submit",
         "submit_durable",
-        "maintain",
         "wait",
     ];
     assert_eq!(noted.0.lock().unwrap().iter().copied().collect::<Vec<_>>(), all);

@@ -220,7 +220,7 @@ fn the_field_and_what_was_expected_are_told_in_every_format() {
             let text = told::<User>(serializer, value).unwrap();
             // The decoder of MessagePack says of a number only that there is none.
             let is_told = serializer.name() != "msgpack" || !words.ends_with("string, expected u8");
-            let words = if is_told { words } else { "of another shape" };
+            let words = if is_told { words } else { "wrong msgpack marker" };
             assert!(text.contains(words), "{}: {words:?} is not in {text}", serializer.name());
             assert!(!text.contains(MARKER), "{}: {text}", serializer.name());
         }

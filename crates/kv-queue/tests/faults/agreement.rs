@@ -34,10 +34,10 @@ for _, control in ipairs(redis.call('KEYS', '*:control')) do
   for _, field in ipairs(redis.call('HKEYS', control)) do
     if string.sub(field, 1, 5) == 'lane:' then
       sessions = sessions + 1
-      if not redis.call('ZSCORE', base .. 'sessions', field) then say(field .. ' has no end') end
+      if not redis.call('ZSCORE', base .. 'lanes', field) then say(field .. ' has no end') end
     end
   end
-  if sessions ~= redis.call('ZCARD', base .. 'sessions') then say('sessions that are not there') end
+  if sessions ~= redis.call('ZCARD', base .. 'lanes') then say('sessions that are not there') end
   local entered = tonumber(redis.call('HGET', control, 'sequence') or 0)
   for _, gone in ipairs({ 'done', 'cancelled', 'evicted' }) do
     count = count + tonumber(redis.call('HGET', control, gone) or 0)

@@ -101,7 +101,7 @@ async fn a_cancel_that_does_not_find_a_job_that_came_back_is_caught() {
 async fn a_purge_that_leaves_unique_keys_is_caught() {
     is_shown(draw, |scripts| {
         scripts.control =
-            planted(scripts.control, "DEAD, UNIQUE, WINDOWS, SESSIONS)", "DEAD, SESSIONS)");
+            planted(scripts.control, "DEAD, UNIQUE, WINDOWS, SESSIONS,", "DEAD, SESSIONS,");
     })
     .await;
 }
