@@ -100,8 +100,8 @@ async fn a_cancel_that_does_not_find_a_job_that_came_back_is_caught() {
 #[tokio::test]
 async fn a_purge_that_leaves_unique_keys_is_caught() {
     is_shown(draw, |scripts| {
-        scripts.control =
-            planted(scripts.control, "DEAD, UNIQUE, WINDOWS, SESSIONS,", "DEAD, SESSIONS,");
+        let text = "DEAD, UNIQUE, WINDOWS, SESSIONS,\n    GROUPED";
+        scripts.control = planted(scripts.control, text, "DEAD, SESSIONS, GROUPED");
     })
     .await;
 }
