@@ -1,28 +1,32 @@
 //! What changes queues and jobs.
 
+mod jobs;
+mod schedules;
+
 use std::time::Duration;
 
 use kv_core::Store;
-use kv_queue::{Job, JobId, Queue};
+use kv_queue::{Job, Queue};
 use serde_json::{Value, json};
 
 use super::attach;
-use crate::arguments::ChangeVerb;
+use crate::arguments::{ChangeVerb, Consent};
 use crate::ask::may_change;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output::Output;
 use crate::store::parse;
 
 pub(super) async fn run(store: &Store, verb: ChangeVerb, output: &Output) -> Result<()> {
     match verb {
         ChangeVerb::Enqueue { queue, payload, unique, delay, priority, create } => {
+            let job = job(parse(&payload, false)?, unique, delay, priority);
             let queue = match create {
                 Some(partitions) => {
                     Queue::builder(&queue).partitions(partitions).open(store).await?
                 }
                 None => attach(store, &queue).await?,
             };
-            enqueue(&queue, job(parse(&payload, false)?, unique, delay, priority), output).await
+            enqueue(&queue, job, output).await
         }
         ChangeVerb::Pause { queue } => {
             attach(store, &queue).await?.pause().await?;
@@ -35,88 +39,33 @@ pub(super) async fn run(store: &Store, verb: ChangeVerb, output: &Output) -> Res
             Ok(())
         }
         ChangeVerb::PauseGroup { queue, group, time } => {
-            let changed = attach(store, &queue).await?.pause_group(&group, time).await?;
-            let text = if time.is_zero() { "the pause has ended" } else { "paused" };
-            output.done(text, &json!({ "changed": changed }));
-            Ok(())
+            pause_group(&attach(store, &queue).await?, &group, time, output).await
         }
         ChangeVerb::PauseSchedule { queue, schedule } => {
-            let there = attach(store, &queue).await?.schedules().pause(&schedule).await?;
-            schedule_changed(there, &schedule, "paused", output)
+            schedules::pause(&attach(store, &queue).await?, &schedule, output).await
         }
         ChangeVerb::ResumeSchedule { queue, schedule } => {
-            let there = attach(store, &queue).await?.schedules().resume(&schedule).await?;
-            schedule_changed(there, &schedule, "resumed", output)
+            schedules::resume(&attach(store, &queue).await?, &schedule, output).await
         }
         ChangeVerb::RunSchedule { queue, schedule } => {
-            let job = attach(store, &queue).await?.schedules().run_now(&schedule).await?;
-            let id = job.map(|id| id.to_string()).ok_or_else(|| no_schedule(&schedule))?;
-            output.done(&id, &json!({ "id": id }));
-            Ok(())
+            schedules::run(&attach(store, &queue).await?, &schedule, output).await
         }
         ChangeVerb::Redrive { queue, ids, limit, consent } => {
-            let queue = attach(store, &queue).await?;
-            if !ids.is_empty() {
-                let ids = parsed(&ids)?;
-                return match may_change(consent, &format!("redrive {} dead letters", ids.len()))? {
-                    true => changed("redrove", queue.redrive_jobs(&ids).await?, output),
-                    false => Ok(()),
-                };
-            }
-            let dead = queue.stats().await?.dead;
-            let limit = limit.unwrap_or(usize::MAX);
-            let count = dead.min(limit as u64);
-            match may_change(consent, &format!("redrive the oldest {count} dead letters"))? {
-                true => changed("redrove", queue.redrive(limit).await?, output),
-                false => Ok(()),
-            }
+            jobs::redrive(&attach(store, &queue).await?, &ids, limit, consent, output).await
         }
         ChangeVerb::Discard { queue, ids, consent } => {
-            let (queue, ids) = (attach(store, &queue).await?, parsed(&ids)?);
-            match may_change(consent, &format!("remove {} dead letters for good", ids.len()))? {
-                true => changed("removed", queue.discard(&ids).await?, output),
-                false => Ok(()),
-            }
+            jobs::discard(&attach(store, &queue).await?, &ids, consent, output).await
         }
         ChangeVerb::Cancel { queue, ids, consent } => {
-            let (queue, ids) = (attach(store, &queue).await?, parsed(&ids)?);
-            match may_change(consent, &format!("cancel {} jobs", ids.len()))? {
-                true => changed("cancelled", queue.cancel(&ids).await?, output),
-                false => Ok(()),
-            }
+            jobs::cancel(&attach(store, &queue).await?, &ids, consent, output).await
         }
         ChangeVerb::Clear { queue, consent } => {
-            let open = attach(store, &queue).await?;
-            let stats = open.stats().await?;
-            let jobs = stats.outstanding() + stats.dead;
-            match may_change(consent, &format!("remove all {jobs} jobs of {queue:?}"))? {
-                true => changed("removed", open.clear().await?, output),
-                false => Ok(()),
-            }
+            clear(&attach(store, &queue).await?, &queue, consent, output).await
         }
         ChangeVerb::Delete { queue, consent } => {
-            let open = attach(store, &queue).await?;
-            let stats = open.stats().await?;
-            let jobs = stats.outstanding() + stats.dead;
-            if may_change(consent, &format!("delete the queue {queue:?} with {jobs} jobs"))? {
-                open.delete().await?;
-                output.done("deleted", &json!({ "deleted": true }));
-            }
-            Ok(())
+            delete(&attach(store, &queue).await?, &queue, consent, output).await
         }
     }
-}
-
-fn schedule_changed(there: bool, name: &str, what: &str, output: &Output) -> Result<()> {
-    if !there {
-        return Err(no_schedule(name));
-    }
-    output.done(what, &json!({ "done": what }));
-    Ok(())
-}
-
-fn no_schedule(name: &str) -> Failure {
-    Failure::Missing(format!("no schedule {name:?} in this queue"))
 }
 
 fn job(
@@ -146,9 +95,38 @@ async fn enqueue(queue: &Queue<Value>, job: Job<Value>, output: &Output) -> Resu
     Ok(())
 }
 
-fn parsed(ids: &[String]) -> Result<Vec<JobId>> {
-    let parse = |id: &String| id.parse().map_err(|error| Failure::Usage(format!("{error}")));
-    ids.iter().map(parse).collect()
+async fn pause_group(
+    queue: &Queue<Value>,
+    group: &str,
+    time: Duration,
+    output: &Output,
+) -> Result<()> {
+    let changed = queue.pause_group(group, time).await?;
+    let text = if time.is_zero() { "the pause has ended" } else { "paused" };
+    output.done(text, &json!({ "changed": changed }));
+    Ok(())
+}
+
+async fn clear(queue: &Queue<Value>, name: &str, consent: Consent, output: &Output) -> Result<()> {
+    let jobs = all_jobs(queue).await?;
+    match may_change(consent, &format!("remove all {jobs} jobs of {name:?}"))? {
+        true => changed("removed", queue.clear().await?, output),
+        false => Ok(()),
+    }
+}
+
+async fn delete(queue: &Queue<Value>, name: &str, consent: Consent, output: &Output) -> Result<()> {
+    let jobs = all_jobs(queue).await?;
+    if may_change(consent, &format!("delete the queue {name:?} with {jobs} jobs"))? {
+        queue.delete().await?;
+        output.done("deleted", &json!({ "deleted": true }));
+    }
+    Ok(())
+}
+
+async fn all_jobs(queue: &Queue<Value>) -> Result<u64> {
+    let stats = queue.stats().await?;
+    Ok(stats.outstanding() + stats.dead)
 }
 
 fn changed(what: &str, count: u64, output: &Output) -> Result<()> {

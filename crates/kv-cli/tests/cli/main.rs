@@ -1,6 +1,8 @@
 //! The command from outside, on a SQLite file and on a real Redis: what it prints, what it changes,
 //! and with which code it ends.
 
+#![cfg(test)]
+
 mod place;
 mod queues;
 mod refused;
