@@ -144,7 +144,7 @@ mod tests {
             group_limit: Some(GroupLimit::new()),
         };
         let day = Some(Duration::from_secs(86_400));
-        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before.clone() };
+        let here = Agreed { lease: Duration::from_secs(5), keep_dead_for: day, ..before };
         assert_eq!(before.differences(&before), Vec::<String>::new());
         assert_eq!(
             here.differences(&before),
