@@ -1,5 +1,7 @@
 //! How a verb fails, and with which exit code.
 
+use std::error::Error;
+use std::iter::successors;
 use std::process::ExitCode;
 
 use kv_core::ErrorKind;
@@ -51,4 +53,9 @@ impl Failure {
             _ => return None,
         })
     }
+}
+
+/// What an error says of its causes, the nearest first.
+pub(crate) fn causes(error: &dyn Error) -> impl Iterator<Item = String> + '_ {
+    successors(error.source(), |cause| (*cause).source()).map(ToString::to_string)
 }

@@ -1,13 +1,11 @@
 //! What is printed: a table for people, JSON for programs.
 
-use std::error::Error as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::iter::successors;
 
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, causes};
 
 /// Where answers go.
 pub(crate) struct Output {
@@ -70,8 +68,7 @@ impl Output {
 
     /// Why nothing was done, with every cause, on standard error.
     pub(crate) fn failure(&self, failure: &Failure) {
-        let causes = successors(failure.source(), |cause| (*cause).source());
-        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        let causes: Vec<String> = causes(failure).collect();
         if self.json {
             let advice = failure.advice();
             eprintln!(

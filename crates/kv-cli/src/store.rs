@@ -82,13 +82,8 @@ async fn get(store: &Store, key: &str, output: &Output) -> Result<()> {
 /// The stored bytes, without a line break after them.
 async fn raw(store: &Store, key: &str) -> Result<()> {
     use std::io::Write as _;
-    let whole = format!("{}{key}", store.prefix());
-    // Asked through the store too, so that its own keys stay hidden.
-    if !store.exists(key).await? {
-        return Err(missing(key));
-    }
-    let entry = store.inner().get(&whole).await?.ok_or_else(|| missing(key))?;
-    let _ = std::io::stdout().write_all(&entry.value);
+    let value = store.get_bytes(key).await?.ok_or_else(|| missing(key))?;
+    let _ = std::io::stdout().write_all(&value);
     Ok(())
 }
 

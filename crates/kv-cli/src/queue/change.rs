@@ -109,10 +109,8 @@ async fn pause_group(
 
 async fn clear(queue: &Queue<Value>, name: &str, consent: Consent, output: &Output) -> Result<()> {
     let jobs = all_jobs(queue).await?;
-    match may_change(consent, &format!("remove all {jobs} jobs of {name:?}"))? {
-        true => changed("removed", queue.clear().await?, output),
-        false => Ok(()),
-    }
+    let what = format!("remove all {jobs} jobs of {name:?}");
+    changed(consent, &what, "removed", queue.clear(), output).await
 }
 
 async fn delete(queue: &Queue<Value>, name: &str, consent: Consent, output: &Output) -> Result<()> {
@@ -129,7 +127,17 @@ async fn all_jobs(queue: &Queue<Value>) -> Result<u64> {
     Ok(stats.outstanding() + stats.dead)
 }
 
-fn changed(what: &str, count: u64, output: &Output) -> Result<()> {
-    output.done(&format!("{what} {count}"), &json!({ "changed": count }));
+/// Changes jobs if that is agreed to, and says how many.
+async fn changed(
+    consent: Consent,
+    what: &str,
+    done: &str,
+    change: impl Future<Output = kv_core::Result<u64>>,
+    output: &Output,
+) -> Result<()> {
+    if may_change(consent, what)? {
+        let count = change.await?;
+        output.done(&format!("{done} {count}"), &json!({ "changed": count }));
+    }
     Ok(())
 }

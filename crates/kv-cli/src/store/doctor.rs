@@ -5,7 +5,7 @@ use std::time::Duration;
 use kv_core::{Capabilities, Expiry, Store};
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, causes};
 use crate::output::Output;
 
 /// A key that hardly anybody uses; it lives for seconds.
@@ -25,7 +25,7 @@ pub(super) async fn run(store: &Store, output: &Output) -> Result<()> {
     let failed = checks.iter().filter(|(_, found)| found.is_err()).count();
     let rows = checks.into_iter().map(|(name, found)| match found {
         Ok(text) => vec![json!(name), json!("ok"), json!(text)],
-        Err(error) => vec![json!(name), json!("failed"), json!(with_causes(&error))],
+        Err(error) => vec![json!(name), json!("failed"), json!(told(&error))],
     });
     output.rows(&["check", "result", "found"], rows);
     match failed {
@@ -61,12 +61,6 @@ async fn queues(store: &Store) -> kv_core::Result<String> {
     Ok("yes; warnings about persistence and eviction are in the log".to_owned())
 }
 
-fn with_causes(error: &kv_core::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
+fn told(error: &kv_core::Error) -> String {
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }

@@ -7,7 +7,7 @@
 use std::io::{BufRead as _, stdin};
 use std::time::Duration;
 
-use kv_core::{Condition, Lifetime, Remaining, Store, Write};
+use kv_core::{Condition, Expiry, Remaining, SetOptions, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -32,14 +32,12 @@ pub(super) async fn export(store: &Store, pattern: &str) -> Result<()> {
     let mut scan = store.scan(pattern);
     while let Some(key) = scan.next().await {
         let key = key?;
-        let whole = format!("{}{key}", store.prefix());
-        let (Some(entry), Some(remaining)) =
-            (store.inner().get(&whole).await?, store.ttl(&key).await?)
+        let (Some(value), Some(remaining)) = (store.get_bytes(&key).await?, store.ttl(&key).await?)
         else {
             continue;
         };
-        let text = std::str::from_utf8(&entry.value).ok().map(str::to_owned);
-        let hex = text.is_none().then(|| encode(&entry.value));
+        let text = std::str::from_utf8(&value).ok().map(str::to_owned);
+        let hex = text.is_none().then(|| encode(&value));
         let expires_in_ms = match remaining {
             Remaining::Forever => None,
             Remaining::Expires(time) => Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
@@ -83,19 +81,14 @@ async fn write(
         }
         _ => return Err(wrong("expected `text` or `hex`, and only one of them".into())),
     };
-    // Checks the key as the store does, and asks whether there is something to leave alone.
-    if store.exists(&entry.key).await? && keep {
-        return Ok(false);
-    }
-    let lifetime = match entry.expires_in_ms {
-        None => Lifetime::Never,
+    let expiry = match entry.expires_in_ms {
+        None => Expiry::Never,
         Some(0) => return Ok(false),
-        Some(milliseconds) => Lifetime::In(Duration::from_millis(milliseconds)),
+        Some(milliseconds) => Duration::from_millis(milliseconds).into(),
     };
     let condition = if keep { Condition::Absent } else { Condition::Always };
-    let write = Write { lifetime, ..Write::ALWAYS }.condition(condition);
-    let whole = format!("{}{}", store.prefix(), entry.key);
-    Ok(store.inner().set(&whole, value.into(), write).await?.is_written())
+    let options = SetOptions::new().ttl(expiry).condition(condition);
+    Ok(store.set_bytes_with(&entry.key, value, options).await?)
 }
 
 fn encode(bytes: &[u8]) -> String {

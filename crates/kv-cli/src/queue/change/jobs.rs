@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::changed;
 use crate::arguments::Consent;
-use crate::ask::may_change;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
@@ -19,17 +18,13 @@ pub(super) async fn redrive(
 ) -> Result<()> {
     if !ids.is_empty() {
         let ids = parsed(ids)?;
-        return match may_change(consent, &format!("redrive {} dead letters", ids.len()))? {
-            true => changed("redrove", queue.redrive_jobs(&ids).await?, output),
-            false => Ok(()),
-        };
+        let what = format!("redrive {} dead letters", ids.len());
+        return changed(consent, &what, "redrove", queue.redrive_jobs(&ids), output).await;
     }
     let limit = limit.unwrap_or(usize::MAX);
     let count = queue.stats().await?.dead.min(limit as u64);
-    match may_change(consent, &format!("redrive the oldest {count} dead letters"))? {
-        true => changed("redrove", queue.redrive(limit).await?, output),
-        false => Ok(()),
-    }
+    let what = format!("redrive the oldest {count} dead letters");
+    changed(consent, &what, "redrove", queue.redrive(limit), output).await
 }
 
 pub(super) async fn discard(
@@ -39,10 +34,8 @@ pub(super) async fn discard(
     output: &Output,
 ) -> Result<()> {
     let ids = parsed(ids)?;
-    match may_change(consent, &format!("remove {} dead letters for good", ids.len()))? {
-        true => changed("removed", queue.discard(&ids).await?, output),
-        false => Ok(()),
-    }
+    let what = format!("remove {} dead letters for good", ids.len());
+    changed(consent, &what, "removed", queue.discard(&ids), output).await
 }
 
 pub(super) async fn cancel(
@@ -52,10 +45,8 @@ pub(super) async fn cancel(
     output: &Output,
 ) -> Result<()> {
     let ids = parsed(ids)?;
-    match may_change(consent, &format!("cancel {} jobs", ids.len()))? {
-        true => changed("cancelled", queue.cancel(&ids).await?, output),
-        false => Ok(()),
-    }
+    let what = format!("cancel {} jobs", ids.len());
+    changed(consent, &what, "cancelled", queue.cancel(&ids), output).await
 }
 
 fn parsed(ids: &[String]) -> Result<Vec<JobId>> {
