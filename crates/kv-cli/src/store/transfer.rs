@@ -4,7 +4,7 @@
 //! `text`; others are `hex`. So the lines are exact for every serializer, and a person can read
 //! most of them.
 
-use std::io::{BufRead as _, stdin};
+use std::io::{BufRead, Read as _, stdin};
 use std::time::Duration;
 
 use kv_core::{Condition, Expiry, Remaining, SetOptions, Store};
@@ -14,6 +14,9 @@ use serde_json::json;
 use super::list::line;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+
+/// The longest line that is read: the largest value, each byte of it escaped.
+const MOST_LINE: u64 = 128 << 20;
 
 /// An entry in a line.
 #[derive(Serialize, Deserialize)]
@@ -49,9 +52,10 @@ pub(super) async fn export(store: &Store, pattern: &str) -> Result<()> {
 
 pub(super) async fn import(store: &Store, keep: bool, output: &Output) -> Result<()> {
     let (mut written, mut kept) = (0_u64, 0_u64);
-    for (number, text) in stdin().lock().lines().enumerate() {
-        let wrong = |why: String| Failure::Usage(format!("line {}: {why}", number + 1));
-        let text = text.map_err(|error| wrong(error.to_string()))?;
+    let mut input = stdin().lock();
+    for number in 1_u64.. {
+        let wrong = |why: String| Failure::Usage(format!("line {number}: {why}"));
+        let Some(text) = line_of(&mut input, MOST_LINE).map_err(wrong)? else { break };
         if text.trim().is_empty() {
             continue;
         }
@@ -66,6 +70,16 @@ pub(super) async fn import(store: &Store, keep: bool, output: &Output) -> Result
     let text = format!("wrote {written}, left {kept} alone");
     output.done(&text, &json!({ "written": written, "kept": kept }));
     Ok(())
+}
+
+/// The next line, of at most so many bytes; nothing at the end.
+fn line_of(input: &mut impl BufRead, most: u64) -> std::result::Result<Option<String>, String> {
+    let mut text = String::new();
+    let read = input.take(most + 1).read_line(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > most {
+        return Err(format!("longer than {most} bytes"));
+    }
+    Ok((read > 0).then_some(text))
 }
 
 async fn write(
@@ -107,6 +121,14 @@ fn decode(hex: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_read_up_to_its_bound() {
+        let mut input = &b"abc\nlonger\n"[..];
+        assert_eq!(line_of(&mut input, 4), Ok(Some("abc\n".to_owned())));
+        assert_eq!(line_of(&mut input, 4), Err("longer than 4 bytes".to_owned()));
+        assert_eq!(line_of(&mut &b""[..], 4), Ok(None));
+    }
 
     #[test]
     fn bytes_are_hexadecimal_and_back() {
