@@ -93,9 +93,9 @@ fn stop_on_signal(stop: CancellationToken) {
 /// Prints how many pages gave which answer, and what could not be fetched.
 async fn report(store: &Store, queue: &Queue<Link>) -> Result<(), BoxError> {
     let pages = store.namespace(crawler::PAGES);
-    let (mut answers, mut scan) = (BTreeMap::<u16, u64>::new(), pages.scan("*"));
-    while let Some(key) = scan.next().await {
-        if let Some(Record { status, .. }) = pages.get(&key?).await? {
+    let mut answers = BTreeMap::<u16, u64>::new();
+    for keys in pages.keys("*").await?.chunks(500) {
+        for Record { status, .. } in pages.get_many(keys).await?.into_iter().flatten() {
             *answers.entry(status).or_default() += 1;
         }
     }

@@ -1,30 +1,46 @@
+//! Crawls of the site: what they record, and what the site saw of them.
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use kv_config::Config;
+use kv_testbed::RedisServer;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::site::{BROKEN, BUSY, EXCLUDED, MOVED, Plan, RETRY_AFTER, Site, name};
 
 const PER_HOST: usize = 2;
 
+/// What a host bears in a second, and how long it takes for a page.
+#[derive(Clone, Copy)]
+struct Pace {
+    rate: u32,
+    latency: Duration,
+}
+
+/// The rate keeps crawls from going on.
+const RATE: Pace = Pace { rate: 60, latency: Duration::from_millis(2) };
+
+/// The number of requests at a time keeps crawls from going on.
+const AT_A_TIME: Pace = Pace { rate: 1_000, latency: Duration::from_millis(20) };
+
 /// One host has nearly all pages.
-const SMALL: Plan = Plan { hosts: 40, pages_of_first: 600, pages_of_others: 2 };
+const SMALL: Plan = Plan { hosts: 40, pages_of_first: 300, pages_of_others: 2 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crawl_holds_each_hosts_limits_and_visits_small_hosts_beside_a_large_one() {
-    let (site, address) = Site::start(SMALL).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (site, address) = Site::start(SMALL, RATE.latency).await;
+    let place = Place::file();
     let begin = Instant::now();
-    let summary = finish(crawl(folder.path(), address, 200)).await;
-    let expected = expected(&SMALL);
-    assert_eq!(summary, format!("pages={} {} dead=0", expected.len(), answers(&expected)));
-    assert_eq!(pages(folder.path()).await, expected);
-    check_limits(&site, begin, 200);
+    let crawl = Crawl { proxy: address, rate: RATE.rate, concurrency: 16 };
+    let summary = end(place.crawl(&crawl)).await;
+    check_pages(&place, &SMALL, &[summary]).await;
+    check_limits(&site, begin, RATE.rate);
     let seen = site.seen();
     for (host, seen) in seen.iter().enumerate() {
         assert!(seen.answered.values().all(|times| *times == 1), "host {host}: each page once");
@@ -36,34 +52,60 @@ async fn a_crawl_holds_each_hosts_limits_and_visits_small_hosts_beside_a_large_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crawl_that_is_killed_three_times_has_each_page_once() {
-    survive(SMALL, 400).await;
+    survive(SMALL, &Place::file(), AT_A_TIME, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute: run it by hand"]
-async fn ten_thousand_pages_of_two_hundred_hosts_survive_three_kills() {
-    survive(Plan { hosts: 200, pages_of_first: 9_500, pages_of_others: 3 }, 400).await;
+async fn crawls_side_by_side_on_one_file_share_each_hosts_limits_whichever_is_killed() {
+    survive(SMALL, &Place::file(), RATE, 4).await;
 }
 
-async fn survive(plan: Plan, rate: u32) {
-    let (site, address) = Site::start(plan).await;
-    let folder = tempfile::tempdir().unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn crawls_side_by_side_on_redis_share_each_hosts_rate_whichever_is_killed() {
+    survive(SMALL, &Place::redis(), RATE, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crawls_side_by_side_on_redis_share_each_hosts_concurrency_whichever_is_killed() {
+    survive(SMALL, &Place::redis(), AT_A_TIME, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: run it by hand"]
+async fn ten_thousand_pages_of_two_hundred_hosts_survive_three_kills() {
+    let plan = Plan { hosts: 200, pages_of_first: 9_500, pages_of_others: 3 };
+    survive(plan, &Place::file(), AT_A_TIME, 1).await;
+}
+
+/// Lets so many processes crawl; three times one of them is killed and started again.
+async fn survive(plan: Plan, place: &Place, pace: Pace, processes: usize) {
+    let (site, address) = Site::start(plan, pace.latency).await;
     let begin = Instant::now();
+    let crawl = Crawl { proxy: address, rate: pace.rate, concurrency: 16 / processes };
+    let start = || place.crawl(&crawl);
+    let mut children: VecDeque<Running> = (0..processes).map(|_| start()).collect();
     for kill in 1..=3 {
-        let mut child = crawl(folder.path(), address, rate).spawn().unwrap();
         site.asked(kill * plan.pages() / 5).await;
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(children.pop_front());
+        children.push_back(start());
     }
-    let summary = finish(crawl(folder.path(), address, rate)).await;
-    let expected = expected(&plan);
-    assert_eq!(summary, format!("pages={} {} dead=0", expected.len(), answers(&expected)));
-    assert_eq!(pages(folder.path()).await, expected);
-    check_limits(&site, begin, rate);
+    let mut summaries = Vec::new();
+    for child in children {
+        summaries.push(end(child).await);
+    }
+    check_pages(place, &plan, &summaries).await;
+    check_limits(&site, begin, pace.rate);
     let again: usize =
         site.seen().iter().flat_map(|it| it.answered.values()).map(|it| it - 1).sum();
-    let took = begin.elapsed().as_secs_f64();
-    println!("pages={} kills=3 fetched_again={again} seconds={took:.1}", expected.len());
+    let (pages, took) = (plan.pages(), begin.elapsed().as_secs_f64());
+    println!("pages={pages} processes={processes} kills=3 again={again} seconds={took:.1}");
+}
+
+async fn check_pages(place: &Place, plan: &Plan, summaries: &[String]) {
+    let expected = expected(plan);
+    let right = format!("pages={} {} dead=0", expected.len(), answers(&expected));
+    assert!(summaries.iter().all(|summary| *summary == right), "{summaries:?}, expected {right}");
+    assert_eq!(place.pages().await, expected);
 }
 
 /// No host was asked for more at a time, or sooner, than allowed.
@@ -83,44 +125,84 @@ fn check_limits(site: &Site, begin: Instant, rate: u32) {
     assert!(*busy.times.last().unwrap() >= refused_at + RETRY_AFTER, "it was not left alone");
 }
 
-/// The example, which is built beside the tests.
-fn program() -> PathBuf {
-    let deps = std::env::current_exe().unwrap();
-    deps.parent().and_then(Path::parent).unwrap().join("examples/polite")
+/// Where crawls keep their queue and their pages.
+enum Place {
+    File(TempDir),
+    Redis(RedisServer),
 }
 
-fn crawl(folder: &Path, proxy: SocketAddr, rate: u32) -> Command {
-    let mut command = Command::new(program());
-    command.args(["--proxy", &format!("http://{proxy}"), "--rate", &rate.to_string()]);
-    command.args(["--per-host", &PER_HOST.to_string(), "--concurrency", "16", "--lease", "1"]);
-    command.arg("--state").arg(file(folder)).arg("http://site.test/");
-    command.stdout(Stdio::piped());
-    command
+/// What a crawl is told.
+struct Crawl {
+    proxy: SocketAddr,
+    rate: u32,
+    concurrency: usize,
 }
 
-fn file(folder: &Path) -> PathBuf {
-    folder.join("polite.db")
+/// A crawl under way, which is killed when it is dropped.
+struct Running(Option<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
 }
 
-/// Runs a crawl to its end; its last line.
-async fn finish(mut command: Command) -> String {
-    let child: Child = command.spawn().unwrap();
+impl Place {
+    fn file() -> Self {
+        Self::File(tempfile::tempdir().unwrap())
+    }
+
+    fn redis() -> Self {
+        Self::Redis(RedisServer::start().unwrap())
+    }
+
+    fn crawl(&self, crawl: &Crawl) -> Running {
+        // The example is built beside the tests.
+        let deps = std::env::current_exe().unwrap();
+        let program = deps.parent().and_then(Path::parent).unwrap().join("examples/polite");
+        let mut command = Command::new(program);
+        command.args(["--proxy", &format!("http://{}", crawl.proxy), "--lease", "1"]);
+        command.args(["--rate", &crawl.rate.to_string(), "--per-host", &PER_HOST.to_string()]);
+        command.args(["--concurrency", &crawl.concurrency.to_string()]);
+        match self {
+            Self::File(folder) => command.arg("--state").arg(folder.path().join("polite.db")),
+            Self::Redis(server) => command
+                .env("OC_KV_STORE_TYPE", "redis")
+                .env("OC_KV_STORE_REDIS_PORT", server.port().to_string()),
+        };
+        command.arg("http://site.test/").stdout(Stdio::piped());
+        Running(Some(command.spawn().unwrap()))
+    }
+
+    /// The recorded pages: URL and status.
+    async fn pages(&self) -> BTreeMap<String, u16> {
+        let builder = Config::builder();
+        let builder = match self {
+            Self::File(folder) => {
+                builder.store_type("sqlite").sqlite_path(folder.path().join("polite.db"))
+            }
+            Self::Redis(server) => builder.store_type("redis").redis_port(server.port()),
+        };
+        let pages = builder.build().unwrap().open().await.unwrap().namespace("pages");
+        let (mut found, mut scan) = (BTreeMap::new(), pages.scan("*"));
+        while let Some(key) = scan.next().await {
+            let record: Value = pages.get(&key.unwrap()).await.unwrap().unwrap();
+            let status = record["status"].as_u64().unwrap().try_into().unwrap();
+            found.insert(record["url"].as_str().unwrap().to_owned(), status);
+        }
+        found
+    }
+}
+
+/// Waits for the end of a crawl; its last line.
+async fn end(mut running: Running) -> String {
+    let child = running.0.take().unwrap();
     let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", output.status);
     String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned()
-}
-
-/// The recorded pages: URL and status.
-async fn pages(folder: &Path) -> BTreeMap<String, u16> {
-    let config = Config::builder().store_type("sqlite").sqlite_path(file(folder)).build().unwrap();
-    let pages = config.open().await.unwrap().namespace("pages");
-    let (mut found, mut scan) = (BTreeMap::new(), pages.scan("*"));
-    while let Some(key) = scan.next().await {
-        let record: Value = pages.get(&key.unwrap()).await.unwrap().unwrap();
-        let status = record["status"].as_u64().unwrap().try_into().unwrap();
-        assert_eq!(found.insert(record["url"].as_str().unwrap().to_owned(), status), None);
-    }
-    found
 }
 
 /// What a crawl has to find: the pages that links lead to, with their answers.

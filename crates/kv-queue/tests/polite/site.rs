@@ -14,9 +14,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long the site takes for a page, so that requests of a host can meet.
-const LATENCY: Duration = Duration::from_millis(2);
-
 /// What there is: the first host has the index and nearly all pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -61,16 +58,18 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct Site {
-    pub(crate) plan: Plan,
+    plan: Plan,
+    /// How long a page takes, so that requests of a host can meet.
+    latency: Duration,
     seen: Mutex<Vec<Seen>>,
     asked: watch::Sender<usize>,
 }
 
 impl Site {
-    pub(crate) async fn start(plan: Plan) -> (Arc<Self>, SocketAddr) {
+    pub(crate) async fn start(plan: Plan, latency: Duration) -> (Arc<Self>, SocketAddr) {
         let seen = (0..plan.hosts).map(|_| Seen::default()).collect();
         let (asked, _) = watch::channel(0);
-        let site = Arc::new(Self { plan, seen: Mutex::new(seen), asked });
+        let site = Arc::new(Self { plan, latency, seen: Mutex::new(seen), asked });
         let app = Router::new().fallback(answer).with_state(Arc::clone(&site));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -151,7 +150,7 @@ async fn answer(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -> 
     }
     let refuses = site.begin(host, uri.path());
     let running = Running { site: &site, host };
-    tokio::time::sleep(LATENCY).await;
+    tokio::time::sleep(site.latency).await;
     drop(running);
     if refuses {
         let headers = [(header::RETRY_AFTER, RETRY_AFTER.as_secs().to_string())];
