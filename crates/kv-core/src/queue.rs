@@ -7,6 +7,7 @@
 mod group;
 mod job;
 mod limits;
+mod look;
 mod request;
 mod transfer;
 
@@ -23,6 +24,9 @@ pub use limits::{
     MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
     check_control, check_exchange, check_export, check_import, check_inspect, check_maintain,
     check_partitions, check_submit, cut_reason,
+};
+pub use look::{
+    DelayedBy, JobDetail, JobPage, JobView, ListPlace, MAX_HISTORY, PastFailure, Standing, State,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
@@ -143,18 +147,19 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// Those of the store.
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained>;
 
-    /// Pauses, resumes, cancels, redrives, discards or purges, or changes a group. Each call is
-    /// bounded; callers repeat a redrive while [`Controlled::more`] is true.
+    /// Pauses, resumes, cancels, redrives, reschedules, discards or purges, or changes a group. Each
+    /// call is bounded; callers repeat a redrive while [`Controlled::more`] is true.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys; `InvalidKey` or `Config` for a group's name or
     /// limit that cannot be; `Unsupported` for a group if the engine has none.
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
 
-    /// Reads counts, ready jobs, dead letters or groups. Changes nothing.
+    /// Reads counts, ready jobs, dead letters, groups, one job or a list of jobs. Changes nothing.
     ///
     /// # Errors
-    /// `TooLarge` for a limit above [`MAX_BATCH`].
+    /// `TooLarge` for a limit above [`MAX_BATCH`], `InvalidKey` for a place in the list of another
+    /// state.
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 
     /// Waits until a job may have become claimable in one of these partitions of one queue, and

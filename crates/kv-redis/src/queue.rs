@@ -9,6 +9,7 @@ mod decode;
 mod describe;
 mod encode;
 mod keys;
+mod look;
 mod remove;
 mod scripts;
 #[cfg(test)]

@@ -148,6 +148,7 @@ pub(crate) fn job(body: &str) -> NewJob {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     }
 }
 

@@ -23,7 +23,8 @@ use kv_core::queue::{
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 
 use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
@@ -48,6 +49,7 @@ impl Item {
     fn bytes(&self) -> usize {
         match &self.operation {
             Some(Operation::Checkpoint { state, .. }) => state.len(),
+            Some(Operation::Done { value }) => value.len(),
             Some(Operation::Retry { reason, .. } | Operation::Fail { reason }) => reason.len(),
             Some(
                 Operation::Release
@@ -93,6 +95,8 @@ pub(crate) struct Requests {
     claimers: Claimers,
     turn: AtomicUsize,
     gathered: Box<[Mutex<Gathered>]>,
+    /// Told whenever the store has answered items of an exchange, where done jobs are kept.
+    settled: Notify,
 }
 
 #[derive(Default)]
@@ -134,7 +138,8 @@ impl Requests {
     pub(crate) fn new(connection: Connection) -> Self {
         let gathered = connection.partitions.iter().map(|_| Mutex::default()).collect();
         let connection = Arc::new(connection);
-        Self { connection, claimers: Claimers::default(), turn: AtomicUsize::new(0), gathered }
+        let (claimers, turn) = (Claimers::default(), AtomicUsize::new(0));
+        Self { connection, claimers, turn, gathered, settled: Notify::new() }
     }
 
     /// Ends the use of the queue by this handle and its clones.
@@ -191,6 +196,11 @@ impl Requests {
     /// Tells the workers of jobs that were cancelled.
     pub(crate) fn cancelled(&self, jobs: impl Iterator<Item = (u32, JobKey)>) {
         jobs.for_each(|(number, job)| self.claimers.cancelled(number, job));
+    }
+
+    /// Ends when the store has next answered settles of this queue's handle, polled or not.
+    pub(crate) fn settled(&self) -> Notified<'_> {
+        self.settled.notified()
     }
 
     /// The runtime for tasks that serve all handles of the queue: a worker's runtime, which lasts,

@@ -122,6 +122,7 @@ async fn submit(store: &SqliteStore, group: Option<&str>, body: &'static str) {
         unique: None,
         time_to_live: None,
         group: group.map(Into::into),
+        note_time: false,
     };
     let jobs = Submit { session: None, jobs: vec![job] };
     engine(store).submit(&partition(), jobs).await.unwrap();

@@ -64,6 +64,7 @@ impl Batch {
     }
 
     pub(super) async fn send(mut self, requests: &Requests, number: u32) {
+        let has_settled = !self.settles_nothing();
         let answer = self.exchange(&requests.connection, number).await;
         if let Err(error) = &answer {
             let (queue, waiting) = (
@@ -73,6 +74,9 @@ impl Batch {
             tracing::debug!(queue, partition = number, %error, waiting, "an exchange failed");
         }
         let due = self.answer(answer);
+        if has_settled && requests.connection.settings.policy.keep_done > 0 {
+            requests.settled.notify_waiters();
+        }
         requests.tell_due(number, due);
     }
 
@@ -141,7 +145,10 @@ fn delay(operation: &Operation) -> Option<Duration> {
         | Operation::Snooze { after }
         | Operation::Limited { after } => Some(*after),
         Operation::Release => Some(Duration::ZERO),
-        Operation::Fail { .. } | Operation::Extend { .. } | Operation::Checkpoint { .. } => None,
+        Operation::Done { .. }
+        | Operation::Fail { .. }
+        | Operation::Extend { .. }
+        | Operation::Checkpoint { .. } => None,
     }
 }
 
