@@ -20,6 +20,9 @@ pub const START: Duration = Duration::from_secs(1_700_000_000);
 
 const PARTITIONS: u32 = 2;
 
+/// How many of the last jobs an audit looks up.
+const LOOKED_UP: usize = 4;
+
 /// An engine under test.
 #[async_trait]
 pub trait Subject: Send + Sync {
@@ -170,6 +173,13 @@ impl<'a> Run<'a> {
                 list(State::Done),
             ] {
                 self.compare(at, Request::Inspect(look)).await?;
+            }
+            for back in 0..LOOKED_UP {
+                if let Some(key) = last(&self.side(at).keys, Pick(back)) {
+                    let default = GroupLimit::new();
+                    let look = Inspect::Job { key, bytes: true, default };
+                    self.compare(at, Request::Inspect(look)).await?;
+                }
             }
             Dump::from(&self.side(at).tables).check().map_err(|why| format!("model: {why}"))?;
             let partition = Partition { queue: self.subject.queue(), number: at };

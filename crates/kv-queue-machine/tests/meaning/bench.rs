@@ -5,8 +5,8 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::{
     BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
-    Handle, Inspect, Inspected, JobKey, Maintain, Maintained, NewJob, Operation, Policy, Session,
-    Submit, Submitted, Unique, UniqueScope, Verdict,
+    Handle, Inspect, Inspected, JobDetail, JobKey, JobPage, ListPlace, Maintain, Maintained, NewJob, Operation, Policy, Session,
+    State, Submit, Submitted, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 
@@ -123,6 +123,33 @@ impl Bench {
     pub(crate) fn counts(&mut self) -> Counts {
         match done(self.machine().inspect(&Inspect::Counts)) {
             Inspected::Counts(counts) => counts,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Everything about a job that is there.
+    pub(crate) fn job(&mut self, key: JobKey) -> JobDetail {
+        self.find(key).unwrap_or_else(|| panic!("no job {key}"))
+    }
+
+    pub(crate) fn find(&mut self, key: JobKey) -> Option<JobDetail> {
+        let request = Inspect::Job { key, bytes: true, default: self.policy.group };
+        match done(self.machine().inspect(&request)) {
+            Inspected::Job { job, .. } => job.map(|job| *job),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn list(
+        &mut self,
+        state: State,
+        group: Option<&str>,
+        after: Option<ListPlace>,
+        limit: usize,
+    ) -> JobPage {
+        let request = Inspect::List { state, group: group.map(Into::into), after, limit };
+        match done(self.machine().inspect(&request)) {
+            Inspected::List(page) => page,
             other => panic!("{other:?}"),
         }
     }
