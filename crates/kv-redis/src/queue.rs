@@ -154,8 +154,12 @@ impl QueueEngine for RedisQueues {
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
         check_exchange(&request)?;
+        let script = match request.policy.keep_done {
+            0 => self.scripts.exchange,
+            _ => self.scripts.exchange_keeping,
+        };
         let args = encode::exchange(request);
-        self.run(partition, self.scripts.exchange, args, decode::exchanged).await
+        self.run(partition, script, args, decode::exchanged).await
     }
 
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {

@@ -73,6 +73,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 return self.stands(set, key, score, 0, record).map(Some);
             }
         }
+        if self.tables.size(Map::Body, &key.to_string())?.is_none() {
+            return Ok(None);
+        }
         let Some(lease) = self.tables.find(Set::Leases, &format!("{key}:"))? else {
             return Ok(None);
         };
@@ -174,11 +177,12 @@ fn begin(set: Set, wanted: &Wanted<'_>) -> Option<Option<Member>> {
             let score = place.map_or(0, |place: JobKey| place.rank());
             Some(Some(Member { score, name: after.name().into() }))
         }
-        Set::Queued if !is_queued => Some(start),
-        Set::Queued => {
-            let after = Member { score: 0, name: after.name().into() };
-            Some(start.max(Some(after)))
-        }
+        // A place in another group begins this one anew.
+        Set::Queued => match &start {
+            Some(start) if !after.name().starts_with(&*start.name) => Some(Some(start.clone())),
+            None if !is_queued => Some(None),
+            _ => Some(Some(Member { score: 0, name: after.name().into() })),
+        },
         // Behind the job's lease, whatever its token.
         Set::Leases => {
             let name = format!("{};", after.name()).into();

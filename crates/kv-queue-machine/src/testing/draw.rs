@@ -278,7 +278,7 @@ fn policy(rng: &mut Rng) -> Policy {
         max_deliveries: rng.u32(2..6),
         keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
         keep_dead_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
-        keep_done: pick(rng, &[0, 0, 1, 3, 6]),
+        keep_done: pick(rng, &[0, 0, 0, 0, 1, 3, 6]),
         keep_done_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
         group: group_limit(rng),
     }

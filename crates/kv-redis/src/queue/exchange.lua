@@ -74,6 +74,10 @@ local function tell(reply, key, job, body)
   if job.progress then
     head = head .. ' ' .. number(job.progress)
   end
+  local at = enqueued(key, job)
+  if at then
+    head = '@' .. number(at) .. ' ' .. head
+  end
   reply[#reply + 1] = job.group and '+' .. head or head
   reply[#reply + 1] = body or call('HGET', JOBS, key)
   if job.progress then
@@ -84,11 +88,12 @@ local function tell(reply, key, job, body)
   end
 end
 
-local function ack(lease)
+local function finish(lease, value)
   if call('ZREM', LEASES, lease) == 0 then
     return 's'
   end
-  free_slot(forget(sub(lease, 1, 14)))
+  local key = sub(lease, 1, 14)
+  free_slot(policy.keep_done > 0 and keep(key, value, policy) or forget(key))
   count('done')
   return 'a'
 end
@@ -103,6 +108,7 @@ end
 local function set_aside(key, letter, reason)
   local job = fresh()
   if letter == 'f' or letter == 'r' then
+    note_past(key, job, 'f', cut(reason))
     failed(job, reason)
   end
   bury_spent(key, job, RECORD, policy)
@@ -139,6 +145,7 @@ end
 
 -- Ends a delivery, whose lease is gone already, but not the job.
 local function hand_back(key, job, letter, delay, reason)
+  note_past(key, job, letter == 's' and 's' or 'f', letter ~= 's' and cut(reason))
   if letter == 's' then
     job.snoozes = job.snoozes + 1
   else
@@ -163,6 +170,9 @@ local function checkpoint(key, job, state, progress)
 end
 
 local function operate(letter, lease, value, bytes)
+  if letter == 'd' then
+    return finish(lease, bytes)
+  end
   if not call('ZSCORE', LEASES, lease) then
     return 's'
   end
@@ -258,7 +268,7 @@ end
 
 local settled, operated = {}, {}
 for i = 1, acks do
-  settled[i] = ack(ARGV[HEADER + i])
+  settled[i] = finish(ARGV[HEADER + i])
 end
 for i = 1, operations do
   local at = HEADER + acks + 4 * i - 4

@@ -169,6 +169,12 @@ local function come_back(key, job)
   make_ready(key, job)
 end
 
+-- Makes a timed job ready. One that was never delivered has waited since its submission.
+local function return_to_ready(key, job)
+  local back = ended(job) == 0 and make_ready or come_back
+  back(key, job)
+end
+
 -- Makes a job that was delivered wait for its time: back at once without a delay.
 local function put_back(key, job, delay)
   if delay == 0 then
@@ -194,7 +200,7 @@ local function forget(key)
   end
   call('HDEL', JOBS, key)
   if differs then
-    call('HDEL', RECORDS, key, key .. 'c')
+    call('HDEL', RECORDS, key, key .. 'c', key .. 'h')
   end
   return job
 end
@@ -204,14 +210,58 @@ local function end_cancelled(key)
   count('cancelled')
 end
 
--- How many of the first dead letters a policy does not keep, up to a limit.
-local function surplus_dead(policy, limit)
-  local beyond = math.max(math.min(call('ZCARD', DEAD) - policy.keep_dead, limit), 0)
-  if policy.keep_dead_for < 0 or policy.keep_dead_for > now or beyond == limit then
+-- How many of the first members of a set are beyond a number or an age, up to a limit.
+local function surplus(set, most, age, limit)
+  local beyond = math.max(math.min(call('ZCARD', set) - most, limit), 0)
+  if age < 0 or age > now or beyond == limit then
     return beyond
   end
-  local last = number(now - policy.keep_dead_for)
-  return math.max(beyond, #call('ZRANGEBYSCORE', DEAD, '-inf', last, 'LIMIT', 0, limit))
+  return math.max(beyond, #call('ZRANGEBYSCORE', set, '-inf', number(now - age), 'LIMIT', 0, limit))
+end
+
+-- How many of the first dead letters a policy does not keep, up to a limit.
+local function surplus_dead(policy, limit)
+  return surplus(DEAD, policy.keep_dead, policy.keep_dead_for, limit)
+end
+
+-- The same of done jobs. A policy that keeps none leaves them alone.
+local function surplus_done(policy, limit)
+  return policy.keep_done > 0 and surplus(DONE, policy.keep_done, policy.keep_done_for, limit) or 0
+end
+
+-- Forgets a done job, taken from its set already.
+local function forget_done(key)
+  forget(key)
+  call('HDEL', RECORDS, key .. 'c')
+end
+
+-- Drops the oldest done jobs beyond the cap, and those that are too old, up to a limit.
+local function drop_done(policy, limit)
+  for _, done in ipairs(first(DONE, surplus_done(policy, limit))) do
+    call('ZREM', DONE, done)
+    if is_key(done) then
+      forget_done(done)
+    end
+  end
+end
+
+-- Keeps a job that is done, with what it returned in place of its checkpoint. Answers its record.
+local function keep(key, value, policy)
+  local job = load(key) or fresh()
+  if job.unique then
+    free_unique(job.unique, key)
+  end
+  job.unique, job.cancelled, job.deadline = nil, false, nil
+  if value then
+    call('HSET', RECORDS, key .. 'c', value)
+  else
+    call('HDEL', RECORDS, key .. 'c')
+  end
+  call('HDEL', JOBS, key)
+  save(key, job)
+  call('ZADD', DONE, number(now), key)
+  drop_done(policy, EVICTIONS)
+  return job
 end
 
 -- Drops the oldest dead letters beyond the cap, and those that are too old, up to a limit.
@@ -253,16 +303,18 @@ local function bury_spent(key, job, why, policy)
   bury(key, job, policy)
 end
 
--- A policy as the client sends it.
+-- A policy as the client sends it; how many done jobs are kept, and how long, only if any are.
 local function read_policy(text)
-  local failures, crashes, deliveries, dead, age, terms =
-      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) (%S+)$')
+  local failures, crashes, deliveries, dead, age, terms, done, done_for =
+      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) (%S+) ?(%d*) ?(%-?%d*)$')
   return {
     failures = tonumber(failures),
     crashes = tonumber(crashes),
     deliveries = tonumber(deliveries),
     keep_dead = tonumber(dead),
     keep_dead_for = tonumber(age),
+    keep_done = tonumber(done) or 0,
+    keep_done_for = tonumber(done_for) or -1,
     group = terms,
   }
 end

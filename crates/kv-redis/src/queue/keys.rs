@@ -10,9 +10,9 @@ use bytes::Bytes;
 use kv_core::RESERVED;
 
 /// The parts of a partition, in the order in which the scripts name them.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "grouped", "groups", "wake",
+    "grouped", "groups", "wake", "done",
 ];
 
 /// The keys of a partition.
@@ -22,7 +22,7 @@ pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
 pub(super) const GLANCE: [usize; 5] = [0, 3, 4, 5, 10];
 
 /// The place, among a partition's keys, of the list on which a waiting process blocks.
-pub(super) const WAKE: usize = PARTS.len() - 1;
+pub(super) const WAKE: usize = PARTS.len() - 2;
 
 /// The keys of one partition: `PREFIX!kv:{REST:NUMBER}:PART`, of a queue that is stored as
 /// `PREFIX` and `REST`.
@@ -37,7 +37,7 @@ pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
 
 /// The key of a partition's counters, beside its list of wake-ups.
 pub(super) fn counters_beside(wake: &Bytes) -> Bytes {
-    let [counters, .., wakes] = PARTS;
+    let [counters, .., wakes, _] = PARTS;
     let base = wake.len().saturating_sub(wakes.len());
     [wake.slice(..base), Bytes::from_static(counters.as_bytes())].concat().into()
 }

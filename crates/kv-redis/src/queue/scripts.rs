@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "0299249a0f483e1bbbdbd3d6bd5a7269766e8fa0",
+    "6566f6efb8cad9120e53ab580ac0ce5f1e5090e2",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,13 +50,32 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "832a3fca89c3920d52d76efe24a34b2cbf1f5bd2",
+    "106a442cacbf912dbaa85943e18ae3575b9168f8",
     " flags=allow-oom",
     "head.lua",
+    "exchange_head.lua",
     "exchange_plain.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "exchange.lua",
+    "turns.lua",
+    "claim.lua"
+);
+
+/// The same where done jobs are kept, which is no plain case.
+static EXCHANGE_KEEPING: Script = script!(
+    "exchange_keeping",
+    Write,
+    "fe0ea47a16a6452ae5bb687d5c53e92a637c2fce",
+    " flags=allow-oom",
+    "head.lua",
+    "exchange_head.lua",
+    "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
+    "past.lua",
     "exchange.lua",
     "turns.lua",
     "claim.lua"
@@ -65,36 +84,40 @@ static EXCHANGE: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "4d72a15943ce3210e0ce87973d770ca3ab393a84",
+    "57f9b461cb7772aedcfa7ebc839ed07fa943291c",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
     "maintain.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "6b616fc9fe846c2f90384e4a40a052c696e4c3e8",
+    "8e28dd97865b6a9a22b5cfa96b7ab5546a511b6d",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
     "control.lua"
 );
 
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "6397200dbab9a91b3a154b0b3ed7eaee6d488328",
+    "242d768d594266005e9738ab506b122ddd093801",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "look.lua",
     "inspect.lua"
 );
 
@@ -125,7 +148,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "8552219f130d5015295cf28aabff8edf639128cd",
+    "af6851a66ffbbce37e7ddee994ec81c09db76338",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -138,7 +161,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "f9a7a29542a7d112fc6d8864c1a25e393a69e8f6",
+    "b6a4eea7c199b3e3d59ab9a18e36b161445d4ff4",
     "",
     "head.lua",
     "prelude.lua",
@@ -154,6 +177,7 @@ pub(crate) struct Scripts {
     pub(super) former: &'static Script,
     pub(super) submit: &'static Script,
     pub(super) exchange: &'static Script,
+    pub(super) exchange_keeping: &'static Script,
     pub(super) maintain: &'static Script,
     pub(super) control: &'static Script,
     pub(super) inspect: &'static Script,
@@ -171,6 +195,7 @@ impl Scripts {
             former: &FORMER,
             submit: &SUBMIT,
             exchange: &EXCHANGE,
+            exchange_keeping: &EXCHANGE_KEEPING,
             maintain: &MAINTAIN,
             control: &CONTROL,
             inspect: &INSPECT,
@@ -183,12 +208,13 @@ impl Scripts {
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 12] {
+    pub(crate) const fn all(&self) -> [&'static Script; 13] {
         [
             self.open,
             self.former,
             self.submit,
             self.exchange,
+            self.exchange_keeping,
             self.maintain,
             self.control,
             self.inspect,
