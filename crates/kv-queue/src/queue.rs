@@ -17,6 +17,7 @@ mod peek;
 mod registry;
 mod results;
 mod which;
+mod workers;
 
 pub use builder::QueueBuilder;
 pub use dead::{DeadJob, DeadLetters};
@@ -31,3 +32,5 @@ pub use job::{Enqueue, Enqueued, Job, JobId};
 pub use look::{JobFilter, Jobs};
 pub use registry::{QueueInfo, queues};
 pub use which::{Redrive, Which};
+pub use workers::WorkerInfo;
+pub(crate) use workers::{BEAT, MAX_NAMED, beat, leave};

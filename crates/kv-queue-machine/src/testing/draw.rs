@@ -139,7 +139,7 @@ fn step(rng: &mut Rng) -> Step {
         }
         38..76 => Step::Exchange(partition, session(rng), Box::new(exchanging(rng))),
         76..87 => Step::Maintain(partition, limit(rng), policy(rng)),
-        87..93 => Step::Control(partition, controlling(rng)),
+        87..94 => Step::Control(partition, controlling(rng)),
         _ => Step::Inspect(partition, inspecting(rng)),
     }
 }
@@ -299,7 +299,7 @@ fn controlling(rng: &mut Rng) -> Controlling {
         16..19 => Controlling::Redrive(keys(rng), limit(rng)),
         19..22 => Controlling::Redrive(Vec::new(), pick(rng, &[0, 1, 2, 3, MAX_BATCH])),
         // Seldom, since nothing is left to go on with.
-        22 if rng.u8(..4) == 0 => Controlling::Purge,
+        22 if rng.u8(..3) == 0 => Controlling::Purge,
         _ => Controlling::Discard(keys(rng)),
     }
 }

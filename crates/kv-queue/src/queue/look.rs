@@ -7,7 +7,7 @@ use kv_core::{Error, ErrorKind, Result};
 
 use super::enqueue::partition_of;
 use super::handle::Queue;
-use super::info::JobInfo;
+use super::info::{JobInfo, JobStatus};
 use super::job::JobId;
 use super::operate::unexpected;
 
@@ -92,7 +92,11 @@ impl<T> Queue<T> {
     /// # Errors
     /// `InvalidKey` for an id of another queue; those of the store.
     pub async fn job(&self, id: JobId) -> Result<Option<JobInfo>> {
-        self.look_up("job", id, true).await
+        let Some(mut job) = self.look_up("job", id, true).await? else { return Ok(None) };
+        if let JobStatus::Running { worker, .. } = &mut job.status {
+            *worker = self.worker_of(id).await;
+        }
+        Ok(Some(job))
     }
 
     pub(super) async fn look_up(

@@ -10,7 +10,7 @@ use kv_core::{Error, ErrorKind, Result};
 
 use super::handle::Queue;
 use super::job::JobId;
-use super::{agreement, registry};
+use super::{agreement, registry, workers};
 
 /// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
@@ -117,6 +117,7 @@ impl<T> Queue<T> {
         let forgotten = async {
             #[cfg(feature = "schedule")]
             crate::schedule::forget(connection).await?;
+            workers::forget(store, name).await?;
             registry::remove(store, name).await?;
             agreement::forget(store, name).await
         };

@@ -332,7 +332,7 @@ impl Stored {
         let with_progress = self.records.iter().filter(|(_, record)| record.has_progress);
         let live = with_progress.filter(|(job, _)| !self.is_done(job));
         let expected: BTreeSet<_> = live.map(|(job, _)| format!("{job}c")).collect();
-        let found = self.checkpoints.iter().filter(|it| !self.is_done(it.trim_end_matches('c')));
+        let found = self.checkpoints.iter().filter(|it| !self.is_done(it.get(..14).unwrap_or_default()));
         let found: BTreeSet<_> = found.cloned().collect();
         if expected == found {
             return Ok(());
