@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "6566f6efb8cad9120e53ab580ac0ce5f1e5090e2",
+    "d1930c2a6e51bcaac190eed86f7a3bdab3da66fe",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,7 +50,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "106a442cacbf912dbaa85943e18ae3575b9168f8",
+    "7ab854df5b83df4d9958e54dc4a65c3a48060f8c",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -68,7 +68,7 @@ static EXCHANGE: Script = script!(
 static EXCHANGE_KEEPING: Script = script!(
     "exchange_keeping",
     Write,
-    "fe0ea47a16a6452ae5bb687d5c53e92a637c2fce",
+    "667e022fefa75a72b610288f34ec778e8de7d5c1",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -84,7 +84,7 @@ static EXCHANGE_KEEPING: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "57f9b461cb7772aedcfa7ebc839ed07fa943291c",
+    "8b79472867e44280ec91960e4a47429b23f82641",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -97,7 +97,7 @@ static MAINTAIN: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "8e28dd97865b6a9a22b5cfa96b7ab5546a511b6d",
+    "b88ace8d097f1f7ab883cc610d05aa7f069334bf",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -110,7 +110,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "242d768d594266005e9738ab506b122ddd093801",
+    "bfb3687cadb9a04eb8976976b3b561d66864fa04",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -148,7 +148,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "af6851a66ffbbce37e7ddee994ec81c09db76338",
+    "6f89ba6fd4dafcff179ba642c961f4ca9e089eca",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -161,7 +161,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "b6a4eea7c199b3e3d59ab9a18e36b161445d4ff4",
+    "53a3d341e6b0518b66aa6bdd99cec84caad9a4ae",
     "",
     "head.lua",
     "prelude.lua",
