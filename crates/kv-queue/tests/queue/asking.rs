@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use kv_core::ErrorKind;
 use kv_queue::{
     DelayedBy, Delivery, GroupBlock, Job, JobFilter, JobId, JobInfo, JobStatus, Outcome, Queue,
-    State, Worker,
+    State, Worker, WorkerInfo,
 };
 
 use crate::bench::Bench;
@@ -240,4 +240,56 @@ pub(crate) async fn a_place_of_another_list_is_refused(bench: &Bench) {
         let is_refused = answer.as_ref().is_err_and(|it| it.kind() == ErrorKind::InvalidKey);
         assert!(is_refused || nonsense == "9/", "{nonsense:?}: {answer:?}");
     }
+}
+
+/// The one worker of a queue, once it has said that it is there.
+async fn worker_of(queue: &Queue<u32>) -> WorkerInfo {
+    let listed = async {
+        loop {
+            match &queue.workers().await.unwrap()[..] {
+                [worker] => return worker.clone(),
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(MINUTE, listed).await.expect("the worker is listed")
+}
+
+pub(crate) async fn a_worker_is_listed_until_it_ends_or_fades(bench: &Bench) {
+    let queue = bench.queue::<u32>().await;
+    let stop = kv_queue::CancellationToken::new();
+    let worker = || Worker::new(queue.clone()).name("ada").version("7").stop_on(stop.clone());
+    let running = tokio::spawn(worker().concurrency(3).run(|_| async {}));
+    let listed = worker_of(&queue).await;
+    assert_eq!((&*listed.name, &*listed.version, listed.concurrency), ("ada", "7", 3));
+    assert_eq!((listed.pid, listed.busy), (std::process::id(), 0));
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(queue.workers().await.unwrap(), []);
+    let dropped = tokio::spawn(Worker::new(queue.clone()).run(|_| async {}));
+    worker_of(&queue).await;
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    assert_eq!(queue.workers().await.unwrap().len(), 1, "nobody struck it out");
+    bench.advance(40 * SECOND);
+    assert_eq!(queue.workers().await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_job_names_its_worker() {
+    let bench = Bench::memory();
+    let queue = bench.queue::<u32>().await;
+    let id = add(&queue, Job::new(1)).await;
+    let stop = kv_queue::CancellationToken::new();
+    let (held, end) = (stop.clone(), stop.clone());
+    let worker = Worker::new(queue.clone()).name("ada").stop_on(stop);
+    let running = tokio::spawn(worker.run(move |_| held.clone().cancelled_owned()));
+    tokio::time::sleep(12 * SECOND).await;
+    let job = info(&queue, id).await;
+    let JobStatus::Running { worker, .. } = job.status else { panic!("{job:?}") };
+    assert_eq!(worker.as_deref(), Some("ada"));
+    let listed = worker_of(&queue).await;
+    assert_eq!((listed.busy, &listed.running[..]), (1, &[id][..]));
+    end.cancel();
+    running.await.unwrap().unwrap();
 }

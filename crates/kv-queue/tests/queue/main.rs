@@ -63,6 +63,7 @@ on_every_engine! {
     asking::the_time_of_a_submission_is_known_by_choice,
     asking::an_operator_acts_on_one_on_many_and_on_all,
     asking::a_place_of_another_list_is_refused,
+    asking::a_worker_is_listed_until_it_ends_or_fades,
     contract::jobs_come_by_priority_and_then_in_order,
     contract::a_job_that_is_acked_is_gone,
     contract::a_delayed_job_comes_when_it_is_due,
