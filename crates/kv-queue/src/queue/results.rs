@@ -77,7 +77,8 @@ impl<T> Queue<T> {
         let mut pause = PAUSE;
         loop {
             // Before the look, so that no end is missed.
-            let settled = self.requests().settled();
+            let watched = self.requests().watch(id.partition, id.key);
+            let settled = watched.notified();
             let job = self.look_up("wait", id, false).await?.ok_or_else(gone)?;
             match &job.status {
                 JobStatus::Done { .. } => {

@@ -23,11 +23,11 @@ use kv_core::queue::{
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
+use super::watched::Watched;
 use batch::Batch;
 use recording::Recording;
 
@@ -95,8 +95,8 @@ pub(crate) struct Requests {
     claimers: Claimers,
     turn: AtomicUsize,
     gathered: Box<[Mutex<Gathered>]>,
-    /// Told whenever the store has answered items of an exchange, where done jobs are kept.
-    settled: Notify,
+    /// Who waits for the end of a job, where done jobs are kept.
+    watched: Watched,
 }
 
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl Requests {
         let gathered = connection.partitions.iter().map(|_| Mutex::default()).collect();
         let connection = Arc::new(connection);
         let (claimers, turn) = (Claimers::default(), AtomicUsize::new(0));
-        Self { connection, claimers, turn, gathered, settled: Notify::new() }
+        Self { connection, claimers, turn, gathered, watched: Watched::default() }
     }
 
     /// Ends the use of the queue by this handle and its clones.
@@ -198,9 +198,9 @@ impl Requests {
         jobs.for_each(|(number, job)| self.claimers.cancelled(number, job));
     }
 
-    /// Ends when the store has next answered settles of this queue's handle, polled or not.
-    pub(crate) fn settled(&self) -> Notified<'_> {
-        self.settled.notified()
+    /// Is told when a request of this handle has settled the job.
+    pub(crate) fn watch(&self, number: u32, job: JobKey) -> Arc<Notify> {
+        self.watched.watch(number, job)
     }
 
     /// The runtime for tasks that serve all handles of the queue: a worker's runtime, which lasts,
