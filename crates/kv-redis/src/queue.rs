@@ -109,12 +109,10 @@ impl RedisQueues {
 
     async fn run<R>(
         &self,
-        partition: &Partition,
-        script: &'static Script,
+        (keys, script): (Arc<[Bytes]>, &'static Script),
         args: Vec<Bytes>,
         decode: impl FnOnce(Answer) -> Result<R>,
     ) -> Result<R> {
-        let keys = self.keys(partition)?.all();
         let answer = self.calls.call(Request::Script { script, keys, args }).await?;
         decode(answer).map_err(|error| match script.access {
             Access::Read => error,
@@ -186,20 +184,31 @@ impl QueueEngine for RedisQueues {
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
         check_maintain(&request)?;
         let args = encode::maintain(&request);
-        self.run(partition, self.scripts.maintain, args, decode::maintained).await
+        let keys = self.keys(partition)?;
+        let keys = match request.policy.keep_done {
+            0 => keys.without_done(),
+            _ => keys.all(),
+        };
+        self.run((keys, self.scripts.maintain), args, decode::maintained).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
         check_control(&request)?;
         let args = encode::control(&request);
-        self.run(partition, self.scripts.control, args, decode::controlled).await
+        let keys = self.keys(partition)?.all();
+        self.run((keys, self.scripts.control), args, decode::controlled).await
     }
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
         check_inspect(&request)?;
         let args = encode::inspect(request.clone());
         let decode = |answer| decode::inspected(&request, answer);
-        self.run(partition, self.scripts.inspect, args, decode).await
+        let keys = self.keys(partition)?;
+        let keys = match request {
+            Inspect::Job { .. } | Inspect::List { .. } => keys.all(),
+            _ => keys.without_done(),
+        };
+        self.run((keys, self.scripts.inspect), args, decode).await
     }
 
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
@@ -217,13 +226,15 @@ impl QueueEngine for RedisQueues {
         check_export(&request)?;
         let place = transfer::Place::of(&request)?;
         let args = place.arguments(&request);
-        self.run(partition, self.scripts.export, args, |answer| place.exported(answer)).await
+        let keys = self.keys(partition)?.without_done();
+        self.run((keys, self.scripts.export), args, |answer| place.exported(answer)).await
     }
 
     async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
         check_import(&request)?;
         let args = transfer::import(request);
-        self.run(partition, self.scripts.import, args, transfer::imported).await
+        let keys = self.keys(partition)?.without_done();
+        self.run((keys, self.scripts.import), args, transfer::imported).await
     }
 }
 

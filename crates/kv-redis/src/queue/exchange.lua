@@ -91,12 +91,15 @@ local function tell(reply, key, job, body)
   end
 end
 
+-- Without done jobs to keep, the functions that keep them are not there.
+local end_as_done = policy.keep_done > 0 and keep or forget
+
 local function finish(lease, value)
   if call('ZREM', LEASES, lease) == 0 then
     return 's'
   end
   local key = sub(lease, 1, 14)
-  free_slot(policy.keep_done > 0 and keep(key, value, policy) or forget(key))
+  free_slot(end_as_done(key, value, policy))
   count('done')
   return 'a'
 end

@@ -21,9 +21,10 @@
 --   GROUPED  ZSET  at 0: where groups and their ready jobs stand, as groups.lua says
 --   GROUPS   HASH  what a group has beside its jobs, as groups.lua says
 --   DONE     ZSET  KEY at the time when it was done, of the done jobs that are kept
--- Without the last, exchange can do everything where no done job is kept. Without the last three,
--- which cost time, submit can add jobs without a group; exchange can do everything else where the
--- partition has the first format, in which those of groups are empty.
+-- Each key that a request declares costs time. Only four requests need the last: settles and
+-- maintenance under a policy that keeps done jobs, control, and questions about jobs. Without the last
+-- three, submit can add jobs without a group; exchange can do everything where the partition has the
+-- first format, in which those of groups are empty.
 -- A partition that was purged has only CONTROL without a format, and its wake-up, for a week;
 -- whoever then brings something in makes it anew and keeps its counters. All times are whole
 -- microseconds since 1970 by the server's clock, below 2^53. A number is formatted by "%.0f":

@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "d1930c2a6e51bcaac190eed86f7a3bdab3da66fe",
+    "11d0608fcf903d7262b6facec1bba89cf1b803b0",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,7 +50,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "7ab854df5b83df4d9958e54dc4a65c3a48060f8c",
+    "5b48f7c3632e023ca3afdb3da7a998619639cfff",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -68,7 +68,7 @@ static EXCHANGE: Script = script!(
 static EXCHANGE_KEEPING: Script = script!(
     "exchange_keeping",
     Write,
-    "667e022fefa75a72b610288f34ec778e8de7d5c1",
+    "19abffd70aba68a7d54e1cdf67a7c95f5b807fdb",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -76,6 +76,7 @@ static EXCHANGE_KEEPING: Script = script!(
     "groups.lua",
     "jobs.lua",
     "past.lua",
+    "done.lua",
     "exchange.lua",
     "turns.lua",
     "claim.lua"
@@ -84,33 +85,35 @@ static EXCHANGE_KEEPING: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "8b79472867e44280ec91960e4a47429b23f82641",
+    "946c12dac554b9456c0738a17337a67f3fddac26",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
     "past.lua",
+    "done.lua",
     "maintain.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "b88ace8d097f1f7ab883cc610d05aa7f069334bf",
+    "7d1b153b690aec46fa901f53081fa54ec178cdb8",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
     "past.lua",
+    "done.lua",
     "control.lua"
 );
 
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "bfb3687cadb9a04eb8976976b3b561d66864fa04",
+    "c47e6ed63e8b0b766362158f8039f63eaf6ec1a8",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -148,7 +151,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "6f89ba6fd4dafcff179ba642c961f4ca9e089eca",
+    "2f436cdde7f6062f6f3343b0ebac254c289d0791",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -161,7 +164,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "53a3d341e6b0518b66aa6bdd99cec84caad9a4ae",
+    "b35aebb348bf83a526fbb8808fc450e813e1c292",
     "",
     "head.lua",
     "prelude.lua",
