@@ -89,6 +89,10 @@ impl std::fmt::Debug for QueueSupport {
 ///   urgent job, so urgency goes before fairness. A claim never delivers a job that its group's
 ///   limit or pause forbids. Limits count within the partition: all jobs of a group must be in one.
 ///   An engine without groups fails a submit of a job with a group with `Unsupported`.
+/// - A job that is done is kept if the policy of the request that settles it says so, without its
+///   body, until it is among too many or too old for the policy of a later request.
+/// - A list of jobs goes on from a [`ListPlace`], which stays where it is when jobs come and go: a job
+///   that stays in its state throughout is in exactly one page.
 /// - A batch has at most [`MAX_BATCH`] items. A larger batch fails with `TooLarge` and changes
 ///   nothing.
 ///

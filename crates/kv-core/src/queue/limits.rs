@@ -72,9 +72,9 @@ pub fn check_maintain(request: &Maintain) -> Result<()> {
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume | Control::Purge => Ok(()),
-        Control::Cancel { keys }
-        | Control::Discard { keys }
-        | Control::Reschedule { keys, .. } => check_batch("keys", keys.len()),
+        Control::Cancel { keys } | Control::Discard { keys } | Control::Reschedule { keys, .. } => {
+            check_batch("keys", keys.len())
+        }
         Control::Redrive { keys, limit } => {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)

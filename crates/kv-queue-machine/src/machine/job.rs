@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{Bytes, Result};
 use kv_core::queue::{JobKey, Policy, cut_reason};
+use kv_core::{Bytes, Result};
 
 use super::Machine;
 use super::look::member_of;

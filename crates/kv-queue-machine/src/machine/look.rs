@@ -36,12 +36,7 @@ const fn sets(wanted: &Wanted<'_>) -> &'static [Set] {
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Everything about one job. A job with an unreadable record looks like a fresh one.
-    pub(super) fn job(
-        &self,
-        key: JobKey,
-        bytes: bool,
-        default: &GroupLimit,
-    ) -> Result<Inspected> {
+    pub(super) fn job(&self, key: JobKey, bytes: bool, default: &GroupLimit) -> Result<Inspected> {
         let now = Duration::from_micros(self.now);
         let record = self.record(key)?.unwrap_or_default();
         let Some(standing) = self.standing(key, &record)? else {

@@ -307,15 +307,13 @@ fn controlling(rng: &mut Rng) -> Controlling {
 fn inspecting(rng: &mut Rng) -> Inspecting {
     let after = rng.bool().then(|| Pick(rng.usize(..40)));
     match rng.u8(..12) {
-        4..7 => {
-            Inspecting::Job(Pick(rng.usize(..40)), rng.u8(..4) > 0, group_limit(rng))
-        }
-        7..12 => {
+        4..7 => Inspecting::Job(Pick(rng.usize(..40)), rng.u8(..4) > 0, group_limit(rng)),
+        7..11 => {
             let group = (rng.u8(..3) == 0).then(|| pick(rng, &GROUPS));
             let at = rng.bool().then(|| Pick(rng.usize(..6)));
             Inspecting::List(pick(rng, &State::ALL), group, at, limit(rng))
         }
-        3 => {
+        3 | 11 => {
             let after = rng.bool().then(|| pick(rng, &GROUPS));
             Inspecting::Groups(after, limit(rng), group_limit(rng))
         }

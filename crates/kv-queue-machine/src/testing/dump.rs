@@ -66,7 +66,11 @@ impl Dump {
         let known: BTreeSet<_> = bodies.union(&done).cloned().collect();
         for (what, map) in [("records", Map::Job), ("checkpoints", Map::Checkpoint)] {
             let keys = self.map(map).keys().map(|key| key.trim_end_matches('h').to_owned());
-            same(what, &keys.collect::<BTreeSet<_>>().difference(&known).cloned().collect(), &none())?;
+            same(
+                what,
+                &keys.collect::<BTreeSet<_>>().difference(&known).cloned().collect(),
+                &none(),
+            )?;
         }
         let sessions: BTreeSet<_> = self.map(Map::Session).keys().cloned().collect();
         same("sessions", &self.names(Set::Sessions), &sessions)?;

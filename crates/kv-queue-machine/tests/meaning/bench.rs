@@ -5,8 +5,8 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::{
     BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
-    Handle, Inspect, Inspected, JobDetail, JobKey, JobPage, ListPlace, Maintain, Maintained, NewJob, Operation, Policy, Session,
-    State, Submit, Submitted, Unique, UniqueScope, Verdict,
+    Handle, Inspect, Inspected, JobDetail, JobKey, JobPage, ListPlace, Maintain, Maintained,
+    NewJob, Operation, Policy, Session, State, Submit, Submitted, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 

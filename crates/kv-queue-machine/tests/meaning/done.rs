@@ -2,8 +2,8 @@
 
 #![cfg(test)]
 
-use kv_core::queue::{Control, Operation, Standing, State, Submitted, UniqueScope, Verdict};
 use kv_core::Bytes;
+use kv_core::queue::{Control, Operation, Standing, State, Submitted, UniqueScope, Verdict};
 
 use crate::bench::{Bench, SECOND, job, unique};
 
@@ -79,7 +79,10 @@ fn a_done_job_frees_the_unique_key_that_lasts_as_long_as_it() {
     let key = bench.add(unique("u", UniqueScope::Live));
     let handle = bench.take().handle;
     bench.ack(handle);
-    assert!(matches!(bench.submit(vec![unique("u", UniqueScope::Live)])[..], [Submitted::Added(_)]));
+    assert!(matches!(
+        bench.submit(vec![unique("u", UniqueScope::Live)])[..],
+        [Submitted::Added(_)]
+    ));
     assert_eq!(bench.job(key).view.unique, None);
 }
 

@@ -67,7 +67,14 @@ fn a_ready_job_says_what_keeps_its_group_from_a_start() {
 fn each_list_has_each_job_once_whatever_the_size_of_its_pages() {
     for limit in [1, 2, 3, 100] {
         let mut bench = Bench::new();
-        bench.submit(vec![job("x"), of("b", "x"), of("a", "x"), job("x"), of("a", "x"), of("a!", "x")]);
+        bench.submit(vec![
+            job("x"),
+            of("b", "x"),
+            of("a", "x"),
+            job("x"),
+            of("a", "x"),
+            of("a!", "x"),
+        ]);
         bench.submit(vec![NewJob { delay: SECOND, ..job("later") }; 3]);
         bench.submit(vec![NewJob { delay: SECOND, ..of("a", "later") }]);
         assert_eq!(all(&mut bench, State::Ready, None, limit), [1, 4, 3, 5, 6, 2]);

@@ -83,9 +83,8 @@ fn behind(request: Inspect, last: JobKey) -> Inspect {
     match request {
         Inspect::Peek { limit, bytes, .. } => Inspect::Peek { after, limit, bytes },
         Inspect::Dead { limit, bytes, .. } => Inspect::Dead { after, limit, bytes },
-        Inspect::Counts
-        | Inspect::Groups { .. }
-        | Inspect::Job { .. }
-        | Inspect::List { .. } => request,
+        Inspect::Counts | Inspect::Groups { .. } | Inspect::Job { .. } | Inspect::List { .. } => {
+            request
+        }
     }
 }

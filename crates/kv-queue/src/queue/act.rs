@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kv_core::queue::{Control, Counts, JobKey, MAX_BATCH, Partition};
+use kv_core::queue::{Control, Counts, JobKey, MAX_BATCH, Partition, State};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::handle::Queue;
@@ -150,19 +150,36 @@ impl<T> Queue<T> {
             Which::All(state, filter) => (state, filter),
         };
         let mut filter = JobFilter { limit: MAX_BATCH, ..filter };
+        // No more than there are now: others may come as fast as these go.
+        let mut left = self.jobs_in(verb, state).await?;
         let mut affected = 0;
         loop {
             let part = |error: Error| if affected > 0 { error.maybe_applied() } else { error };
             let page = self.page(state, &filter).await;
             let page = page.map_err(|error| part(error.operation(verb)))?;
-            let jobs: Vec<_> = page.jobs.iter().map(|job| job.id).collect();
+            let jobs: Vec<_> = page.jobs.iter().map(|job| job.id).take(left).collect();
+            left -= jobs.len();
             affected += self.act_on(verb, &jobs, &make).await.map_err(part)?;
             match page.next {
                 // A place stays where it is when the jobs before it are gone.
-                Some(next) => filter.after = Some(next),
-                None => return Ok(affected),
+                Some(next) if left > 0 => filter.after = Some(next),
+                _ => return Ok(affected),
             }
         }
+    }
+
+    /// How many jobs are in a state; for kept ones, which nobody counts, as many as can be.
+    async fn jobs_in(&self, verb: &'static str, state: State) -> Result<usize> {
+        let counts = self.all_counts().await.map_err(|error| error.operation(verb))?;
+        let counts = sum(&counts);
+        let jobs = match state {
+            State::Ready => counts.ready,
+            State::Delayed => counts.timed,
+            State::Running => counts.leased,
+            State::Dead => counts.dead,
+            State::Done => counts.done,
+        };
+        Ok(usize::try_from(jobs).unwrap_or(usize::MAX))
     }
 
     async fn act_on(

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_core::queue::{
-    DelayedBy, GroupBlock, JobDetail, JobView, PastFailure, Standing, State,
-};
+use kv_core::queue::{DelayedBy, GroupBlock, JobDetail, JobView, PastFailure, Standing, State};
 
 use super::job::JobId;
 

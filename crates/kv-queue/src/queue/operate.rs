@@ -3,9 +3,7 @@
 //! Every verb covers the whole queue, and asks up to 64 partitions at a time.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use kv_core::queue::{
-    Control, Controlled, Counts, Inspect, Inspected, Partition,
-};
+use kv_core::queue::{Control, Controlled, Counts, Inspect, Inspected, Partition};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::handle::Queue;

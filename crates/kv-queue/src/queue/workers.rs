@@ -72,8 +72,7 @@ impl<T> Queue<T> {
             let now = connection.now().await?;
             Ok((entry.map_or_else(|| Ok(Workers::new()), |it| decode(&it))?, now))
         };
-        let (mut workers, now) =
-            listed.await.map_err(|error: Error| error.operation("workers"))?;
+        let (mut workers, now) = listed.await.map_err(|error: Error| error.operation("workers"))?;
         fade(&mut workers, now);
         let mut workers: Vec<_> = workers.into_values().collect();
         workers.sort_by(|one, other| one.name.cmp(&other.name));

@@ -82,7 +82,9 @@ impl<H: Handler> Slots<H> {
             crate::Outcome::Done => {
                 ended(lease).unwrap_or(Outcome::ToSend(None, Sent::Settle(Settle::Ack)))
             }
-            crate::Outcome::DoneWith(value) => ended(lease).unwrap_or_else(|| self.done(lease, &value)),
+            crate::Outcome::DoneWith(value) => {
+                ended(lease).unwrap_or_else(|| self.done(lease, &value))
+            }
             crate::Outcome::Snooze { after } => ended(lease).unwrap_or_else(|| {
                 let snooze = Operation::Snooze { after };
                 Outcome::ToSend(Some(snooze), Sent::Settle(Settle::Snooze))

@@ -45,10 +45,7 @@ pub(crate) async fn a_job_says_where_it_is_and_why(bench: &Bench) {
     let queue = bench.queue::<u32>().await;
     let late = add(&queue, Job::new(0).delay(MINUTE).priority(3)).await;
     let job = info(&queue, late).await;
-    assert!(matches!(
-        job.status,
-        JobStatus::Delayed { left: MINUTE, why: DelayedBy::Delay, .. }
-    ));
+    assert!(matches!(job.status, JobStatus::Delayed { left: MINUTE, why: DelayedBy::Delay, .. }));
     assert_eq!((job.priority, job.attempt), (3, 1));
     let id = add(&queue, Job::new(1).unique_while_live("u")).await;
     let job = info(&queue, id).await;

@@ -191,12 +191,7 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
 }
 
 /// A page: its limit, the state, the group or nothing, and the place behind which it begins.
-fn list(
-    state: State,
-    group: Option<&str>,
-    after: Option<&ListPlace>,
-    limit: usize,
-) -> Vec<Bytes> {
+fn list(state: State, group: Option<&str>, after: Option<&ListPlace>, limit: usize) -> Vec<Bytes> {
     let mut args = vec![
         Bytes::from_static(b"list"),
         decimal(limit.max(1)),

@@ -26,14 +26,16 @@ end
 
 -- The lease of a running job. There is no index by job.
 local function find_lease(key)
-  local cursor = '0'
+  local rank = 0
   repeat
-    local found = call('ZSCAN', LEASES, cursor, 'MATCH', key .. ':*', 'COUNT', 1000)
-    if #found[2] > 0 then
-      return found[2][1]
+    local leases = call('ZRANGE', LEASES, rank, rank + MAX_BATCH - 1)
+    for _, lease in ipairs(leases) do
+      if sub(lease, 1, 14) == key then
+        return lease
+      end
     end
-    cursor = found[1]
-  until cursor == '0'
+    rank = rank + MAX_BATCH
+  until #leases < MAX_BATCH
 end
 
 -- Where a job stands; nil if there is none.

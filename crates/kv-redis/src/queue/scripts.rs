@@ -113,7 +113,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "c47e6ed63e8b0b766362158f8039f63eaf6ec1a8",
+    "5d54ac1409a8e7d24f3f8cb75f05f3a3f559109c",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",

@@ -200,8 +200,7 @@ impl Stored {
     fn is_purged(&self) -> bool {
         let sets = [&self.ready, &self.timed, &self.leases, &self.dead, &self.done];
         let sets = sets.into_iter().chain([&self.windows, &self.sessions]);
-        let hashes =
-            self.jobs.len() + self.records.len() + self.pasts.len() + self.unique.len();
+        let hashes = self.jobs.len() + self.records.len() + self.pasts.len() + self.unique.len();
         let counters = self.control.keys().all(|field| COUNTERS.contains(&field.as_str()));
         counters && hashes + self.queued.len() == 0 && sets.into_iter().all(Vec::is_empty)
     }
@@ -313,7 +312,8 @@ impl Stored {
         if let Some((job, _)) = self.done.iter().find(|(job, _)| self.jobs.contains(job)) {
             return Err(format!("{job} is done and has a body"));
         }
-        let without_record = |past: &&String| !self.records.contains_key(past.trim_end_matches('h'));
+        let without_record =
+            |past: &&String| !self.records.contains_key(past.trim_end_matches('h'));
         if let Some(past) = self.pasts.iter().find(without_record) {
             return Err(format!("{past} is of no job with a record"));
         }
@@ -323,8 +323,7 @@ impl Stored {
                 (true, false) => "11",
                 (true, true) => "9",
             };
-            let is_there = self.jobs.contains(job)
-                || self.is_done(job) && record.unique.is_empty();
+            let is_there = self.jobs.contains(job) || self.is_done(job) && record.unique.is_empty();
             if record.fields != fields || !is_there {
                 return Err(format!("{job} has a record of {} fields", record.fields));
             }
@@ -332,7 +331,8 @@ impl Stored {
         let with_progress = self.records.iter().filter(|(_, record)| record.has_progress);
         let live = with_progress.filter(|(job, _)| !self.is_done(job));
         let expected: BTreeSet<_> = live.map(|(job, _)| format!("{job}c")).collect();
-        let found = self.checkpoints.iter().filter(|it| !self.is_done(it.get(..14).unwrap_or_default()));
+        let found =
+            self.checkpoints.iter().filter(|it| !self.is_done(it.get(..14).unwrap_or_default()));
         let found: BTreeSet<_> = found.cloned().collect();
         if expected == found {
             return Ok(());
