@@ -83,7 +83,9 @@ fn each_list_has_each_job_once_whatever_the_size_of_its_pages() {
         assert_eq!(all(&mut bench, State::Delayed, Some("a"), limit), [10]);
         let claimed = bench.claim(6);
         assert_eq!(all(&mut bench, State::Running, None, limit), [1, 2, 3, 4, 5, 6]);
-        claimed.iter().for_each(|it| drop(bench.fail(it.handle)));
+        for claimed in &claimed {
+            bench.fail(claimed.handle);
+        }
         assert_eq!(all(&mut bench, State::Dead, None, limit), [1, 2, 3, 4, 5, 6]);
         assert_eq!(all(&mut bench, State::Dead, Some("b"), limit), [2]);
         assert_eq!(all(&mut bench, State::Running, None, limit), [0; 0]);
