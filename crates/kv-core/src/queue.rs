@@ -21,9 +21,9 @@ pub use group::{
 };
 pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope, encode_name};
 pub use limits::{
-    MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
-    check_control, check_exchange, check_export, check_import, check_inspect, check_maintain,
-    check_partitions, check_submit, cut_reason,
+    MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_UNIQUE_BYTES, check_control,
+    check_exchange, check_export, check_import, check_inspect, check_maintain, check_partitions,
+    check_submit, cut_reason,
 };
 pub use look::{
     DelayedBy, JobDetail, JobPage, JobView, ListPlace, MAX_HISTORY, PastFailure, Standing, State,
@@ -44,6 +44,10 @@ pub const MAX_BATCH: usize = 1_000;
 /// About how many bytes travel in one request or reply: 1 MiB, so that no request blocks a
 /// connection, a server or a process for long.
 pub const BATCH_BYTES: usize = 1 << 20;
+
+/// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
+/// sequence number of a request, so that a double can hold each.
+pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The least urgent priority; 0 is the most urgent.
 pub const MAX_PRIORITY: u8 = 15;

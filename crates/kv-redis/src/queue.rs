@@ -202,7 +202,11 @@ impl QueueEngine for RedisQueues {
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
         check_inspect(&request)?;
         let args = encode::inspect(request.clone());
-        let decode = |answer| decode::inspected(&request, answer);
+        let decode = |answer| match &request {
+            Inspect::Job { .. } => look::job(answer),
+            Inspect::List { state, .. } => look::list(*state, answer),
+            _ => decode::inspected(&request, answer),
+        };
         let keys = self.keys(partition)?;
         let keys = match request {
             Inspect::Job { .. } | Inspect::List { .. } => keys.all(),

@@ -1,8 +1,8 @@
 //! What every engine refuses before it writes anything.
 
 use super::{
-    Control, Exchange, Export, Import, Inspect, ListPlace, MAX_BATCH, MAX_PRIORITY, Maintain,
-    NewJob, Session, State, Submit, check_group,
+    Control, Exchange, Export, Import, Inspect, ListPlace, MAX_BATCH, MAX_PRIORITY, MAX_STAMP,
+    Maintain, NewJob, Session, State, Submit, check_group,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -14,10 +14,6 @@ pub const MAX_SESSION_BYTES: usize = 64;
 
 /// The longest reason that is kept, in bytes; a longer reason is cut at a character.
 pub const MAX_REASON_BYTES: usize = 1_024;
-
-/// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
-/// sequence number of a request, so that a double can hold each.
-pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The most partitions of a queue.
 pub const MAX_PARTITIONS: u32 = 1_024;

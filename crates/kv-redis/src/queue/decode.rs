@@ -9,7 +9,6 @@ use kv_core::queue::{
     Inspected, JobKey, Maintained, Peeked, SavedProgress, Submitted, Verdict,
 };
 
-use super::look;
 use crate::driver::Answer;
 use crate::verbs::{number, unexpected};
 
@@ -161,11 +160,6 @@ pub(super) fn inspected(request: &Inspect, answer: Answer) -> Result<Inspected> 
     }
     // A number comes first, so that fred cannot take the reply for a published message.
     parts.int()?;
-    match request {
-        Inspect::Job { .. } => return look::job(&mut parts),
-        Inspect::List { state, .. } => return look::list(*state, &mut parts),
-        _ => {}
-    }
     let mut jobs = Vec::new();
     let (mut letters, mut groups) = (Vec::new(), Vec::new());
     while !parts.is_over() {

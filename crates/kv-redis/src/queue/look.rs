@@ -8,10 +8,12 @@ use kv_core::queue::{
 };
 
 use super::decode::{Parts, block};
+use crate::driver::Answer;
 use crate::verbs::{number, unexpected};
 
 /// The time, then nothing, or a job and what only the answer about one job has.
-pub(super) fn job(parts: &mut Parts) -> Result<Inspected> {
+pub(super) fn job(answer: Answer) -> Result<Inspected> {
+    let parts = &mut begin(answer)?;
     let now = stamp(parts)?;
     if parts.is_over() {
         return Ok(Inspected::Job { now, job: None });
@@ -35,7 +37,8 @@ pub(super) fn job(parts: &mut Parts) -> Result<Inspected> {
 }
 
 /// The time, where the next page begins or nothing, and the jobs.
-pub(super) fn list(state: State, parts: &mut Parts) -> Result<Inspected> {
+pub(super) fn list(state: State, answer: Answer) -> Result<Inspected> {
+    let parts = &mut begin(answer)?;
     let now = stamp(parts)?;
     let has_next = parts.int()? != 0;
     let (score, name) = (number(&parts.data()?)?, parts.text()?);
@@ -45,6 +48,14 @@ pub(super) fn list(state: State, parts: &mut Parts) -> Result<Inspected> {
         jobs.push(view(parts)?);
     }
     Ok(Inspected::List(JobPage { now, jobs, next }))
+}
+
+/// The parts behind the number that comes first, so that fred cannot take the reply for a published
+/// message.
+fn begin(answer: Answer) -> Result<Parts> {
+    let mut parts = Parts::of(answer)?;
+    parts.int()?;
+    Ok(parts)
 }
 
 /// A job: its key, where it stands, its numbers, its reason, its group and its unique key.

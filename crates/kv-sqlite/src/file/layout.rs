@@ -29,7 +29,7 @@ ALTER TABLE partitions ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN groups INTEGER NOT NULL DEFAULT 0;
 ",
     "
-ALTER TABLE partitions RENAME COLUMN lanes TO sessions;
+ALTER TABLE partitions RENAME COLUMN 'lanes' TO sessions;
 ALTER TABLE partitions ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
 ",
 ];

@@ -109,7 +109,7 @@ async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs(
 /// A file of format 2 has no column for done jobs, and another name for one of its columns.
 fn undo_format_3(file: &rusqlite::Connection) {
     file.execute("ALTER TABLE partitions DROP COLUMN kept", []).unwrap();
-    file.execute("ALTER TABLE partitions RENAME COLUMN sessions TO lanes", []).unwrap();
+    file.execute("ALTER TABLE partitions RENAME COLUMN sessions TO 'lanes'", []).unwrap();
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_file_of_before_done_jobs_were_kept_is_brought_up_to_date_and_older_bu
     let file = rusqlite::Connection::open(place.path()).unwrap();
     undo_format_3(&file);
     file.pragma_update(None, "user_version", 2).unwrap();
-    let mut older = file.prepare("SELECT lanes FROM partitions").unwrap();
+    let mut older = file.prepare("SELECT lanes, 0 FROM partitions").unwrap();
     assert!(older.query_row([], |row| row.get::<_, i64>(0)).is_ok());
 
     let store = place.open().await;
