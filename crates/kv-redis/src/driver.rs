@@ -35,7 +35,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::access::Access;
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Moving};
 pub(crate) use self::budget::{BUDGET, UNKNOWN, pieces};
 pub(crate) use self::cluster::Cluster;
 use self::connector::Connector;
@@ -114,6 +114,27 @@ impl Driver {
         self.retry_on_timeout
     }
 
+    /// An answer that others get, within the time of a call.
+    pub(crate) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T>>,
+        access: Access,
+    ) -> Result<T> {
+        match timeout(self.timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(error::late(access, &self.server)),
+        }
+    }
+
+    /// The error of a call for which nobody can get an answer any more.
+    pub(crate) fn no_answer(&self, access: Access) -> Error {
+        let error = self.check_open().err().unwrap_or_else(|| error::unreachable(&self.server));
+        match access {
+            Access::Read => error,
+            Access::Write => error.maybe_applied(),
+        }
+    }
+
     /// Whether the store was closed.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.connector.is_closed() { Err(Error::closed()) } else { Ok(()) }
@@ -139,14 +160,24 @@ impl Driver {
     /// Sends one request.
     ///
     /// Does the same as [`run`](Self::run), with a shorter path to a connection that is ready.
-    pub(crate) async fn call(&self, request: Request) -> Result<Answer> {
+    pub(crate) fn call(&self, request: Request) -> impl Future<Output = Result<Answer>> + Send {
+        self.send(request, Moving::Wait)
+    }
+
+    /// Sends one request on several keys of one slot. While the slot is being moved, the request
+    /// fails, since each key can be asked for alone.
+    pub(crate) async fn call_together(&self, request: Request) -> Result<Answer> {
+        Box::pin(self.send(request, Moving::Fail)).await
+    }
+
+    async fn send(&self, request: Request, moving: Moving) -> Result<Answer> {
         self.check_open()?;
         self.sizes.saw(request.largest_value());
         let (access, values) = (request.access(), request.values());
         let node = self.topology.node_for(&request)?;
         let connection = node.connection(1)?;
         if !connection.is_ready() || access == Access::Read && self.retry_on_timeout {
-            return self.one(Attempt::new(self, vec![request]), self.timeout).await;
+            return self.one(Attempt::new(self, vec![request]).when(moving), self.timeout).await;
         }
         let may_be_sent_again = access == Access::Read || self.is_sent_on();
         let again = may_be_sent_again.then(|| (request.clone(), Instant::now()));
@@ -164,7 +195,8 @@ impl Driver {
                     connection.report_stall();
                 }
                 if let Some((request, begin)) = again {
-                    let attempt = Attempt::after(self, request, &fault, &node);
+                    let attempt = Attempt::new(self, vec![request]).when(moving);
+                    let attempt = attempt.after(&fault, &node);
                     return self.one(attempt, self.timeout.saturating_sub(begin.elapsed())).await;
                 }
                 Err(error::convert(&fault, access, &node.server))
@@ -288,14 +320,16 @@ impl Driver {
         answer.map_err(|error| if self.connector.is_closed() { closed(error) } else { error })
     }
 
-    /// Lets the commands in flight finish, and ends all connections.
-    pub(crate) async fn close(&self) -> Result<()> {
+    /// Lets the calls and then the commands in flight finish, and ends all connections.
+    pub(crate) async fn close(&self, calls: impl Future<Output = ()>) -> Result<()> {
+        let begin = Instant::now();
+        let _ = timeout(self.timeout, calls).await;
         if self.connector.close() {
             return Ok(());
         }
         let (nodes, _) = self.topology.nodes();
         let quit = join_all(nodes.iter().map(|node| node.quit()));
-        let ended = timeout(self.timeout, quit).await;
+        let ended = timeout(self.timeout.saturating_sub(begin.elapsed()), quit).await;
         nodes.iter().for_each(|node| node.end());
         tracing::info!(server = %self.server, "redis store closed");
         let ended = ended.map_err(|_| error::timed_out(&self.server))?;

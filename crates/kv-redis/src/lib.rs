@@ -37,6 +37,7 @@
 //! library cannot stop that; a program that collects `log` can filter it with `fred=off`.
 
 mod batch;
+mod coalesce;
 mod config;
 mod driver;
 mod info;

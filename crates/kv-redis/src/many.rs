@@ -15,7 +15,7 @@ use crate::verbs::{self, KEYS_AT_ONCE, unexpected};
 
 /// How many keys the script gets. If only few values fit, naming all keys again each time would
 /// cost more than another request.
-const KEYS_OF_A_SCRIPT: usize = 100;
+pub(crate) const KEYS_OF_A_SCRIPT: usize = 100;
 
 /// A reply of at most this estimated size is not late because of its size, so it is not asked for
 /// again.
@@ -195,10 +195,7 @@ impl<'a> Reader<'a> {
         let keys = piece.places.iter().filter_map(|at| self.keys.get(*at)).cloned();
         match piece.budget {
             None => verbs::get_many(keys.collect()),
-            Some(budget) => {
-                let args = vec![decimal(budget)];
-                Request::Script { script: &GET_SOME, keys: keys.collect(), args }
-            }
+            Some(budget) => some_request(keys.collect(), budget),
         }
     }
 
@@ -272,14 +269,25 @@ impl Piece {
         if self.budget.is_none() {
             return verbs::entries(answer, self.places.len());
         }
-        let Answer::List(lists) = answer? else { return Err(unexpected()) };
-        let Ok([Answer::List(values)]) = <[Answer; 1]>::try_from(lists) else {
-            return Err(unexpected());
-        };
-        // With no entry the call would go on for ever.
-        if values.is_empty() || values.len() > self.places.len() {
-            return Err(unexpected());
-        }
-        values.into_iter().map(verbs::entry).collect()
+        some_entries(answer, self.places.len())
     }
+}
+
+/// Asks for as many of these values as fit, at least one.
+pub(crate) fn some_request(keys: Vec<Bytes>, budget: usize) -> Request {
+    let args = vec![decimal(budget)];
+    Request::Script { script: &GET_SOME, keys: keys.into(), args }
+}
+
+/// The entries of the first of so many keys, at least one.
+pub(crate) fn some_entries(answer: Result<Answer>, asked: usize) -> Result<Vec<Option<Entry>>> {
+    let Answer::List(lists) = answer? else { return Err(unexpected()) };
+    let Ok([Answer::List(values)]) = <[Answer; 1]>::try_from(lists) else {
+        return Err(unexpected());
+    };
+    // With no entry the caller would ask for ever.
+    if values.is_empty() || values.len() > asked {
+        return Err(unexpected());
+    }
+    values.into_iter().map(verbs::entry).collect()
 }

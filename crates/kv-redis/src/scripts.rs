@@ -60,6 +60,20 @@ pub(crate) static GET_SOME: Script = Script {
     access: Access::Read,
 };
 
+pub(crate) static TTL_EACH: Script = Script {
+    name: "ttl_each",
+    source: include_str!("scripts/ttl_each.lua"),
+    sha1: "b50d066c6accd3636ef6ac6aad344b2aae0d76ac",
+    access: Access::Read,
+};
+
+pub(crate) static SET_EACH: Script = Script {
+    name: "set_each",
+    source: include_str!("scripts/set_each.lua"),
+    sha1: "e99247c055c674f39eba360f1567a58ff40e1e5a",
+    access: Access::Write,
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,8 +81,9 @@ mod tests {
     #[test]
     fn the_server_keeps_each_script_under_its_digest() {
         let server = kv_testbed::RedisServer::start().unwrap();
-        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT, &LIMIT, &GET_SOME];
-        for script in own.into_iter().chain(crate::queue::Scripts::new().all()) {
+        let own = [&SET_IF_VALUE, &DELETE_IF_VALUE, &PERSIST, &INCREMENT, &LIMIT];
+        let own = own.into_iter().chain([&GET_SOME, &TTL_EACH, &SET_EACH]);
+        for script in own.chain(crate::queue::Scripts::new().all()) {
             let digest = server.cli(&["SCRIPT", "LOAD", script.source]).unwrap().text();
             assert_eq!(digest.as_deref(), Some(script.sha1), "{}", script.name);
         }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
+use futures_util::future::{Either, FutureExt, TryFutureExt, join3, ready};
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Capabilities, Command, Condition, Durability, Effect, Entry, Error, KeyValueStore,
-    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Write,
+    async_trait,
 };
 
+use crate::coalesce::{Coalescer, Lifetimes, Put, Values, Writes, millis};
 use crate::config::RedisConfig;
 use crate::driver::{Answer, CallPool, Driver, Durable, Request};
 use crate::queue::RedisQueues;
@@ -30,6 +32,19 @@ use crate::{batch, many, scan, stats};
 /// verbs fail with `WrongType`; an unconditional `set` overwrites it. If
 /// [`delete_many`](KeyValueStore::delete_many) or [`set_many`](KeyValueStore::set_many) of more
 /// than 1,000 keys or 1 MiB fails, a part may be done.
+///
+/// # Calls that meet
+/// A [`get`](KeyValueStore::get), [`exists`](KeyValueStore::exists), [`ttl`](KeyValueStore::ttl) or
+/// unconditional [`set`](KeyValueStore::set) leaves at once if at most one other of its kind is
+/// under way. Otherwise it comes into line, and leaves with up to 255 others in one command: an
+/// MGET, an MSET, or a script for values with lifetimes and for `exists` and `ttl`. At most two such
+/// commands of a kind are under way, on a Cluster two for each slot.
+///
+/// Each caller is answered as if it were alone. A key of another type, or one that the server
+/// denies, is an error for its caller only. A dropped caller takes nobody along, and each has the
+/// whole timeout. Replies and requests have about 1 MiB, as below; a value of more than 64 KiB is
+/// written alone. If the reply to several writes is lost, the error of each says `MaybeApplied`;
+/// so does the error of a write whose time ended in line.
 ///
 /// # Many keys, and large values
 /// Other callers of a connection wait for the requests in flight on it. So the store sends a call
@@ -114,6 +129,9 @@ use crate::{batch, many, scan, stats};
 pub struct RedisStore {
     driver: Arc<Driver>,
     calls: Arc<CallPool>,
+    values: Arc<Coalescer<Values>>,
+    lifetimes: Arc<Coalescer<Lifetimes>>,
+    writes: Arc<Coalescer<Writes>>,
     key_prefix: Arc<str>,
     db: u8,
     queues: Arc<RedisQueues>,
@@ -138,7 +156,11 @@ impl RedisStore {
         let driver = Arc::new(connecting.await?);
         let calls = Arc::new(CallPool::new(Arc::clone(&driver)));
         let queues = Arc::new(RedisQueues::new(Arc::clone(&driver), &config));
-        Ok(Self { driver, calls, key_prefix: config.key_prefix.into(), db: config.db, queues })
+        let values = Arc::new(Coalescer::new(Values::new(&driver)));
+        let lifetimes = Arc::new(Coalescer::new(Lifetimes::new(&driver)));
+        let writes = Arc::new(Coalescer::new(Writes::new(&driver)));
+        let (key_prefix, db) = (config.key_prefix.into(), config.db);
+        Ok(Self { driver, calls, values, lifetimes, writes, key_prefix, db, queues })
     }
 
     /// The reply to a command on this key.
@@ -158,6 +180,12 @@ impl RedisStore {
             }
             Err(error) => Either::Left(ready(Err(told(error)))),
         }
+    }
+
+    /// What PTTL answers.
+    async fn millis_left(&self, key: &str) -> Result<i64> {
+        let alone = |key| async { millis(&self.calls.call(Request::Pttl(key)).await?) };
+        self.lifetimes.call(Bytes::copy_from_slice(key.as_bytes()), alone).await
     }
 
     /// An answer for each request; most calls have one.
@@ -193,11 +221,18 @@ impl fmt::Debug for RedisStore {
 #[async_trait]
 impl KeyValueStore for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>> {
-        let answer = self.calls.call(Request::Get(Bytes::copy_from_slice(key.as_bytes()))).await;
-        answer.and_then(verbs::entry).map_err(|error| error.operation("get").key(key))
+        let alone = |key| async { verbs::entry(self.calls.call(Request::Get(key)).await?) };
+        let entry = self.values.call(Bytes::copy_from_slice(key.as_bytes()), alone).await;
+        entry.map_err(|error| error.operation("get").key(key))
     }
 
     async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
+        let told = |error: Error| error.operation("set").key(key);
+        if let Some(put) = Put::of(key, &value, &write).map_err(told)? {
+            let alone = |put: Put| async move { self.calls.call(put.request()).await.map(drop) };
+            self.writes.call(put, alone).await.map_err(told)?;
+            return Ok(Outcome::Written(Version::of_value(value)));
+        }
         match self.one(key, Command::Set { key: key.into(), value, write }).await? {
             Reply::Outcome(outcome) => Ok(outcome),
             _ => Err(unexpected()),
@@ -209,10 +244,8 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
-        match self.one(key, Command::Ttl { key: key.into() }).await? {
-            Reply::Remaining(remaining) => Ok(remaining),
-            _ => Err(unexpected()),
-        }
+        let millis = self.millis_left(key).await;
+        millis.map(verbs::remaining).map_err(|error| error.operation("ttl").key(key))
     }
 
     async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
@@ -242,7 +275,9 @@ impl KeyValueStore for RedisStore {
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        flag(&self.one(key, Command::Exists { key: key.into() }).await?)
+        let millis = self.millis_left(key).await;
+        let remaining = millis.map(verbs::remaining);
+        remaining.map(|it| it.is_some()).map_err(|error| error.operation("exists").key(key))
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
@@ -342,7 +377,10 @@ impl KeyValueStore for RedisStore {
 
     async fn close(&self) -> Result<()> {
         self.queues.close();
-        self.driver.close().await.map_err(|error| error.operation("close"))
+        let calls = async {
+            join3(self.values.finish(), self.lifetimes.finish(), self.writes.finish()).await;
+        };
+        self.driver.close(calls).await.map_err(|error| error.operation("close"))
     }
 }
 

@@ -224,7 +224,7 @@ pub(crate) fn entry(answer: Answer) -> Result<Option<Entry>> {
 }
 
 /// PTTL's reply: -2 for no key, -1 for no time. A key in its last millisecond has 0 left.
-fn remaining(millis: i64) -> Option<Remaining> {
+pub(crate) fn remaining(millis: i64) -> Option<Remaining> {
     match millis {
         ..=-2 => None,
         -1 => Some(Remaining::Forever),

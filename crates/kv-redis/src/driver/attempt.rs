@@ -29,6 +29,15 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// How often a request is redirected to another node at most.
 const REDIRECTIONS: u32 = 16;
 
+/// What becomes of a request on several keys whose slot is being moved: no node has all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moving {
+    /// It is sent again until the move has ended.
+    Wait,
+    /// It fails at once.
+    Fail,
+}
+
 /// What is known of one call while it runs.
 pub(super) struct Attempt<'a> {
     driver: &'a Driver,
@@ -39,6 +48,7 @@ pub(super) struct Attempt<'a> {
     is_write: bool,
     /// Whether late requests are sent again, if all of them are reads.
     repeats_late: bool,
+    moving: Moving,
     /// The number of rounds in which requests were handed over.
     rounds: u32,
     /// The connections of the last round, and how many replies each had had.
@@ -104,6 +114,7 @@ impl<'a> Attempt<'a> {
             pending: pending.collect(),
             is_write,
             repeats_late: driver.retry_on_timeout,
+            moving: Moving::Wait,
             rounds: 0,
             watched: Vec::new(),
         }
@@ -123,19 +134,18 @@ impl<'a> Attempt<'a> {
         attempt
     }
 
-    /// A request that was already sent to this node, and failed with this error.
-    pub(super) fn after(
-        driver: &'a Driver,
-        request: Request,
-        fault: &FredError,
-        node: &Node,
-    ) -> Self {
-        let mut attempt = Self::new(driver, vec![request]);
-        attempt.rounds = 1;
-        for pending in mem::take(&mut attempt.pending) {
-            attempt.failed(pending, fault, node);
+    /// What becomes of a request whose keys are being moved.
+    pub(super) fn when(self, moving: Moving) -> Self {
+        Self { moving, ..self }
+    }
+
+    /// The requests were already sent to this node, and failed with this error.
+    pub(super) fn after(mut self, fault: &FredError, node: &Node) -> Self {
+        self.rounds = 1;
+        for pending in mem::take(&mut self.pending) {
+            self.failed(pending, fault, node);
         }
-        attempt
+        self
     }
 
     /// Returns an answer for each request, within the time.
@@ -294,6 +304,7 @@ impl<'a> Attempt<'a> {
         let track = self.tracks.get_mut(at)?;
         track.redirections += 1;
         match redirect {
+            Redirect::TryAgain if self.moving == Moving::Fail => None,
             Redirect::TryAgain => {
                 // A move may last long and redirect the request back and forth.
                 track.redirections = 0;

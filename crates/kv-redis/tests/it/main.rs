@@ -21,4 +21,5 @@ mod reconnect;
 mod round_trip;
 mod shared;
 mod support;
+mod together;
 mod verbs;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::join_all;
 use kv_core::queue::{Inspect, Inspected};
 use kv_core::{Command, KeyValueStore, Lifetime, Reply, Write};
 use kv_redis::RedisStore;
@@ -191,4 +192,43 @@ async fn what_a_batch_does_to_a_key_keeps_its_order_while_the_slot_moves_to_and_
         done.unwrap_or_else(|_| panic!("{:?} were sent on", sent_on()));
     });
     store.increment("n", 1, Lifetime::Never).await.unwrap();
+}
+
+/// Calls on all keys at once, of which some have moved and some not.
+async fn all_meet(store: &RedisStore, keys: &[String]) {
+    let sets = join_all(keys.iter().map(|it| store.set(it, it.clone().into(), Write::ALWAYS)));
+    let written = timeout(PATIENCE, sets).await.unwrap();
+    assert!(written.iter().all(kv_core::Result::is_ok), "{written:?}");
+    let gets = join_all(keys.iter().map(|it| store.get(it)));
+    let exist = join_all(keys.iter().map(|it| store.exists(it)));
+    let (gets, exist) = timeout(PATIENCE, async { tokio::join!(gets, exist) }).await.unwrap();
+    for ((key, get), exists) in keys.iter().zip(gets).zip(exist) {
+        assert_eq!(get.unwrap().map(|it| it.value), Some(key.clone().into()));
+        assert!(exists.unwrap(), "{key}");
+    }
+    let none: Vec<String> = keys.iter().map(|key| format!("{key}:none")).collect();
+    let gets = timeout(PATIENCE, join_all(none.iter().map(|it| store.get(it)))).await.unwrap();
+    assert!(gets.into_iter().all(|get| get.unwrap().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_meet_on_a_cluster_are_answered_each_while_slots_move() {
+    let (cluster, store) = on_three().await;
+    let keys: Vec<String> =
+        (0..100).flat_map(|at| [format!("{{k}}:{at}"), format!("key:{at}")]).collect();
+    all_meet(&store, &keys).await;
+    let shared = |command: &str| {
+        let line = format!("cmdstat_{command}:calls=");
+        let stats = cluster.nodes().iter().map(|it| it.cli(&["INFO", "commandstats"]).unwrap());
+        stats.filter(|it| it.text().is_some_and(|it| it.contains(&line))).count()
+    };
+    assert_eq!((shared("mset"), shared("evalsha")), (1, 1), "the keys of one slot");
+    let tagged: Vec<&String> = keys.iter().filter(|key| key.starts_with('{')).collect();
+    let mut migration = cluster.begin_move(slot_of("k"), next_to(&cluster, "k")).unwrap();
+    migration.move_keys(&tagged[..50]).unwrap();
+    all_meet(&store, &keys).await;
+    migration.move_keys(&tagged[50..]).unwrap();
+    all_meet(&store, &keys).await;
+    migration.finish().unwrap();
+    all_meet(&behind(&cluster, &["k"]).await, &keys).await;
 }
