@@ -292,9 +292,8 @@ async fn a_redrive_that_keeps_spent_budgets_is_caught() {
 #[tokio::test]
 async fn a_dead_letter_too_many_is_caught() {
     is_caught(|scripts| {
-        let text = "call('ZCARD', DEAD) - policy.keep_dead";
-        scripts.maintain =
-            planted(scripts.maintain, text, "call('ZCARD', DEAD) - policy.keep_dead - 1");
+        let text = "call('ZCARD', set) - most";
+        scripts.maintain = planted(scripts.maintain, text, "call('ZCARD', set) - most - 1");
     })
     .await;
 }

@@ -63,8 +63,8 @@ async fn a_delayed_job_that_loses_its_rank_is_caught() {
 #[tokio::test]
 async fn a_dead_letter_that_is_kept_too_long_is_caught() {
     is_shown(draw, |scripts| {
-        let text = "policy.keep_dead_for < 0 or";
-        scripts.maintain = planted(scripts.maintain, text, "policy.keep_dead_for ~= 0 or");
+        let text = "age < 0 or";
+        scripts.maintain = planted(scripts.maintain, text, "age ~= 0 or");
     })
     .await;
 }
