@@ -24,7 +24,7 @@ pub use kv_core::queue::{GroupBlock, GroupLimit, GroupState};
 pub use outcome::{Failure, Fate, IntoOutcome, JobError, Outcome};
 pub use queue::{
     DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder, QueueInfo,
-    queues,
+    queue_names, queues,
 };
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;

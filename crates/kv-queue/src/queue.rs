@@ -22,4 +22,4 @@ pub(crate) use dequeue::undecodable;
 pub(crate) use enqueue::{partition_for, placed};
 pub use handle::Queue;
 pub use job::{Enqueue, Enqueued, Job, JobId};
-pub use registry::{QueueInfo, queues};
+pub use registry::{QueueInfo, queue_names, queues};
