@@ -13,8 +13,8 @@ pub(crate) const MOST_CHANGED: usize = 10_000;
 /// How many bytes of bodies are read before reading stops.
 const MOST_BYTES: usize = 8 << 20;
 
-/// How many letters are asked for together.
-const TOGETHER: usize = 500;
+/// How many letters are asked for together, of each partition at first.
+const TOGETHER: usize = 100;
 
 /// The oldest dead letters of a queue.
 #[derive(Debug, Default)]

@@ -65,7 +65,7 @@ impl Live {
     async fn next(&mut self) -> Option<String> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         let counted =
-            async { if is_first { self.watch.next().await } else { self.watch.changed().await } };
+            async { if is_first { self.watch.first().await } else { self.watch.next().await } };
         let snapshot = tokio::time::timeout_at(self.until, counted).await.ok()??;
         let lead = if is_first { RETRY } else { "" };
         Some([lead, &event(&self.html(&snapshot))].concat())

@@ -57,27 +57,28 @@ impl Drop for Task {
 
 /// A live viewer's place.
 pub(crate) struct Watch {
+    sampler: Sampler,
     seen: watch::Receiver<Option<Arc<Snapshot>>>,
     _task: Arc<Task>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Watch {
-    /// The latest count, at once at the first call and then after each new one. `None` if there will
-    /// be none.
+    /// A fresh count at once.
+    pub(crate) async fn first(&mut self) -> Option<Arc<Snapshot>> {
+        let snapshot = self.sampler.snapshot().await;
+        self.seen.mark_unchanged();
+        Some(snapshot)
+    }
+
+    /// The latest count that was not returned yet, when there is one. `None` if there will be none.
     ///
     /// # Cancel safety
     /// A dropped future has skipped nothing.
     pub(crate) async fn next(&mut self) -> Option<Arc<Snapshot>> {
-        self.seen.wait_for(Option::is_some).await.ok()?;
+        self.seen.changed().await.ok()?;
         let latest = self.seen.borrow_and_update().clone();
         latest
-    }
-
-    /// Waits for a count that was not seen.
-    pub(crate) async fn changed(&mut self) -> Option<Arc<Snapshot>> {
-        self.seen.changed().await.ok()?;
-        self.next().await
     }
 }
 
@@ -116,7 +117,8 @@ impl Sampler {
             *held = Arc::downgrade(&task);
             task
         });
-        Some(Watch { seen: self.0.latest.subscribe(), _task: task, _place: place })
+        let (sampler, seen) = (self.clone(), self.0.latest.subscribe());
+        Some(Watch { sampler, seen, _task: task, _place: place })
     }
 }
 

@@ -50,6 +50,8 @@ impl Base {
 
     /// The address of a page, with a query.
     pub(crate) fn link(&self, path: &str, query: &[(&str, &str)]) -> String {
+        // A router that nests the dashboard knows its first page without a slash at the end.
+        let path = if path == "/" && !self.0.is_empty() { "" } else { path };
         let mut link = [&self.0, path].concat();
         if !query.is_empty() {
             let mut pairs = form_urlencoded::Serializer::new(String::new());
@@ -97,5 +99,9 @@ mod tests {
         let base = Base("/ops".to_owned());
         let link = base.link("/queue", &[("name", "../a&b=\"<c>#")]);
         assert_eq!(link, "/ops/queue?name=..%2Fa%26b%3D%22%3Cc%3E%23");
+        assert_eq!(
+            (base.link("/", &[]), Base::default().link("/", &[])),
+            ("/ops".to_owned(), "/".to_owned())
+        );
     }
 }

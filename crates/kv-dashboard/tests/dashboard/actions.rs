@@ -98,7 +98,7 @@ pub(crate) async fn a_group_is_paused_and_resumed(place: &Place) {
     let fields = |action| {
         [("queue", "fetch"), ("action", action), ("group", "a.example"), ("minutes", "90")]
     };
-    operator.done(&fields("pause-group")).await.shows(&["The group is paused.", "1 h 29 min"]);
+    operator.done(&fields("pause-group")).await.shows(&["The group is paused.", " for 1 h "]);
     let block = queue.groups().await.unwrap()[0].block;
     assert!(
         matches!(block, Some(GroupBlock::Paused(left)) if left > Duration::from_secs(5_300)),

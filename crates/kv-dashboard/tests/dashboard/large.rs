@@ -10,7 +10,7 @@ use crate::place::Place;
 
 /// As few jobs and keys as fill every page.
 const FEW: usize = 20_000;
-const MANY: usize = 120_000;
+const MANY: usize = 150_000;
 
 const PAGES: [&str; 9] = [
     "/",
@@ -36,7 +36,7 @@ fn done(place: &Place) -> (u64, u64) {
     (figure("total_commands_processed"), figure("total_net_output_bytes"))
 }
 
-/// Adds jobs, of which a twentieth is dead and a tenth has groups, and as many keys.
+/// Adds jobs, of which a tenth is dead and a tenth has groups, and as many keys.
 async fn fill(place: &Place, many: usize) {
     let queue = place.queue("fetch").await;
     let job = |n: usize| {
@@ -50,7 +50,7 @@ async fn fill(place: &Place, many: usize) {
         place.store.set_many(keys, Expiry::Never).await.unwrap();
     }
     let mut dead = 0;
-    while dead < many / 20 {
+    while dead < many / 10 {
         let claimed = queue.dequeue(500).await.unwrap();
         dead += claimed.len();
         join_all(claimed.iter().map(|delivery| delivery.fail("refused"))).await;

@@ -85,19 +85,18 @@ async fn a_nested_dashboard_links_to_itself_and_leaves_the_service_alone() {
         .nest("/ops/queues", dashboard.router());
     let viewer = Viewer::at(service);
     viewer.get("/health").await.shows(&["ok"]);
-    for path in ["/ops/queues", "/ops/queues/"] {
-        viewer.get(path).await.shows(&[
-            r#"href="/ops/queues/queue?queue=mails""#,
-            r#"src="/ops/queues/live.js""#,
-            r#"data-live="/ops/queues/live""#,
-        ]);
-    }
+    viewer.get("/ops/queues").await.shows(&[
+        r#"href="/ops/queues">Queues<"#,
+        r#"href="/ops/queues/queue?queue=mails""#,
+        r#"src="/ops/queues/live.js""#,
+        r#"data-live="/ops/queues/live""#,
+    ]);
     let page = viewer.get("/ops/queues/queue?queue=mails").await;
     page.shows(&[r#"action="/ops/queues/act""#]);
     viewer.get("/ops/queues/style.css").await.shows(&["color-scheme"]);
     let missing = viewer.get("/ops/queues/none").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
-    assert!(missing.text.contains(r#"href="/ops/queues/""#), "{}", missing.text);
+    assert!(missing.text.contains(r#"href="/ops/queues""#), "{}", missing.text);
 }
 
 #[tokio::test]

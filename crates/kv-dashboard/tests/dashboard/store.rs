@@ -8,15 +8,15 @@ use kv_core::{Expiry, SetOptions};
 use crate::place::{Place, Viewer};
 
 pub(crate) async fn namespaces_and_keys_are_shown_with_the_time_left(place: &Place) {
-    let hour = SetOptions::new().ttl(Duration::from_secs(3_600));
-    place.store.namespace("pages").set_with("a b", &1, hour).await.unwrap();
+    let while_there = SetOptions::new().ttl(Duration::from_secs(5_430));
+    place.store.namespace("pages").set_with("a b", &1, while_there).await.unwrap();
     place.store.set("single", &2).await.unwrap();
     let page = place.viewer().get("/store").await;
     page.shows(&[
         r#"<a href="/store?prefix=pages%3A">pages</a>"#,
         "1 keys seen",
         r#"<a href="/key?key=pages%3Aa+b">pages:a b</a>"#,
-        "59 min",
+        "1 h 30 min",
         "single",
         "for ever",
     ]);
