@@ -77,8 +77,7 @@ impl Watch {
     /// A dropped future has skipped nothing.
     pub(crate) async fn next(&mut self) -> Option<Arc<Snapshot>> {
         self.seen.changed().await.ok()?;
-        let latest = self.seen.borrow_and_update().clone();
-        latest
+        self.seen.borrow_and_update().clone()
     }
 }
 
