@@ -71,9 +71,9 @@ fn counted(queue: &QueueSample, stats: &QueueStats) -> Markup {
         }
         dl { @for (name, figure) in now { div { dt { (name) } dd { (figure) } } } }
         h2 { "Jobs that wait" }
-        (line(&queue.waiting, "Jobs that wait, over time"))
+        div class="large" { (line(&queue.waiting, "Jobs that wait, over time")) }
         h2 { "Jobs done in a second" }
-        (line(&queue.done, "Jobs done in a second, over time"))
+        div class="large" { (line(&queue.done, "Jobs done in a second, over time")) }
         h2 { "Since the queue was made" }
         dl { @for (name, figure) in ever { div { dt { (name) } dd { (figure) } } } }
     }
