@@ -92,13 +92,14 @@ async fn all_viewers_share_one_count() {
     }
     // Within the period no page counts: it shows what everybody sees.
     queue.enqueue(json!(1)).await.unwrap();
+    timed.pass(PERIOD / 2).await;
     timed
         .viewer
         .get("/")
         .await
         .shows(&[r#"<td class="number">0</td>"#])
         .hides(&[r#"<td class="number">1</td>"#]);
-    timed.pass(PERIOD).await;
+    timed.pass(PERIOD / 2).await;
     for stream in &mut streams {
         assert!(stream.next().await.unwrap().contains(r#"<td class="number">1</td>"#));
     }

@@ -7,6 +7,7 @@ mod actions;
 mod hostile;
 mod large;
 mod live;
+mod log;
 mod monitoring;
 mod pages;
 mod place;
