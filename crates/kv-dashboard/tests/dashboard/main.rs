@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod actions;
+mod escaped;
 mod hostile;
 mod large;
 mod live;
