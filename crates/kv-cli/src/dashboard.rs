@@ -5,24 +5,26 @@ use std::path::Path;
 
 use kv_core::Store;
 use kv_dashboard::{Access, Dashboard, Token};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::arguments::DashboardOptions;
 use crate::failure::{Failure, Result};
-use crate::output::print;
+use crate::output::{Output, print};
 
 /// The most bytes of a file with a token.
 const MAX_TOKEN: usize = 1_024;
 
 /// Serves the page until the command is stopped.
-pub(crate) async fn serve(store: &Store, options: DashboardOptions) -> Result<()> {
+pub(crate) async fn serve(store: &Store, options: DashboardOptions, output: &Output) -> Result<()> {
     let access = access(&options)?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::Failed(format!("{} cannot be listened on: {error}", options.listen))
     })?;
     log_actions();
     let address = listener.local_addr().unwrap_or(options.listen);
-    print(&format!("the dashboard is at http://{address}/"));
+    let url = format!("http://{address}/");
+    output.done(&format!("the dashboard is at {url}"), &json!({ "url": url }));
     dashboard(store, access, &options)?.serve(listener, stopped()).await?;
     Ok(())
 }

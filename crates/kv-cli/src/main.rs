@@ -43,7 +43,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Verb::Man => shell::man(),
         Verb::Dashboard(options) => block_on(async {
             let store = open(&source).await?;
-            finish(&store, dashboard::serve(&store, options).await).await
+            finish(&store, dashboard::serve(&store, options, output).await).await
         }),
         Verb::Metrics { groups } => block_on(async {
             let store = open(&source).await?;
