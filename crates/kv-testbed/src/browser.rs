@@ -189,13 +189,19 @@ impl Browser {
         self.command("Input.insertText", &json!({ "text": text })).map(drop)
     }
 
+    /// Waits for the element, because a page may be there in part, and gives it the focus.
     fn focus(&mut self, selector: &str) -> Result<()> {
+        let found = self.wait_for(|browser| browser.try_focus(selector).ok());
+        match found {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Error::new(format!("{selector:?} is not in {}", self.html()?))),
+        }
+    }
+
+    fn try_focus(&mut self, selector: &str) -> Result<()> {
         let root = self.command("DOM.getDocument", &json!({}))?["root"]["nodeId"].clone();
         let asked = json!({ "nodeId": root, "selector": selector });
         let found = self.command("DOM.querySelector", &asked)?["nodeId"].clone();
-        if found == 0 {
-            return Err(Error::new(format!("{selector:?} is not in {}", self.html()?)));
-        }
         self.command("DOM.focus", &json!({ "nodeId": found })).map(drop)
     }
 
