@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use kv_queue::State;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 the store or the machine failed; 2 the command line or the configuration is
@@ -235,15 +236,34 @@ pub(crate) enum ShowVerb {
     Queues,
     /// Print the figures of a queue.
     Queue { queue: String },
-    /// Print the next ready jobs; payloads only with --payloads.
+    /// List the jobs in a state, a page at a time.
     Jobs {
         queue: String,
+        /// One of ready, delayed, running, dead, done.
+        #[arg(long, default_value_t = State::Ready)]
+        state: State,
+        /// Only jobs of this group.
+        #[arg(long)]
+        group: Option<String>,
+        /// Begin where the last page ended.
+        #[arg(long)]
+        after: Option<String>,
         #[arg(long, default_value_t = 20)]
         limit: usize,
-        /// Show what the jobs carry, which may be secret.
+        /// Show what the next ready jobs carry, which may be secret.
+        #[arg(long, conflicts_with_all = ["state", "group", "after"])]
+        payloads: bool,
+    },
+    /// Print everything about a job: where it is, why, and its last failures.
+    Job {
+        queue: String,
+        id: String,
+        /// Show what the job carries or returned, which may be secret.
         #[arg(long)]
         payloads: bool,
     },
+    /// List the workers of a queue in all processes.
+    Workers { queue: String },
     /// Print dead letters, the oldest first.
     Dead {
         queue: String,
@@ -312,7 +332,13 @@ pub(crate) enum ChangeVerb {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Remove dead letters.
+    /// Let delayed jobs run now.
+    RunNow {
+        queue: String,
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Remove dead letters, and done jobs that are kept.
     Discard {
         queue: String,
         #[arg(required = true)]

@@ -58,6 +58,14 @@ impl Output {
         self.value(|| text.to_owned(), || value.clone());
     }
 
+    /// What a person may want to know beside an answer, on standard error.
+    pub(crate) fn note(&self, text: &str, value: &Value) {
+        match self.json {
+            true => eprintln!("{value}"),
+            false => eprintln!("{text}"),
+        }
+    }
+
     /// How far a long work is, on standard error where a person looks at it.
     pub(crate) fn progress(&self, text: &str) {
         let mut error = std::io::stderr();

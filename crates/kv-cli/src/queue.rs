@@ -1,10 +1,11 @@
 //! The verbs on queues.
 
 mod change;
+mod look;
 mod show;
 
 use kv_core::Store;
-use kv_queue::Queue;
+use kv_queue::{JobFilter, Queue};
 use serde_json::Value;
 
 use crate::arguments::{QueueVerb, ShowVerb};
@@ -19,9 +20,23 @@ pub(crate) async fn run(store: &Store, verb: QueueVerb, output: &Output) -> Resu
     match verb {
         ShowVerb::Queues => show::queues(store, output).await,
         ShowVerb::Queue { queue } => show::queue(&attach(store, &queue).await?, output).await,
-        ShowVerb::Jobs { queue, limit, payloads } => {
-            show::jobs(&attach(store, &queue).await?, limit, payloads, output).await
+        ShowVerb::Jobs { queue, limit, payloads: true, .. } => {
+            show::payloads(&attach(store, &queue).await?, limit, output).await
         }
+        ShowVerb::Jobs { queue, state, group, after, limit, .. } => {
+            let mut filter = JobFilter::new().limit(limit);
+            if let Some(group) = group {
+                filter = filter.group(group);
+            }
+            if let Some(after) = after {
+                filter = filter.after(after);
+            }
+            look::jobs(&attach(store, &queue).await?, state, filter, output).await
+        }
+        ShowVerb::Job { queue, id, payloads } => {
+            look::job(store, &attach(store, &queue).await?, &id, payloads, output).await
+        }
+        ShowVerb::Workers { queue } => look::workers(&attach(store, &queue).await?, output).await,
         ShowVerb::Groups { queue } => show::groups(&attach(store, &queue).await?, output).await,
         ShowVerb::Schedules { queue } => {
             show::schedules(&attach(store, &queue).await?, output).await

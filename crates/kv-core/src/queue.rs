@@ -7,6 +7,7 @@
 mod group;
 mod job;
 mod limits;
+mod look;
 mod request;
 mod transfer;
 
@@ -20,9 +21,12 @@ pub use group::{
 };
 pub use job::{Handle, JobKey, Partition, Policy, Session, Unique, UniqueScope, encode_name};
 pub use limits::{
-    MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_STAMP, MAX_UNIQUE_BYTES,
-    check_control, check_exchange, check_export, check_import, check_inspect, check_maintain,
-    check_partitions, check_submit, cut_reason,
+    MAX_PARTITIONS, MAX_REASON_BYTES, MAX_SESSION_BYTES, MAX_UNIQUE_BYTES, check_control,
+    check_exchange, check_export, check_import, check_inspect, check_maintain, check_partitions,
+    check_submit, cut_reason,
+};
+pub use look::{
+    DelayedBy, JobDetail, JobPage, JobView, ListPlace, MAX_HISTORY, PastFailure, Standing, State,
 };
 pub use request::{
     Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged, Inspect,
@@ -40,6 +44,10 @@ pub const MAX_BATCH: usize = 1_000;
 /// About how many bytes travel in one request or reply: 1 MiB, so that no request blocks a
 /// connection, a server or a process for long.
 pub const BATCH_BYTES: usize = 1 << 20;
+
+/// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
+/// sequence number of a request, so that a double can hold each.
+pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The least urgent priority; 0 is the most urgent.
 pub const MAX_PRIORITY: u8 = 15;
@@ -85,6 +93,10 @@ impl std::fmt::Debug for QueueSupport {
 ///   urgent job, so urgency goes before fairness. A claim never delivers a job that its group's
 ///   limit or pause forbids. Limits count within the partition: all jobs of a group must be in one.
 ///   An engine without groups fails a submit of a job with a group with `Unsupported`.
+/// - A job that is done is kept if the policy of the request that settles it says so, without its
+///   body, until it is among too many or too old for the policy of a later request.
+/// - A list of jobs goes on from a [`ListPlace`], which stays where it is when jobs come and go: a job
+///   that stays in its state throughout is in exactly one page.
 /// - A batch has at most [`MAX_BATCH`] items. A larger batch fails with `TooLarge` and changes
 ///   nothing.
 ///
@@ -143,18 +155,19 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// Those of the store.
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained>;
 
-    /// Pauses, resumes, cancels, redrives, discards or purges, or changes a group. Each call is
-    /// bounded; callers repeat a redrive while [`Controlled::more`] is true.
+    /// Pauses, resumes, cancels, redrives, reschedules, discards or purges, or changes a group. Each
+    /// call is bounded; callers repeat a redrive while [`Controlled::more`] is true.
     ///
     /// # Errors
     /// `TooLarge` for more than [`MAX_BATCH`] keys; `InvalidKey` or `Config` for a group's name or
     /// limit that cannot be; `Unsupported` for a group if the engine has none.
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
 
-    /// Reads counts, ready jobs, dead letters or groups. Changes nothing.
+    /// Reads counts, ready jobs, dead letters, groups, one job or a list of jobs. Changes nothing.
     ///
     /// # Errors
-    /// `TooLarge` for a limit above [`MAX_BATCH`].
+    /// `TooLarge` for a limit above [`MAX_BATCH`], `InvalidKey` for a place in the list of another
+    /// state.
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 
     /// Waits until a job may have become claimable in one of these partitions of one queue, and

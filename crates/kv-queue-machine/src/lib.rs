@@ -15,17 +15,20 @@
 //! | [`Set::Dead`] | job key | time of death | dead letters |
 //! | [`Set::Windows`] | unique key | end of the window | unique keys that end by time |
 //! | [`Set::Sessions`] | session's name | when it is forgotten | sessions |
+//! | [`Set::Done`] | job key | time of the end | jobs that are done and kept |
 //!
 //! | Map | Key | Value |
 //! |---|---|---|
 //! | [`Map::Job`] | job key | what differs from a fresh job; absent for a fresh one |
+//! | [`Map::Job`] | job key and `h` | the time of its submission, if noted, and its last failures |
 //! | [`Map::Body`] | job key | the body, for every job of every state |
-//! | [`Map::Checkpoint`] | job key | the last checkpoint's state |
+//! | [`Map::Checkpoint`] | job key | the last checkpoint's state, or what a kept job returned |
 //! | [`Map::Unique`] | unique key | the key of the job that holds it |
 //! | [`Map::Session`] | session's name | the last request's number and reply |
 //!
 //! A set is ordered by score, then by the member's bytes. From its submission to its end a job is
-//! in exactly one of `Ready`, `Timed`, `Leases` and `Dead`; it exists while `Body` has its body. So
+//! in exactly one of `Ready`, `Timed`, `Leases` and `Dead`; it exists while `Body` has its body. A job
+//! that is done and kept is in `Done`, and has no body. So
 //! the number of outstanding jobs is the sum of the lengths of three sets, and no counter can
 //! drift.
 //!

@@ -3,10 +3,13 @@
 mod budget;
 mod claim;
 mod control;
+mod done;
 mod exchange;
 mod group;
+mod history;
 mod inspect;
 mod job;
+mod look;
 mod maintain;
 pub mod reason;
 mod session;
@@ -40,6 +43,7 @@ use crate::time;
 ///     unique: None,
 ///     time_to_live: None,
 ///     group: None,
+///     note_time: false,
 /// };
 /// let mut machine = Machine::new(&mut tables, Duration::from_secs(1_700_000_000));
 /// machine.submit(&Submit { session: None, jobs: vec![job] })?;

@@ -127,6 +127,14 @@ impl Tables for MemTables {
         Ok(self.set(set).behind(name, limit))
     }
 
+    fn first_beyond(&self, set: Set, member: &Member, limit: usize) -> Result<Vec<Member>> {
+        Ok(self.set(set).beyond(member, limit))
+    }
+
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>> {
+        Ok(self.set(set).iter().find(|member| member.name.starts_with(prefix)).cloned())
+    }
+
     fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
         Ok(self.set(set).under(prefix).take(limit).cloned().collect())
     }

@@ -58,6 +58,29 @@ impl JobRecord {
     }
 }
 
+/// What is kept of a job's past.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct History {
+    /// When the job was submitted, if that was noted.
+    pub(crate) enqueued: Option<u64>,
+    /// How the last delivery ended.
+    pub(crate) last: Last,
+    /// When the last deliveries failed, and why; the oldest first.
+    pub(crate) failures: Vec<(u64, String)>,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Last {
+    #[serde(rename = "f")]
+    Failure,
+    #[serde(rename = "s")]
+    Snooze,
+    #[default]
+    #[serde(rename = "o")]
+    Other,
+}
+
 /// The last request of a session.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SessionRecord {
@@ -165,6 +188,7 @@ mod tests {
             let bytes: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
             let _ = decode::<JobRecord>("a job", &bytes).map_err(|e| e.kind());
             let _ = decode::<SessionRecord>("a session", &bytes).map_err(|e| e.kind());
+            let _ = decode::<History>("a history", &bytes).map_err(|e| e.kind());
             let _ = decode::<GroupRecord>("a group", &bytes).map_err(|e| e.kind());
         }
         let wrong = decode::<SessionRecord>("a session", &[0xc1]).err().unwrap();

@@ -30,11 +30,13 @@ pub enum Set {
     Blocked,
     /// Every group with queued jobs or a record, by the stamp at which it is forgotten.
     Groups,
+    /// Jobs that are done and kept, by the stamp of their end.
+    Done,
 }
 
 impl Set {
     /// Every set.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ready,
         Self::Timed,
         Self::Leases,
@@ -45,17 +47,18 @@ impl Set {
         Self::Ring,
         Self::Blocked,
         Self::Groups,
+        Self::Done,
     ];
 }
 
 /// Bytes under keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Map {
-    /// What differs from a fresh job, by job key.
+    /// What differs from a fresh job, by job key; and what is kept of its past, by job key and `h`.
     Job,
     /// Bodies, by job key.
     Body,
-    /// States of checkpoints, by job key.
+    /// States of checkpoints, and what kept jobs returned, by job key.
     Checkpoint,
     /// Keys of jobs, by unique key.
     Unique,
@@ -78,7 +81,7 @@ pub enum Counter {
     Sequence,
     /// The last token.
     Token,
-    /// Jobs ever acked.
+    /// Jobs ever done.
     Done,
     /// Jobs ever cancelled.
     Cancelled,
@@ -141,6 +144,13 @@ pub trait Tables {
 
     /// The first `limit` members after this one; from the beginning if it is not there.
     fn first_after(&self, set: Set, name: &str, limit: usize) -> Result<Vec<Member>>;
+
+    /// The first `limit` members that come after this one in the order, be it there or not.
+    fn first_beyond(&self, set: Set, member: &Member, limit: usize) -> Result<Vec<Member>>;
+
+    /// The one member whose name begins with a prefix. It may cost as much as the set has members,
+    /// and is not needed to run a queue.
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>>;
 
     /// The first `limit` members whose names begin with a prefix, of a set whose scores are all
     /// zero. The prefix ends with a character of one byte.

@@ -11,11 +11,17 @@ mod broken;
 mod bytes;
 #[path = "meaning/control.rs"]
 mod control;
+#[path = "meaning/done.rs"]
+mod done;
 #[path = "meaning/exchange.rs"]
 mod exchange;
 #[cfg(test)]
 #[path = "meaning/groups.rs"]
 mod groups;
+#[path = "meaning/history.rs"]
+mod history;
+#[path = "meaning/look.rs"]
+mod look;
 #[path = "meaning/maintain.rs"]
 mod maintain;
 #[path = "meaning/order.rs"]

@@ -20,11 +20,12 @@ pub mod testing;
 mod worker;
 
 pub use kv_core::queue::Counts as QueueStats;
-pub use kv_core::queue::{GroupBlock, GroupLimit, GroupState};
-pub use outcome::{Failure, Fate, IntoOutcome, JobError, Outcome};
+pub use kv_core::queue::{DelayedBy, GroupBlock, GroupLimit, GroupState, PastFailure, State};
+pub use outcome::{Failure, Fate, IntoOutcome, JobError, Outcome, Returned};
 pub use queue::{
-    DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobId, Queue, QueueBuilder, QueueInfo,
-    queue_names, queues,
+    DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobFilter, JobId, JobInfo, JobPast,
+    JobStatus, Jobs, Queue, QueueBuilder, QueueInfo, Redrive, Which, WorkerInfo, queue_names,
+    queues,
 };
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;

@@ -1,12 +1,15 @@
 //! What a handler says about its job.
 
 mod failure;
+mod returned;
 
 use std::time::Duration;
 
 use kv_core::BoxError;
 
 pub use failure::{Failure, Fate, JobError};
+pub use returned::Returned;
+use serde::Serialize;
 
 /// What becomes of a job after its handler.
 ///
@@ -33,6 +36,8 @@ pub use failure::{Failure, Fate, JobError};
 pub enum Outcome {
     /// The job is done, and is removed.
     Done,
+    /// The job is done, and returned this value, from [`done_with`](Self::done_with).
+    DoneWith(Returned),
     /// The job failed. It is tried again, or becomes a dead letter if its budget of failures is
     /// spent.
     Retry {
@@ -61,6 +66,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The job is done, and returned this value. The queue keeps the value with the job if it [keeps
+    /// done jobs](crate::QueueBuilder::keep_done), and else drops it.
+    pub fn done_with(value: impl Serialize + Send + Sync + 'static) -> Self {
+        Self::DoneWith(Returned::new(value))
+    }
+
     /// The job failed, and is tried again as the queue's policy says.
     pub fn retry(reason: impl Into<String>) -> Self {
         Self::Retry { after: None, reason: reason.into() }

@@ -13,6 +13,7 @@ mod connection;
 mod exchanges;
 mod repeats;
 mod sessions;
+mod watched;
 
 pub(crate) use claimers::{Claimer, Claims, PendingClaim};
 pub use connection::Undecodable;

@@ -6,6 +6,7 @@ mod drained;
 mod handler;
 mod listener;
 mod meter;
+mod presence;
 mod router;
 mod running;
 mod scheduler;
@@ -94,6 +95,8 @@ pub struct Worker<T, S = NoState> {
     cleanup_within: Duration,
     until_drained: bool,
     metering: Metering,
+    name: Option<String>,
+    version: Option<String>,
     state: S,
 }
 
@@ -110,6 +113,8 @@ impl<T> Worker<T> {
             cleanup_within: Duration::from_secs(5),
             until_drained: false,
             metering: Metering::default(),
+            name: None,
+            version: None,
             state: NoState,
         }
     }
@@ -163,6 +168,18 @@ impl<T, S> Worker<T, S> {
     #[must_use]
     pub fn meter(self, meter: impl Meter) -> Self {
         Self { metering: Metering::by(meter), ..self }
+    }
+
+    /// What [`Queue::workers`] calls the worker: its machine and process by default.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The program's version, for [`Queue::workers`]: the version of this crate by default.
+    #[must_use]
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self { version: Some(version.into()), ..self }
     }
 
     /// Ends the worker when the queue is [drained](Queue::drained); jobs of other workers count.

@@ -10,7 +10,10 @@ use kv_core::{
     Version,
 };
 use kv_memory::MemoryStore;
-use kv_queue::{Cron, Delivery, Enqueue, GroupLimit, Job, JobId, Queue, RetryPolicy, Worker};
+use kv_queue::{
+    Cron, Delivery, Enqueue, GroupLimit, Job, JobFilter, JobId, JobInfo, Queue, RetryPolicy, State,
+    Worker,
+};
 use kv_redis::{RedisConfig, RedisStore};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -134,6 +137,28 @@ async fn handlers_and_schedules_are_written_as_documented() -> Result<(), Error>
         }
     });
     assert_eq!(is_send(run).await?.done, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn jobs_are_asked_about_as_documented() -> Result<(), Error> {
+    let store = Store::new(MemoryStore::new());
+    let builder = Queue::<u32>::builder("asked").keep_done(9).keep_done_for(MINUTE);
+    let queue = builder.open(&store).await?;
+    let id: JobId = queue.enqueue(Job::new(1).delay(MINUTE)).await?.id();
+    assert_eq!(queue.run_now(id).await?, 1);
+    let delivery = is_send(queue.dequeue(1)).await?.remove(0);
+    let _: Option<std::time::SystemTime> = delivery.enqueued_at();
+    is_send(delivery.ack_with(&2)).await?;
+    let _: Option<JobInfo> = is_send(queue.job(id)).await?;
+    assert_eq!(is_send(queue.result::<u32>(id)).await?, Some(2));
+    assert_eq!(is_send(queue.wait::<u32>(id, MINUTE)).await?, 2);
+    let page = is_send(queue.list(State::Done, JobFilter::new())).await?;
+    assert_eq!((page.jobs.len(), page.next), (1, None));
+    let _ = (queue.cancel(id).await?, queue.redrive(id).await?, queue.discard(id).await?);
+    let text = serde_json::to_string(&id)?;
+    assert_eq!((serde_json::from_str::<JobId>(&text)?, id.to_string().parse::<JobId>()?), (id, id));
+    assert!(is_send(queue.workers()).await?.is_empty());
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod decode;
 mod describe;
 mod encode;
 mod keys;
+mod look;
 mod remove;
 mod scripts;
 #[cfg(test)]
@@ -101,19 +102,17 @@ impl RedisQueues {
         check_submit(&request)?;
         let keys = self.keys(partition)?;
         let has_groups = request.jobs.iter().any(|job| job.group.is_some());
-        let keys = if has_groups { keys.all() } else { keys.without_groups() };
+        let keys = if has_groups { keys.without_done() } else { keys.without_groups() };
         let (script, args) = (self.scripts.submit, encode::submit(request));
         Ok(Request::Script { script, keys, args })
     }
 
     async fn run<R>(
         &self,
-        partition: &Partition,
-        script: &'static Script,
+        (keys, script): (Arc<[Bytes]>, &'static Script),
         args: Vec<Bytes>,
         decode: impl FnOnce(Answer) -> Result<R>,
     ) -> Result<R> {
-        let keys = self.keys(partition)?.all();
         let answer = self.calls.call(Request::Script { script, keys, args }).await?;
         decode(answer).map_err(|error| match script.access {
             Access::Read => error,
@@ -163,18 +162,21 @@ impl QueueEngine for RedisQueues {
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
         check_exchange(&request)?;
-        let (keys, script) = (self.keys(partition)?, self.scripts.exchange);
-        let call = |keys| {
+        let keys = self.keys(partition)?;
+        let call = |script, keys| {
             let args = encode::exchange(&request);
             self.calls.call(Request::Script { script, keys, args })
         };
+        let script = self.scripts.exchange;
         let mut answer = Answer::Int(NEEDS_GROUPS);
-        if !keys.has_groups() {
-            answer = call(keys.without_groups()).await?;
+        if request.policy.keep_done > 0 {
+            answer = call(self.scripts.exchange_keeping, keys.all()).await?;
+        } else if !keys.has_groups() {
+            answer = call(script, keys.without_groups()).await?;
         }
         if matches!(answer, Answer::Int(NEEDS_GROUPS)) {
             keys.learn_of_groups();
-            answer = call(keys.all()).await?;
+            answer = call(script, keys.without_done()).await?;
         }
         decode::exchanged(answer).map_err(Error::maybe_applied)
     }
@@ -182,20 +184,35 @@ impl QueueEngine for RedisQueues {
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {
         check_maintain(&request)?;
         let args = encode::maintain(&request);
-        self.run(partition, self.scripts.maintain, args, decode::maintained).await
+        let keys = self.keys(partition)?;
+        let keys = match request.policy.keep_done {
+            0 => keys.without_done(),
+            _ => keys.all(),
+        };
+        self.run((keys, self.scripts.maintain), args, decode::maintained).await
     }
 
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled> {
         check_control(&request)?;
         let args = encode::control(&request);
-        self.run(partition, self.scripts.control, args, decode::controlled).await
+        let keys = self.keys(partition)?.all();
+        self.run((keys, self.scripts.control), args, decode::controlled).await
     }
 
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected> {
         check_inspect(&request)?;
         let args = encode::inspect(request.clone());
-        let decode = |answer| decode::inspected(&request, answer);
-        self.run(partition, self.scripts.inspect, args, decode).await
+        let decode = |answer| match &request {
+            Inspect::Job { .. } => look::job(answer),
+            Inspect::List { state, .. } => look::list(*state, answer),
+            _ => decode::inspected(&request, answer),
+        };
+        let keys = self.keys(partition)?;
+        let keys = match request {
+            Inspect::Job { .. } | Inspect::List { .. } => keys.all(),
+            _ => keys.without_done(),
+        };
+        self.run((keys, self.scripts.inspect), args, decode).await
     }
 
     async fn wait(&self, partitions: &[Partition], timeout: Duration) -> Result<Vec<u32>> {
@@ -213,13 +230,15 @@ impl QueueEngine for RedisQueues {
         check_export(&request)?;
         let place = transfer::Place::of(&request)?;
         let args = place.arguments(&request);
-        self.run(partition, self.scripts.export, args, |answer| place.exported(answer)).await
+        let keys = self.keys(partition)?.without_done();
+        self.run((keys, self.scripts.export), args, |answer| place.exported(answer)).await
     }
 
     async fn import(&self, partition: &Partition, request: Import) -> Result<Imported> {
         check_import(&request)?;
         let args = transfer::import(request);
-        self.run(partition, self.scripts.import, args, transfer::imported).await
+        let keys = self.keys(partition)?.without_done();
+        self.run((keys, self.scripts.import), args, transfer::imported).await
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) async fn run(store: &Store, verb: ChangeVerb, output: &Output) -> Res
         ChangeVerb::Redrive { queue, ids, limit, consent } => {
             jobs::redrive(&attach(store, &queue).await?, &ids, limit, consent, output).await
         }
+        ChangeVerb::RunNow { queue, ids } => {
+            jobs::run_now(&attach(store, &queue).await?, &ids, output).await
+        }
         ChangeVerb::Discard { queue, ids, consent } => {
             jobs::discard(&attach(store, &queue).await?, &ids, consent, output).await
         }

@@ -50,17 +50,10 @@ pub(super) async fn queue(queue: &Queue<Value>, output: &Output) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn jobs(
-    queue: &Queue<Value>,
-    limit: usize,
-    payloads: bool,
-    output: &Output,
-) -> Result<()> {
-    let jobs = queue.peek(limit).await?;
-    let rows = jobs.into_iter().enumerate().map(|(place, payload)| {
-        let shown = if payloads { json!(payload.to_string()) } else { json!("<hidden>") };
-        vec![json!(place + 1), shown]
-    });
+/// What the next ready jobs carry.
+pub(super) async fn payloads(queue: &Queue<Value>, limit: usize, output: &Output) -> Result<()> {
+    let jobs = queue.peek(limit).await?.into_iter().enumerate();
+    let rows = jobs.map(|(place, payload)| vec![json!(place + 1), json!(payload.to_string())]);
     output.rows(&["place", "payload"], rows);
     Ok(())
 }

@@ -37,6 +37,7 @@ on_every_backend! {
     store::a_namespace_is_all_that_is_seen,
     queues::a_queue_is_made_listed_and_deleted,
     queues::jobs_are_shown_without_their_payloads,
+    queues::jobs_are_listed_asked_about_and_run,
     queues::dead_letters_are_told_by_reason_and_redriven,
     queues::a_paused_queue_says_so,
     queues::groups_are_shown_and_paused,

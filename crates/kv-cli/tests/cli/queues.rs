@@ -46,6 +46,25 @@ pub(crate) fn jobs_are_shown_without_their_payloads(place: &Place) {
     assert!(place.ok(&["jobs", "mails", "--payloads"]).contains("ada"));
 }
 
+pub(crate) fn jobs_are_listed_asked_about_and_run(place: &Place) {
+    add(place, "1");
+    let late = place.json(&["enqueue", "mails", "2", "--delay", "1h"]);
+    let late = late[0]["id"].as_str().unwrap();
+    let delayed = place.json(&["jobs", "mails", "--state", "delayed"]);
+    assert_eq!((delayed.len(), delayed[0]["id"].as_str()), (1, Some(late)));
+    let job = place.json(&["job", "mails", late]);
+    assert_eq!((&job[0]["state"], &job[0]["why"]), (&json!("delayed"), &json!("delay")));
+    assert!(job[0].get("payload").is_none());
+    assert_eq!(place.json(&["job", "mails", late, "--payloads"])[0]["payload"], 2);
+    assert_eq!(place.json(&["run-now", "mails", late]), [json!({ "changed": 1 })]);
+    assert_eq!(place.json(&["jobs", "mails"]).len(), 2);
+    assert_eq!(place.json(&["jobs", "mails", "--limit", "1"]).len(), 1);
+    assert_eq!(place.json(&["workers", "mails"]), [] as [Value; 0]);
+    place.ok(&["cancel", "mails", late, "--yes"]);
+    assert_eq!(place.run(&["job", "mails", late]).code, 3);
+    assert_ne!(place.run(&["jobs", "mails", "--state", "lost"]).code, 0);
+}
+
 pub(crate) fn dead_letters_are_told_by_reason_and_redriven(place: &Place) {
     for payload in [r#""refused""#, r#""refused""#, r#""lost""#] {
         add(place, payload);

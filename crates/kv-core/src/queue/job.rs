@@ -169,6 +169,12 @@ pub struct Policy {
     /// How long a dead letter is kept; `None`, the default, sets no limit. Older letters are
     /// dropped, oldest first, whenever `keep_dead` is enforced, and counted as evicted.
     pub keep_dead_for: Option<Duration>,
+    /// How many done jobs a partition keeps, with what they returned: none by default. Beyond that
+    /// the oldest are dropped. A request whose policy keeps none leaves kept jobs as they are.
+    pub keep_done: u32,
+    /// How long a done job is kept; `None`, the default, sets no limit. Older jobs are dropped,
+    /// oldest first, whenever `keep_done` is enforced.
+    pub keep_done_for: Option<Duration>,
     /// The limit of every group that has none of its own; it allows everything by default. A
     /// changed limit counts for a group from its next claim on, or from the end of what limits it.
     pub group: GroupLimit,
@@ -182,6 +188,8 @@ impl Default for Policy {
             max_deliveries: 1_000_000,
             keep_dead: 10_000,
             keep_dead_for: None,
+            keep_done: 0,
+            keep_done_for: None,
             group: GroupLimit::new(),
         }
     }

@@ -1,8 +1,8 @@
 //! What every engine refuses before it writes anything.
 
 use super::{
-    Control, Exchange, Export, Import, Inspect, MAX_BATCH, MAX_PRIORITY, Maintain, NewJob, Session,
-    Submit, check_group,
+    Control, Exchange, Export, Import, Inspect, ListPlace, MAX_BATCH, MAX_PRIORITY, MAX_STAMP,
+    Maintain, NewJob, Session, State, Submit, check_group,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -14,10 +14,6 @@ pub const MAX_SESSION_BYTES: usize = 64;
 
 /// The longest reason that is kept, in bytes; a longer reason is cut at a character.
 pub const MAX_REASON_BYTES: usize = 1_024;
-
-/// The last point in time, in microseconds since 1970: in the year 2255. Also the largest token and
-/// sequence number of a request, so that a double can hold each.
-pub const MAX_STAMP: u64 = (1 << 53) - 1;
 
 /// The most partitions of a queue.
 pub const MAX_PARTITIONS: u32 = 1_024;
@@ -72,7 +68,9 @@ pub fn check_maintain(request: &Maintain) -> Result<()> {
 pub fn check_control(request: &Control) -> Result<()> {
     match request {
         Control::Pause | Control::Resume | Control::Purge => Ok(()),
-        Control::Cancel { keys } | Control::Discard { keys } => check_batch("keys", keys.len()),
+        Control::Cancel { keys } | Control::Discard { keys } | Control::Reschedule { keys, .. } => {
+            check_batch("keys", keys.len())
+        }
         Control::Redrive { keys, limit } => {
             check_batch("keys", keys.len())?;
             check_batch("dead letters", *limit)
@@ -88,13 +86,22 @@ pub fn check_control(request: &Control) -> Result<()> {
 /// Checks the limit of an inspection.
 ///
 /// # Errors
-/// `TooLarge`; the message names the item and the limit.
+/// `TooLarge`; the message names the item and the limit. `InvalidKey` for a place in the list of
+/// another state, or a name that no group can have.
 pub fn check_inspect(request: &Inspect) -> Result<()> {
     match request {
-        Inspect::Counts => Ok(()),
+        Inspect::Counts | Inspect::Job { .. } => Ok(()),
         Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
         Inspect::Groups { limit, .. } => check_batch("groups", *limit),
+        Inspect::List { state, group, after, limit } => {
+            check_batch("jobs", *limit)?;
+            group.as_deref().map_or(Ok(()), check_group)?;
+            match after.as_ref().map(ListPlace::state).filter(|other| other != state) {
+                Some(other) => Err(other_list(*state, other)),
+                None => Ok(()),
+            }
+        }
     }
 }
 
@@ -163,6 +170,11 @@ fn session(session: &Session) -> Result<()> {
         return Err(too_large(message));
     }
     Ok(())
+}
+
+fn other_list(state: State, other: State) -> Error {
+    let message = format!("a place in the list of {other} jobs; expected one of {state} jobs");
+    Error::new(ErrorKind::InvalidKey, message)
 }
 
 fn too_large(message: String) -> Error {

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{GroupLimit, GroupState, Handle, JobKey, Policy, Session, Unique};
+use super::{
+    GroupLimit, GroupState, Handle, JobDetail, JobKey, JobPage, ListPlace, Policy, Session, State,
+    Unique,
+};
 
 /// A job to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct NewJob {
     /// The group whose turns and limits the job shares; at most
     /// [`MAX_GROUP_BYTES`](super::MAX_GROUP_BYTES), without control characters.
     pub group: Option<Arc<str>>,
+    /// Whether the time of the submission is kept with the job. It costs the job a record.
+    pub note_time: bool,
 }
 
 /// Adds jobs.
@@ -79,6 +84,12 @@ pub enum Operation {
     Snooze {
         /// The delay from now; zero makes the job claimable at once.
         after: Duration,
+    },
+    /// The job is done and returned this, which is kept with the job if the policy keeps done jobs.
+    /// Otherwise the same as an ack.
+    Done {
+        /// What the job returned.
+        value: Bytes,
     },
     /// The job never began: undo its claim. No budget is charged, and the delivery number does not
     /// rise. The job is claimable at once, at the place that it had before the claim, and its time
@@ -163,6 +174,9 @@ pub struct Claimed {
     pub checkpoint: Option<SavedProgress>,
     /// The job's group.
     pub group: Option<Arc<str>>,
+    /// When the job was submitted, if that was noted: by the store's clock, since
+    /// 1970-01-01T00:00:00Z.
+    pub enqueued: Option<Duration>,
 }
 
 /// A checkpoint, as stored.
@@ -217,7 +231,7 @@ pub enum Control {
         /// The job.
         keys: Vec<JobKey>,
     },
-    /// Removes dead letters and counts them as evicted; ignores other jobs.
+    /// Removes dead letters, counted as evicted, and kept done jobs; ignores other jobs.
     Discard {
         /// The jobs; at most [`MAX_BATCH`](super::MAX_BATCH).
         keys: Vec<JobKey>,
@@ -229,6 +243,14 @@ pub enum Control {
         keys: Vec<JobKey>,
         /// At most this many.
         limit: usize,
+    },
+    /// Lets waiting jobs wait this long from now; zero makes them claimable at once. Ignores jobs
+    /// that run, are dead or are done.
+    Reschedule {
+        /// The jobs; at most [`MAX_BATCH`](super::MAX_BATCH).
+        keys: Vec<JobKey>,
+        /// The delay from now.
+        delay: Duration,
     },
     /// Gives a group a limit of its own in place of the queue's, or takes it away. The limit counts
     /// from the next claim on, and stays until it is taken away or the partition is purged.
@@ -287,6 +309,30 @@ pub enum Inspect {
         /// About how many bytes of bodies.
         bytes: usize,
     },
+    /// One job. Finding the lease of a running job may cost as much as there are running jobs.
+    /// Answers [`Inspected::Job`].
+    Job {
+        /// The job.
+        key: JobKey,
+        /// Whether to read the payload, or what a done job returned.
+        bytes: bool,
+        /// The limit of a group without one of its own.
+        default: GroupLimit,
+    },
+    /// A page of the jobs in a state: ready jobs in the order of claims, with those of groups after
+    /// the others by the name of the group; the others by their time. A page ends at its limit, or
+    /// after [`MAX_BATCH`](super::MAX_BATCH) jobs were examined, so a page of one group may be
+    /// empty and not the last. Answers [`Inspected::List`].
+    List {
+        /// Which jobs.
+        state: State,
+        /// Only jobs of this group.
+        group: Option<Arc<str>>,
+        /// Start here; at the beginning if `None`.
+        after: Option<ListPlace>,
+        /// At most this many, and at least one.
+        limit: usize,
+    },
     /// The groups with jobs that wait or run, a limit of their own, or a pause or spacing that has
     /// not ended. Groups that only wait for the end of their time come first. A walk may miss a
     /// group whose jobs begin or end meanwhile. Answers [`Inspected::Groups`].
@@ -311,6 +357,15 @@ pub enum Inspected {
     Dead(Vec<DeadLetter>),
     /// Groups.
     Groups(Vec<GroupState>),
+    /// One job.
+    Job {
+        /// The time of the answer by the store's clock, since 1970-01-01T00:00:00Z.
+        now: Duration,
+        /// The job; `None` if there is none of this key.
+        job: Option<Box<JobDetail>>,
+    },
+    /// A page of jobs.
+    List(JobPage),
 }
 
 /// The number of jobs in each state, of a partition or of a whole queue.
@@ -327,7 +382,7 @@ pub struct Counts {
     pub dead: u64,
     /// Jobs ever added; never falls.
     pub entered: u64,
-    /// Jobs ever acked.
+    /// Jobs ever done.
     pub done: u64,
     /// Jobs ever cancelled.
     pub cancelled: u64,

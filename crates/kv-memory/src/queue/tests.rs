@@ -40,6 +40,7 @@ impl Memory {
             unique: None,
             time_to_live: None,
             group: None,
+            note_time: false,
         };
         let request = Submit { session: None, jobs: vec![job] };
         block_on(self.queues.submit(&partition(number), request)).unwrap();

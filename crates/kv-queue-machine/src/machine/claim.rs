@@ -1,5 +1,7 @@
 //! The claim of an exchange.
 
+use std::time::Duration;
+
 use kv_core::queue::{Claim, Claimed, Handle, JobKey, MAX_BATCH, MAX_STAMP, Policy, SavedProgress};
 use kv_core::{Error, ErrorKind, Result};
 
@@ -191,6 +193,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             delivery: record.ended().saturating_add(1),
             checkpoint: self.checkpoint(handle.key, record)?,
             group: record.group.as_deref().map(Into::into),
+            enqueued: self.enqueued(handle.key, record)?.map(Duration::from_micros),
         }))
     }
 

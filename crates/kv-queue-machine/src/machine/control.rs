@@ -1,11 +1,14 @@
 //! Control: an operator's actions.
 
+use std::time::Duration;
+
 use kv_core::Result;
 use kv_core::queue::{Control, Controlled, JobKey, check_control};
 
 use super::Machine;
-use crate::member;
+use super::look::member_of;
 use crate::tables::{Counter, Set, Tables};
+use crate::{member, time};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Executes an operator's action. An action has no session, so it cannot be told from its
@@ -18,7 +21,10 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ///   ends it as done; a maintenance after the end of its lease ends it. `Cancel` ignores
     ///   unknown keys and marked jobs. A job counts as cancelled when it ends, not when it is
     ///   marked.
-    /// - `Discard` removes dead letters, which count as evicted, and ignores other keys.
+    /// - `Discard` removes dead letters, which count as evicted, and kept done jobs, and ignores
+    ///   other keys.
+    /// - `Reschedule` lets ready and timed jobs wait from now on. Without a delay a timed job becomes
+    ///   ready as if it were due, and a ready job stays where it is and does not count.
     /// - `Redrive` makes dead letters claimable, those of `keys` or the oldest, behind all jobs
     ///   that have entered or come back so far. It resets failures, crashes, deliveries and the
     ///   time to live; the checkpoint and the unique key stay. `more` says that the limit left dead
@@ -44,6 +50,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             Control::Cancel { keys } => self.cancel(keys),
             Control::Discard { keys } => self.discard(keys),
             Control::Redrive { keys, limit } => self.redrive(keys, *limit),
+            Control::Reschedule { keys, delay } => self.reschedule(keys, *delay),
             Control::Purge => self.purge(),
             Control::LimitGroup { group, limit } => self.limit_group(group, limit.as_ref()),
             Control::PauseGroup { group, time } => self.pause_group(group, *time),
@@ -93,7 +100,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     fn discard(&mut self, keys: &[JobKey]) -> Result<Controlled> {
         let mut affected = 0;
         for key in keys {
-            affected += usize::from(self.discard_one(*key)?);
+            affected += usize::from(self.discard_one(*key)? || self.discard_done(*key)?);
         }
         Ok(Controlled { affected, more: false })
     }
@@ -105,6 +112,40 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.forget(key)?;
         self.count(Counter::Evicted)?;
         Ok(true)
+    }
+
+    fn discard_done(&mut self, key: JobKey) -> Result<bool> {
+        let was_there = self.tables.remove(Set::Done, &key.to_string())?;
+        if was_there {
+            self.forget(key)?;
+        }
+        Ok(was_there)
+    }
+
+    fn reschedule(&mut self, keys: &[JobKey], delay: Duration) -> Result<Controlled> {
+        let mut affected = 0;
+        for key in keys {
+            affected += usize::from(self.reschedule_one(*key, delay)?);
+        }
+        Ok(Controlled { affected, more: false })
+    }
+
+    fn reschedule_one(&mut self, key: JobKey, delay: Duration) -> Result<bool> {
+        let name = key.to_string();
+        let record = self.record(key)?.unwrap_or_default();
+        let was_timed = self.tables.remove(Set::Timed, &name)?;
+        if delay.is_zero() {
+            if was_timed {
+                self.return_to_ready(key, record)?;
+            }
+            return Ok(was_timed);
+        }
+        let (ready, member) = member_of(key, &record);
+        let is_moved = was_timed || self.take_out(ready, &member)?;
+        if is_moved {
+            self.tables.insert(Set::Timed, time::after(self.now, delay), &name)?;
+        }
+        Ok(is_moved)
     }
 
     fn redrive(&mut self, keys: &[JobKey], limit: usize) -> Result<Controlled> {
@@ -138,6 +179,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Makes a dead letter, already removed from its set, claimable.
     fn revive(&mut self, key: JobKey) -> Result<()> {
         let record = self.record(key)?.unwrap_or_default();
+        self.carry_note(key, &record)?;
         self.come_back(key, record.renewed())
     }
 

@@ -52,7 +52,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let is_blank = self.is_blank()?;
         let mut acks = Vec::with_capacity(request.acks.len());
         for handle in &request.acks {
-            acks.push(self.ack(*handle)?);
+            acks.push(self.finish(*handle, None, &request.policy)?);
         }
         let mut operations = Vec::with_capacity(request.operations.len());
         for (handle, operation) in &request.operations {

@@ -237,7 +237,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         groups.iter().map(|group| self.state_of(&group.name, default)).collect()
     }
 
-    fn state_of(&self, name: &str, default: &GroupLimit) -> Result<GroupState> {
+    pub(super) fn state_of(&self, name: &str, default: &GroupLimit) -> Result<GroupState> {
         let mut record = self.group(name)?;
         let terms = record.terms(default);
         let block = match record.admission(&terms, self.now) {

@@ -10,6 +10,7 @@ use kv_core::queue::{
 
 use super::Machine;
 use super::budget::Budget;
+use super::look::Wanted;
 use crate::member;
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
@@ -45,6 +46,12 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             }
             Inspect::Groups { after, limit, default } => {
                 self.groups(after.as_deref(), *limit, default).map(Inspected::Groups)
+            }
+            Inspect::Job { key, bytes, default } => self.job(*key, *bytes, default),
+            Inspect::List { state, group, after, limit } => {
+                let (state, limit) = (*state, *limit);
+                let (group, after) = (group.as_deref(), after.as_ref());
+                self.list(&Wanted { state, group, after, limit })
             }
         }
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Result;
 use kv_core::queue::{JobKey, Policy, cut_reason};
+use kv_core::{Bytes, Result};
 
 use super::Machine;
+use super::look::member_of;
 use crate::member::Place;
 use crate::record::{JobRecord, decode, encode};
 use crate::tables::{Counter, Map, Set, Tables};
@@ -63,6 +64,14 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.make_ready(key, &record)
     }
 
+    /// Makes a timed job ready. A job that was never delivered has waited since its submission.
+    pub(super) fn return_to_ready(&mut self, key: JobKey, record: JobRecord) -> Result<()> {
+        match record.ended() {
+            0 => self.make_ready(key, &record),
+            _ => self.come_back(key, record),
+        }
+    }
+
     /// Lets a job be claimed, in its group if it has one.
     pub(super) fn make_ready(&mut self, key: JobKey, record: &JobRecord) -> Result<()> {
         if let Some(group) = &record.group {
@@ -75,11 +84,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// The set in which the job is if it is ready, and its member there.
     pub(super) fn ready_member(&self, key: JobKey) -> Result<(Set, Arc<str>)> {
         let record = self.record(key)?.unwrap_or_default();
-        let place = record.place.as_ref();
-        Ok(match &record.group {
-            Some(group) => (Set::Queued, member::queued(group, key, place).into()),
-            None => (Set::Ready, member::ready(key, place).name),
-        })
+        Ok(member_of(key, &record))
     }
 
     /// Takes a job out of its set of ready jobs. Returns whether it was there.
@@ -154,11 +159,16 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// unique key that lasts as long as the job. Returns its record, if there was a readable one.
     pub(super) fn forget(&mut self, key: JobKey) -> Result<JobRecord> {
         let name = key.to_string();
-        let record = self.record(key)?.unwrap_or_default();
+        let stored = self.tables.get(Map::Job, &name)?;
+        if stored.is_some() {
+            self.tables.delete(Map::Job, &name)?;
+            self.forget_history(key)?;
+        }
+        let decode = |stored: Bytes| decode("a job", &stored).ok();
+        let record: JobRecord = stored.and_then(decode).unwrap_or_default();
         if let Some(unique) = &record.unique {
             self.free_unique(unique, key)?;
         }
-        self.tables.delete(Map::Job, &name)?;
         self.tables.delete(Map::Checkpoint, &name)?;
         self.tables.delete(Map::Body, &name)?;
         Ok(record)

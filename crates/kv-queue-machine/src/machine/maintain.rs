@@ -5,12 +5,12 @@ use kv_core::queue::{Handle, Maintain, Maintained, Policy, check_maintain};
 
 use super::{Machine, reason};
 use crate::member;
-use crate::record::JobRecord;
+use crate::record::{JobRecord, Last};
 use crate::tables::{Map, Set, Tables};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
     /// Promotes due jobs, recovers ended leases, lets groups take turns whose pause or spacing
-    /// ended, drops dead letters beyond the cap or too old, then forgets windows, sessions and
+    /// ended, drops dead letters and kept done jobs beyond their cap or too old, then forgets windows, sessions and
     /// groups past their end: at most `limit` of each.
     ///
     /// A due job becomes ready, or a dead letter if its time to live ended before its first
@@ -30,6 +30,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.recover(request, &mut maintained)?;
         maintained.unblocked = self.unblock(request.limit)?;
         self.evict(&request.policy, request.limit)?;
+        self.drop_done(&request.policy, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Groups, Map::Group, request.limit)?;
@@ -54,10 +55,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                     maintained.buried += 1;
                 }
                 Some(record) => {
-                    match record.ended() {
-                        0 => self.make_ready(key, &record)?,
-                        _ => self.come_back(key, record)?,
-                    }
+                    self.return_to_ready(key, record)?;
                     maintained.promoted += 1;
                 }
             }
@@ -80,6 +78,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.end_cancelled(key)?;
                 continue;
             }
+            self.remember(key, &record, Last::Other, Some(reason::ENDED))?;
             record.crashes = record.crashes.saturating_add(1);
             if record.crashes >= request.policy.max_crashes.max(1) {
                 self.bury_spent(key, record, reason::CRASHED, &request.policy)?;
@@ -108,6 +107,6 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 return Ok(true);
             }
         }
-        Ok(self.surplus_dead(policy, 1)? > 0)
+        Ok(self.surplus_dead(policy, 1)? > 0 || self.surplus_done(policy, 1)? > 0)
     }
 }

@@ -9,6 +9,9 @@ pub const EXPIRED: &str = "its time to live ended before it was claimed";
 /// The job's leases ended unsettled as often as the policy allows.
 pub const CRASHED: &str = "its leases ended unsettled too often";
 
+/// In the history of a job: a lease ended before the job was settled.
+pub const ENDED: &str = "its lease ended before it was settled";
+
 /// The job was delivered as often as the policy allows.
 pub const DELIVERED: &str = "it was delivered too often";
 

@@ -6,25 +6,16 @@ use kv_core::Result;
 use kv_core::queue::{Handle, JobKey, MAX_STAMP, Operation, Policy, Verdict, cut_reason};
 
 use super::{Machine, reason};
-use crate::record::JobRecord;
-use crate::tables::{Counter, Map, Set, Tables};
+use crate::record::{JobRecord, Last};
+use crate::tables::{Map, Set, Tables};
 use crate::{member, time};
 
 impl<T: Tables + ?Sized> Machine<'_, T> {
-    /// Ends a job as done. A cancelled job ends as done too, because its work is done.
-    pub(super) fn ack(&mut self, handle: Handle) -> Result<Verdict> {
-        if !self.tables.remove(Set::Leases, &member::lease(handle))? {
-            return Ok(Verdict::Stale);
-        }
-        let record = self.forget(handle.key)?;
-        self.free_slot(record.group.as_deref())?;
-        self.count(Counter::Done)?;
-        Ok(Verdict::Applied)
-    }
-
     /// Executes an operation under a lease. If the job was cancelled meanwhile, the job ends
-    /// instead.
+    /// instead, unless it is done.
     ///
+    /// - `Done` ends the job, as an ack does. If the policy keeps done jobs, the job is kept with
+    ///   what it returned, without its body.
     /// - `Retry` counts a failure. If the budget is spent, the job becomes a dead letter; otherwise
     ///   it is timed.
     /// - `Fail` counts a failure and makes the job a dead letter.
@@ -53,6 +44,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         operation: &Operation,
         policy: &Policy,
     ) -> Result<Verdict> {
+        if let Operation::Done { value } = operation {
+            return self.finish(handle, Some(value), policy);
+        }
         let lease = member::lease(handle);
         if self.tables.score(Set::Leases, &lease)?.is_none() {
             return Ok(Verdict::Stale);
@@ -79,6 +73,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             | Operation::Fail { .. }
             | Operation::Snooze { .. }
             | Operation::Limited { .. }
+            | Operation::Done { .. }
             | Operation::Release => {
                 self.tables.remove(Set::Leases, &lease)?;
                 match record {
@@ -111,14 +106,17 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ) -> Result<Verdict> {
         let (delay, is_dead) = match operation {
             Operation::Retry { after, reason } => {
+                self.remember(handle.key, &record, Last::Failure, Some(reason))?;
                 failed(&mut record, reason);
                 (*after, record.failures >= policy.max_failures.max(1))
             }
             Operation::Fail { reason } => {
+                self.remember(handle.key, &record, Last::Failure, Some(reason))?;
                 failed(&mut record, reason);
                 (Duration::ZERO, true)
             }
             Operation::Snooze { after } => {
+                self.remember(handle.key, &record, Last::Snooze, None)?;
                 record.snoozes = record.snoozes.saturating_add(1);
                 (*after, false)
             }
@@ -130,7 +128,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.limited(handle.key, record, *after)?;
                 return Ok(Verdict::Applied);
             }
-            Operation::Extend { .. } | Operation::Checkpoint { .. } => return Ok(Verdict::Applied),
+            Operation::Extend { .. } | Operation::Checkpoint { .. } | Operation::Done { .. } => {
+                return Ok(Verdict::Applied);
+            }
         };
         if is_dead {
             self.bury(handle.key, &record, policy)?;
@@ -176,6 +176,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     ) -> Result<Verdict> {
         let mut record = JobRecord::default();
         if let Operation::Retry { reason, .. } | Operation::Fail { reason } = operation {
+            self.remember(key, &record, Last::Failure, Some(reason))?;
             failed(&mut record, reason);
         }
         self.bury_spent(key, record, reason::RECORD, policy)?;

@@ -61,6 +61,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         *sequence += 1;
         let key = JobKey::new(job.priority, *sequence);
         let record = JobRecord {
+            place: job.note_time.then(|| self.note(key)),
             unique: job.unique.as_ref().and_then(while_live),
             deadline: job.time_to_live.map(|ttl| time::after(self.now, ttl)),
             group: job.group.as_deref().map(str::to_owned),

@@ -13,7 +13,12 @@ use crate::tables::{Counter, Map, Set};
 
 /// The first byte of the format in which every set, map and counter is stored; another byte means
 /// another format.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+
+/// The first byte of the format of builds that kept no done jobs, and how many sets it has. Tables
+/// with groups and without kept jobs are written in it, so that such builds read them.
+const GROUPED: u8 = 2;
+const GROUPED_SETS: usize = 10;
 
 /// The first byte of the format of builds without groups, and how many sets, maps and counters it
 /// has: the first ones of each enum. Tables without groups are written in it, so that such builds
@@ -71,10 +76,13 @@ impl MemTables {
 
     /// The format to write, and how many sets, maps and counters it has.
     fn shape(&self) -> (u8, usize, usize, usize) {
+        if self.set(Set::Done).len() > 0 {
+            return shape(VERSION);
+        }
         let has_groups = self.contents.sets.iter().skip(PLAIN_SETS).any(|set| set.len() > 0)
             || self.contents.maps.iter().skip(PLAIN_MAPS).any(|map| !map.is_empty())
             || self.counters.iter().skip(PLAIN_COUNTERS).any(|counter| *counter > 0);
-        shape(if has_groups { VERSION } else { PLAIN })
+        shape(if has_groups { GROUPED } else { PLAIN })
     }
 
     /// Reads tables from bytes; they count as unchanged.
@@ -113,6 +121,7 @@ impl MemTables {
 const fn shape(version: u8) -> (u8, usize, usize, usize) {
     match version {
         PLAIN => (PLAIN, PLAIN_SETS, PLAIN_MAPS, PLAIN_COUNTERS),
+        GROUPED => (GROUPED, GROUPED_SETS, Map::ALL.len(), Counter::ALL.len()),
         _ => (VERSION, Set::ALL.len(), Map::ALL.len(), Counter::ALL.len()),
     }
 }

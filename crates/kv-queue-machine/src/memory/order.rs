@@ -70,8 +70,12 @@ impl Order {
         let Some((name, score)) = self.scores.get_key_value(name) else {
             return self.iter().take(limit).cloned().collect();
         };
-        let member = Member { score: *score, name: Arc::clone(name) };
+        self.beyond(&Member { score: *score, name: Arc::clone(name) }, limit)
+    }
+
+    /// The members after this one, be it there or not.
+    pub(super) fn beyond(&self, member: &Member, limit: usize) -> Vec<Member> {
         let behind = (Bound::Excluded(member), Bound::Unbounded);
-        self.order.range(behind).take(limit).cloned().collect()
+        self.order.range::<Member, _>(behind).take(limit).cloned().collect()
     }
 }

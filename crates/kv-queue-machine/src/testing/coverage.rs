@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use kv_core::queue::{GroupBlock, Inspected, Operation, Submitted, Verdict};
+use kv_core::queue::{
+    DelayedBy, GroupBlock, Inspected, JobDetail, Operation, Standing, State, Submitted, Verdict,
+};
 
 use super::ask::{Answer, Request};
 use crate::reason;
@@ -14,7 +16,7 @@ pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
     /// The cases that enough random scripts meet.
-    pub const CASES: [&str; 33] = [
+    pub const CASES: [&str; 47] = [
         "added",
         "duplicate",
         "claimed",
@@ -48,6 +50,20 @@ impl Coverage {
         "a spaced group",
         "a paused group",
         "InvalidKey",
+        "a claim with a time",
+        "a ready job",
+        "a job delayed by Delay",
+        "a job delayed by Retry",
+        "a job delayed by Snooze",
+        "a running job",
+        "a dead job",
+        "a done job",
+        "a job with a value",
+        "a job with a time",
+        "a job with a past",
+        "a blocked job",
+        "no such job",
+        "a page with a next",
     ];
 
     /// How often.
@@ -94,6 +110,8 @@ impl Coverage {
                 self.count("restored", kept.count());
                 let grouped = exchanged.claimed.iter().filter(|one| one.group.is_some());
                 self.count("claimed of a group", grouped.count());
+                let timed = exchanged.claimed.iter().filter(|one| one.enqueued.is_some());
+                self.count("a claim with a time", timed.count());
             }
             Answer::Maintain(maintained) => {
                 self.count("promoted", maintained.promoted);
@@ -117,8 +135,36 @@ impl Coverage {
             Answer::Inspect(Inspected::Groups(groups)) => {
                 groups.iter().for_each(|group| self.count(kind_of(group.block), 1));
             }
+            Answer::Inspect(Inspected::Job { job: None, .. }) => self.count("no such job", 1),
+            Answer::Inspect(Inspected::Job { job: Some(job), .. }) => self.see_job(job),
+            Answer::Inspect(Inspected::List(page)) => {
+                self.count("a page with a next", usize::from(page.next.is_some()));
+                page.jobs.iter().for_each(|job| self.count(standing(job.standing), 1));
+            }
             Answer::Error(kind) => self.count(&format!("{kind:?}"), 1),
         }
+    }
+}
+
+impl Coverage {
+    fn see_job(&mut self, job: &JobDetail) {
+        let is_done = job.view.standing.state() == State::Done;
+        self.count("a job with a value", usize::from(is_done && job.bytes.is_some()));
+        self.count("a job with a time", usize::from(job.enqueued.is_some()));
+        self.count("a job with a past", usize::from(!job.history.is_empty()));
+        self.count("a blocked job", usize::from(job.block.is_some()));
+    }
+}
+
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Ready => "a ready job",
+        Standing::Delayed { why: DelayedBy::Delay, .. } => "a job delayed by Delay",
+        Standing::Delayed { why: DelayedBy::Retry, .. } => "a job delayed by Retry",
+        Standing::Delayed { why: DelayedBy::Snooze, .. } => "a job delayed by Snooze",
+        Standing::Running { .. } => "a running job",
+        Standing::Dead { .. } => "a dead job",
+        Standing::Done { .. } => "a done job",
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kv_core::queue::{
     BATCH_BYTES, Claim, GroupLimit, MAX_BATCH, MAX_GROUP_BYTES, MAX_PRIORITY, NewJob, Operation,
-    Policy, Unique, UniqueScope,
+    Policy, State, Unique, UniqueScope,
 };
 
 use super::script::{
@@ -61,11 +61,13 @@ fn plain_step(rng: &mut Rng) -> Step {
         Step::Submit(_, _, jobs) if is_plain => {
             jobs.iter_mut().for_each(|job| {
                 (job.unique, job.time_to_live, job.group) = (None, None, None);
+                job.note_time = false;
             });
         }
         Step::Exchange(_, _, exchanging) if is_plain => {
             exchanging.acks = (0..rng.usize(..3)).map(|_| near_handle(rng)).collect();
             exchanging.operations.clear();
+            exchanging.policy.keep_done = 0;
         }
         _ => {}
     }
@@ -97,7 +99,10 @@ fn full_step(rng: &mut Rng) -> Step {
         }
         Step::Control(
             _,
-            Controlling::Cancel(keys) | Controlling::Discard(keys) | Controlling::Redrive(keys, _),
+            Controlling::Cancel(keys)
+            | Controlling::Discard(keys)
+            | Controlling::Redrive(keys, _)
+            | Controlling::Reschedule(keys, _),
         ) => *keys = full(rng, |rng| Pick(rng.usize(..FULL_PICKS))),
         Step::Advance(_) | Step::Maintain(..) | Step::Control(..) | Step::Inspect(..) => {}
     }
@@ -186,6 +191,7 @@ fn job(rng: &mut Rng) -> NewJob {
         unique: rng.bool().then(|| unique(rng)),
         time_to_live: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
         group: (rng.u8(..3) == 0).then(|| group(rng).into()),
+        note_time: rng.u8(..4) == 0,
     }
 }
 
@@ -241,7 +247,11 @@ fn handle(rng: &mut Rng) -> PickHandle {
 
 fn operation(rng: &mut Rng) -> Operation {
     let after = pick(rng, &WAITS);
-    match rng.u8(..13) {
+    match rng.u8(..15) {
+        13..15 => {
+            let value: Vec<u8> = (0..rng.usize(..9)).map(|_| rng.u8(..)).collect();
+            Operation::Done { value: value.into() }
+        }
         12 => Operation::Limited { after },
         0..2 => Operation::Release,
         2..5 => Operation::Retry { after, reason: reason(rng) },
@@ -268,13 +278,16 @@ fn policy(rng: &mut Rng) -> Policy {
         max_deliveries: rng.u32(2..6),
         keep_dead: pick(rng, &[0, 1, 3, 3, 6, 6]),
         keep_dead_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
+        keep_done: pick(rng, &[0, 0, 0, 0, 1, 3, 6]),
+        keep_done_for: (rng.u8(..4) == 0).then(|| pick(rng, &WAITS)),
         group: group_limit(rng),
     }
 }
 
 fn controlling(rng: &mut Rng) -> Controlling {
     let keys = |rng: &mut Rng| (0..rng.usize(..6)).map(|_| Pick(rng.usize(..40))).collect();
-    match rng.u8(..31) {
+    match rng.u8(..36) {
+        31..36 => Controlling::Reschedule(keys(rng), pick(rng, &WAITS)),
         25..28 => {
             let limit = rng.bool().then(|| group_limit(rng));
             Controlling::LimitGroup(pick(rng, &GROUPS), limit)
@@ -286,15 +299,21 @@ fn controlling(rng: &mut Rng) -> Controlling {
         16..19 => Controlling::Redrive(keys(rng), limit(rng)),
         19..22 => Controlling::Redrive(Vec::new(), pick(rng, &[0, 1, 2, 3, MAX_BATCH])),
         // Seldom, since nothing is left to go on with.
-        22 if rng.u8(..4) == 0 => Controlling::Purge,
+        22 if rng.u8(..3) == 0 => Controlling::Purge,
         _ => Controlling::Discard(keys(rng)),
     }
 }
 
 fn inspecting(rng: &mut Rng) -> Inspecting {
     let after = rng.bool().then(|| Pick(rng.usize(..40)));
-    match rng.u8(..4) {
-        3 => {
+    match rng.u8(..12) {
+        4..7 => Inspecting::Job(Pick(rng.usize(..40)), rng.u8(..4) > 0, group_limit(rng)),
+        7..11 => {
+            let group = (rng.u8(..3) == 0).then(|| pick(rng, &GROUPS));
+            let at = rng.bool().then(|| Pick(rng.usize(..6)));
+            Inspecting::List(pick(rng, &State::ALL), group, at, limit(rng))
+        }
+        3 | 11 => {
             let after = rng.bool().then(|| pick(rng, &GROUPS));
             Inspecting::Groups(after, limit(rng), group_limit(rng))
         }

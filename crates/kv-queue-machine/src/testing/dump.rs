@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::naive::NaiveTables;
 use crate::member;
 use crate::memory::MemTables;
-use crate::record::{JobRecord, SessionRecord, decode};
+use crate::record::{History, JobRecord, SessionRecord, decode};
 use crate::tables::{Counter, Map, Member, Set, Tables};
 
 mod groups;
@@ -61,9 +61,16 @@ impl Dump {
         let placed = self.placed()?;
         let bodies: BTreeSet<_> = self.map(Map::Body).keys().cloned().collect();
         same("jobs in the sets and bodies", &placed, &bodies)?;
+        let done = self.names(Set::Done);
+        same("done jobs with bodies", &done.intersection(&bodies).cloned().collect(), &none())?;
+        let known: BTreeSet<_> = bodies.union(&done).cloned().collect();
         for (what, map) in [("records", Map::Job), ("checkpoints", Map::Checkpoint)] {
-            let keys: BTreeSet<_> = self.map(map).keys().cloned().collect();
-            same(what, &keys.difference(&bodies).cloned().collect(), &BTreeSet::new())?;
+            let keys = self.map(map).keys().map(|key| key.trim_end_matches('h').to_owned());
+            same(
+                what,
+                &keys.collect::<BTreeSet<_>>().difference(&known).cloned().collect(),
+                &none(),
+            )?;
         }
         let sessions: BTreeSet<_> = self.map(Map::Session).keys().cloned().collect();
         same("sessions", &self.names(Set::Sessions), &sessions)?;
@@ -141,6 +148,10 @@ impl Dump {
                 decode("a session", session).map_err(|error| error.to_string())?;
         }
         for (key, record) in self.map(Map::Job) {
+            if key.ends_with('h') {
+                let _: History = decode("a history", record).map_err(|error| error.to_string())?;
+                continue;
+            }
             let record: JobRecord = decode("a job", record).map_err(|e| e.to_string())?;
             let Some(unique) = record.unique else { continue };
             let holder = self.map(Map::Unique).get(&unique);
@@ -150,6 +161,10 @@ impl Dump {
         }
         Ok(())
     }
+}
+
+const fn none() -> BTreeSet<String> {
+    BTreeSet::new()
 }
 
 fn same(what: &str, left: &BTreeSet<String>, right: &BTreeSet<String>) -> Result<(), String> {

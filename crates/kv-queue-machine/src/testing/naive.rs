@@ -64,6 +64,15 @@ impl Tables for NaiveTables {
         Ok(all.into_iter().skip(start).take(limit).collect())
     }
 
+    fn first_beyond(&self, set: Set, member: &Member, limit: usize) -> Result<Vec<Member>> {
+        let all = self.all(set).into_iter();
+        Ok(all.filter(|one| one > member).take(limit).collect())
+    }
+
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>> {
+        Ok(self.first_under(set, prefix, 1)?.pop())
+    }
+
     fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
         let all = self.all(set).into_iter();
         Ok(all.filter(|member| member.name.starts_with(prefix)).take(limit).collect())

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kv_core::queue::{Exchanged, Handle};
+use kv_core::queue::{Exchanged, Handle, Inspected, Standing};
 
 use super::ask::{Answer, Request};
 
@@ -39,7 +39,22 @@ impl Tokens {
                 claimed.handle.token = *self.to_model.get(&token).unwrap_or(&token);
             }
         }
+        match &mut subject {
+            Answer::Inspect(Inspected::Job { job: Some(job), .. }) => {
+                self.rename(&mut job.view.standing);
+            }
+            Answer::Inspect(Inspected::List(page)) => {
+                page.jobs.iter_mut().for_each(|job| self.rename(&mut job.standing));
+            }
+            _ => {}
+        }
         Ok(subject)
+    }
+
+    fn rename(&self, standing: &mut Standing) {
+        if let Standing::Running { token, .. } = standing {
+            *token = *self.to_model.get(token).unwrap_or(token);
+        }
     }
 
     fn learn(&mut self, model: &Exchanged, subject: &Exchanged) -> Result<(), String> {

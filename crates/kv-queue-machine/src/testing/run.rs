@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kv_core::async_trait;
 use kv_core::queue::{
-    BATCH_BYTES, Control, Exchange, GroupLimit, Handle, Inspect, JobKey, MAX_BATCH, Maintain,
-    Partition, QueueEngine, Session, Submit, Submitted,
+    BATCH_BYTES, Control, Exchange, GroupLimit, Handle, Inspect, Inspected, JobKey, ListPlace,
+    MAX_BATCH, Maintain, Partition, QueueEngine, Session, State, Submit, Submitted,
 };
 
 use super::ask::{Answer, Request, answer, ask};
@@ -19,6 +19,9 @@ use crate::Machine;
 pub const START: Duration = Duration::from_secs(1_700_000_000);
 
 const PARTITIONS: u32 = 2;
+
+/// How many of the last jobs an audit looks up.
+const LOOKED_UP: usize = 4;
 
 /// An engine under test.
 #[async_trait]
@@ -71,6 +74,8 @@ struct Side {
     /// The machine's handles, in the order of their claims.
     handles: Vec<Handle>,
     keys: Vec<JobKey>,
+    /// Where pages of lists ended.
+    places: Vec<ListPlace>,
     sessions: [Talk; 3],
 }
 
@@ -161,8 +166,20 @@ impl<'a> Run<'a> {
                 Inspect::Peek { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
                 Inspect::Dead { after: None, limit: MAX_BATCH, bytes: BATCH_BYTES },
                 Inspect::Groups { after: None, limit: MAX_BATCH, default: GroupLimit::new() },
+                list(State::Ready),
+                list(State::Delayed),
+                list(State::Running),
+                list(State::Dead),
+                list(State::Done),
             ] {
                 self.compare(at, Request::Inspect(look)).await?;
+            }
+            for back in 0..LOOKED_UP {
+                if let Some(key) = last(&self.side(at).keys, Pick(back)) {
+                    let default = GroupLimit::new();
+                    let look = Inspect::Job { key, bytes: true, default };
+                    self.compare(at, Request::Inspect(look)).await?;
+                }
             }
             Dump::from(&self.side(at).tables).check().map_err(|why| format!("model: {why}"))?;
             let partition = Partition { queue: self.subject.queue(), number: at };
@@ -226,6 +243,9 @@ impl Side {
             Controlling::Redrive(picks, limit) => {
                 Control::Redrive { keys: keys(picks), limit: *limit }
             }
+            Controlling::Reschedule(picks, delay) => {
+                Control::Reschedule { keys: keys(picks), delay: *delay }
+            }
             Controlling::Purge => Control::Purge,
             Controlling::LimitGroup(group, limit) => {
                 Control::LimitGroup { group: (*group).into(), limit: *limit }
@@ -249,6 +269,16 @@ impl Side {
             Inspecting::Groups(after, limit, default) => {
                 Inspect::Groups { after: after.map(Into::into), limit, default }
             }
+            Inspecting::Job(pick, bytes, default) => {
+                let key = last(&self.keys, pick).unwrap_or(JobKey::new(8, 1));
+                Inspect::Job { key, bytes, default }
+            }
+            Inspecting::List(state, group, at, limit) => {
+                let of_state = |place: &&ListPlace| place.state() == state;
+                let places: Vec<_> = self.places.iter().filter(of_state).cloned().collect();
+                let after = at.and_then(|pick| last(&places, pick));
+                Inspect::List { state, group: group.map(Into::into), after, limit }
+            }
         }
     }
 
@@ -262,6 +292,9 @@ impl Side {
         if let Answer::Exchange(exchanged) = answer {
             self.handles.extend(exchanged.claimed.iter().map(|claimed| claimed.handle));
         }
+        if let Answer::Inspect(Inspected::List(page)) = answer {
+            self.places.extend(page.next.clone());
+        }
         if let Answer::Submit(replies) = answer {
             self.keys.extend(replies.iter().filter_map(|reply| match reply {
                 Submitted::Added(key) => Some(*key),
@@ -271,8 +304,13 @@ impl Side {
     }
 }
 
+/// The first jobs of a state.
+const fn list(state: State) -> Inspect {
+    Inspect::List { state, group: None, after: None, limit: MAX_BATCH }
+}
+
 /// An item seen before, counted from the last one.
-fn last<T: Copy>(seen: &[T], pick: Pick) -> Option<T> {
+fn last<T: Clone>(seen: &[T], pick: Pick) -> Option<T> {
     let back = pick.0.checked_rem(seen.len())?;
-    seen.iter().rev().nth(back).copied()
+    seen.iter().rev().nth(back).cloned()
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use kv_core::queue::{Claim, GroupLimit, NewJob, Operation, Policy};
+use kv_core::queue::{Claim, GroupLimit, NewJob, Operation, Policy, State};
 
 /// A partition's part of a script.
 #[derive(Clone, Debug)]
@@ -80,6 +80,7 @@ pub enum Controlling {
     Cancel(Vec<Pick>),
     Discard(Vec<Pick>),
     Redrive(Vec<Pick>, usize),
+    Reschedule(Vec<Pick>, Duration),
     Purge,
     LimitGroup(&'static str, Option<GroupLimit>),
     PauseGroup(&'static str, Duration),
@@ -92,6 +93,9 @@ pub enum Inspecting {
     Peek(Option<Pick>, usize, usize),
     Dead(Option<Pick>, usize, usize),
     Groups(Option<&'static str>, usize, GroupLimit),
+    Job(Pick, bool, GroupLimit),
+    /// The jobs of a state, of all groups or one, from a place that an earlier page ended at.
+    List(State, Option<&'static str>, Option<Pick>, usize),
 }
 
 impl Step {
@@ -104,7 +108,8 @@ impl Step {
                 _,
                 Controlling::Cancel(keys)
                 | Controlling::Discard(keys)
-                | Controlling::Redrive(keys, _),
+                | Controlling::Redrive(keys, _)
+                | Controlling::Reschedule(keys, _),
             ) => keys.len(),
             Self::Advance(_) | Self::Maintain(..) | Self::Control(..) | Self::Inspect(..) => 0,
         }
@@ -124,7 +129,8 @@ impl Step {
                 _,
                 Controlling::Cancel(keys)
                 | Controlling::Discard(keys)
-                | Controlling::Redrive(keys, _),
+                | Controlling::Redrive(keys, _)
+                | Controlling::Reschedule(keys, _),
             ) => drop(keys.drain(range)),
             Self::Advance(_) | Self::Maintain(..) | Self::Control(..) | Self::Inspect(..) => {}
         }

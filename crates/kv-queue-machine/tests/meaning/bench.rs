@@ -5,8 +5,8 @@ use std::time::Duration;
 use kv_core::Result;
 use kv_core::queue::{
     BATCH_BYTES, Claim, Claimed, Control, Controlled, Counts, DeadLetter, Exchange, Exchanged,
-    Handle, Inspect, Inspected, JobKey, Maintain, Maintained, NewJob, Operation, Policy, Session,
-    Submit, Submitted, Unique, UniqueScope, Verdict,
+    Handle, Inspect, Inspected, JobDetail, JobKey, JobPage, ListPlace, Maintain, Maintained,
+    NewJob, Operation, Policy, Session, State, Submit, Submitted, Unique, UniqueScope, Verdict,
 };
 use kv_queue_machine::{Machine, MemTables};
 
@@ -127,6 +127,33 @@ impl Bench {
         }
     }
 
+    /// Everything about a job that is there.
+    pub(crate) fn job(&mut self, key: JobKey) -> JobDetail {
+        self.find(key).unwrap_or_else(|| panic!("no job {key}"))
+    }
+
+    pub(crate) fn find(&mut self, key: JobKey) -> Option<JobDetail> {
+        let request = Inspect::Job { key, bytes: true, default: self.policy.group };
+        match done(self.machine().inspect(&request)) {
+            Inspected::Job { job, .. } => job.map(|job| *job),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn list(
+        &mut self,
+        state: State,
+        group: Option<&str>,
+        after: Option<ListPlace>,
+        limit: usize,
+    ) -> JobPage {
+        let request = Inspect::List { state, group: group.map(Into::into), after, limit };
+        match done(self.machine().inspect(&request)) {
+            Inspected::List(page) => page,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn dead(&mut self, after: Option<JobKey>) -> Vec<DeadLetter> {
         match done(self.machine().inspect(&Inspect::Dead { after, limit: 100, bytes: BATCH_BYTES }))
         {
@@ -148,6 +175,7 @@ pub(crate) fn job(body: &str) -> NewJob {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     }
 }
 

@@ -131,6 +131,6 @@ fn an_index_of_random_bytes_is_an_error_and_never_a_panic() {
         let _ = bench.machine().maintain(&Maintain { limit: 10, policy: Default::default() });
         let _ = bench.machine().control(&Control::Purge);
     }
-    assert_eq!(MemTables::decode(&[3, 0]).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(MemTables::decode(&[4, 0]).unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(MemTables::decode(&[]).unwrap_err().kind(), ErrorKind::Backend);
 }

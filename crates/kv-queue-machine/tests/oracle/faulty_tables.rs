@@ -47,6 +47,14 @@ pub(crate) enum Fault {
     GroupLost,
     /// A group that had its turn goes to the front of the ring.
     GroupStarved,
+    /// A page of a list begins behind all jobs of the last one's time.
+    PageSkipsTies,
+    /// What done jobs returned is not kept.
+    ValueLost,
+    /// One done job too many is kept.
+    DoneCap,
+    /// Only a job's first failure is kept.
+    FirstFailureOnly,
     /// A purge leaves the unique keys of the jobs that it removes.
     UniqueOverPurge,
 }
@@ -146,6 +154,18 @@ impl Tables for FaultyTables {
         self.tables.first_after(set, name, limit)
     }
 
+    fn first_beyond(&self, set: Set, member: &Member, limit: usize) -> Result<Vec<Member>> {
+        if self.has(Fault::PageSkipsTies) {
+            let next = Member { score: member.score + 1, name: "".into() };
+            return self.tables.first_beyond(set, &next, limit);
+        }
+        self.tables.first_beyond(set, member, limit)
+    }
+
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>> {
+        self.tables.find(set, prefix)
+    }
+
     fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
         self.tables.first_under(set, prefix, limit)
     }
@@ -156,13 +176,18 @@ impl Tables for FaultyTables {
 
     fn len(&self, set: Set) -> Result<u64> {
         let len = self.tables.len(set)?;
-        let hidden = u64::from(self.has(Fault::DeadCap) && set == Set::Dead);
+        let hidden = self.has(Fault::DeadCap) && set == Set::Dead
+            || self.has(Fault::DoneCap) && set == Set::Done;
+        let hidden = u64::from(hidden);
         Ok(len.saturating_sub(hidden))
     }
 
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
         match (self.fault, map) {
             (Fault::NoDedup, Map::Unique) | (Fault::NoReplay, Map::Session) => Ok(None),
+            (Fault::ValueLost, Map::Checkpoint) if self.tables.score(Set::Done, key)?.is_some() => {
+                Ok(None)
+            }
             _ => self.tables.get(map, &self.group_key(map, key)?),
         }
     }
@@ -172,6 +197,8 @@ impl Tables for FaultyTables {
         match (self.fault, map) {
             (Fault::StaleCheckpoint, Map::Checkpoint) if held => Ok(()),
             (Fault::NoHistory, Map::Job) => Ok(()),
+            (Fault::FirstFailureOnly, Map::Job) if held && key.ends_with('h') => Ok(()),
+
             (Fault::LeakedSlot, Map::Group) => {
                 let running = self.running(key)?;
                 let mut record = value.to_vec();

@@ -136,6 +136,26 @@ fn a_purge_that_leaves_unique_keys_is_caught() {
 }
 
 #[test]
+fn a_page_that_skips_jobs_of_one_time_is_caught() {
+    within(caught(Fault::PageSkipsTies), 20);
+}
+
+#[test]
+fn a_value_that_is_lost_is_caught() {
+    within(caught(Fault::ValueLost), 12);
+}
+
+#[test]
+fn a_done_job_too_many_is_caught() {
+    within(caught(Fault::DoneCap), 20);
+}
+
+#[test]
+fn a_failure_that_is_not_added_to_the_past_is_caught() {
+    within(caught(Fault::FirstFailureOnly), 20);
+}
+
+#[test]
 fn an_ack_before_the_run_is_caught() {
     within(caught_host(HostFault::AckBeforeRun), 12);
 }

@@ -163,6 +163,14 @@ impl Tables for NotedTables {
         self.tables.first_after(set, name, limit)
     }
 
+    fn first_beyond(&self, set: Set, member: &Member, limit: usize) -> Result<Vec<Member>> {
+        self.tables.first_beyond(set, member, limit)
+    }
+
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>> {
+        self.tables.find(set, prefix)
+    }
+
     fn first_under(&self, set: Set, prefix: &str, limit: usize) -> Result<Vec<Member>> {
         self.tables.first_under(set, prefix, limit)
     }

@@ -1,4 +1,4 @@
-//! Exchange: checkpoints first, then the index, then the bodies of the claimed jobs.
+//! Exchange: checkpoints and what jobs returned first, then the index, then the bodies of the claimed jobs.
 
 use kv_core::queue::check_exchange;
 use kv_core::queue::{Claimed, Exchange, Exchanged, Operation, Partition, Policy, SavedProgress};
@@ -18,10 +18,13 @@ impl GenericEngine {
         request.policy = bounded(request.policy);
         let mut blobs = Blobs::new();
         for (_, operation) in &mut request.operations {
-            if let Operation::Checkpoint { state, .. } = operation {
-                let name = self.fresh_name(state.len());
-                blobs.push((name.clone(), std::mem::replace(state, name)));
-            }
+            let blob = match operation {
+                Operation::Checkpoint { state, .. } => state,
+                Operation::Done { value } if request.policy.keep_done > 0 => value,
+                _ => continue,
+            };
+            let name = self.fresh_name(blob.len());
+            blobs.push((name.clone(), std::mem::replace(blob, name)));
         }
         let step = |machine: &mut Step<'_>| machine.exchange(&request);
         let mut exchanged = self.step(partition, blobs, step).await?;

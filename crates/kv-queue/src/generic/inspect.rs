@@ -1,6 +1,6 @@
 //! Inspect: the index, then the bodies of the shown jobs.
 
-use kv_core::queue::{DeadLetter, Inspect, Inspected, JobKey, Partition, Peeked};
+use kv_core::queue::{DeadLetter, Inspect, Inspected, JobDetail, JobKey, Partition, Peeked};
 use kv_core::{Bytes, Result};
 
 use super::GenericEngine;
@@ -24,7 +24,10 @@ impl GenericEngine {
                 Inspected::Dead(letters) => {
                     return Ok(Inspected::Dead(self.letters(partition, letters).await?));
                 }
-                groups @ Inspected::Groups(_) => return Ok(groups),
+                Inspected::Job { now, job } => {
+                    return Ok(Inspected::Job { now, job: self.detail(partition, job).await? });
+                }
+                other @ (Inspected::Groups(_) | Inspected::List(_)) => return Ok(other),
                 Inspected::Jobs(page) => page,
             };
             // An empty page marks the end.
@@ -43,6 +46,19 @@ impl GenericEngine {
         let bodies = self.read(partition, jobs.iter().map(|job| &job.body)).await?;
         let found = jobs.into_iter().zip(bodies);
         Ok(found.filter_map(|(job, body)| Some(Peeked { body: body?, ..job })).collect())
+    }
+
+    /// A job whose bytes are gone is shown without them.
+    async fn detail(
+        &self,
+        partition: &Partition,
+        job: Option<Box<JobDetail>>,
+    ) -> Result<Option<Box<JobDetail>>> {
+        let Some(mut job) = job else { return Ok(None) };
+        if let Some(name) = job.bytes.take() {
+            job.bytes = self.read(partition, [&name].into_iter()).await?.pop().flatten();
+        }
+        Ok(Some(job))
     }
 
     /// A letter whose body is gone is shown without the body.
@@ -67,6 +83,8 @@ fn behind(request: Inspect, last: JobKey) -> Inspect {
     match request {
         Inspect::Peek { limit, bytes, .. } => Inspect::Peek { after, limit, bytes },
         Inspect::Dead { limit, bytes, .. } => Inspect::Dead { after, limit, bytes },
-        Inspect::Counts | Inspect::Groups { .. } => request,
+        Inspect::Counts | Inspect::Groups { .. } | Inspect::Job { .. } | Inspect::List { .. } => {
+            request
+        }
     }
 }

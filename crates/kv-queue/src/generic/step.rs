@@ -23,7 +23,8 @@ pub(super) type Step<'a> = Machine<'a, NotedTables>;
 
 /// A policy under which an index stays bounded.
 pub(super) fn bounded(policy: Policy) -> Policy {
-    Policy { keep_dead: policy.keep_dead.min(MAX_JOBS), ..policy }
+    let (keep_dead, keep_done) = (policy.keep_dead.min(MAX_JOBS), policy.keep_done.min(MAX_JOBS));
+    Policy { keep_dead, keep_done, ..policy }
 }
 
 impl GenericEngine {

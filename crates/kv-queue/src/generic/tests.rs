@@ -42,6 +42,7 @@ fn job(body: &str) -> NewJob {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     }
 }
 

@@ -21,6 +21,9 @@ struct Agreed {
     max_deliveries: u32,
     keep_dead: u32,
     keep_dead_for: Option<Duration>,
+    /// How many done jobs are kept, and how long; `None` where a build that kept none wrote this.
+    #[serde(default)]
+    keep_done: Option<(u32, Option<Duration>)>,
     /// The limit of groups; `None` where a build without groups wrote the settings.
     #[serde(default)]
     group_limit: Option<GroupLimit>,
@@ -36,6 +39,7 @@ impl Agreed {
             max_deliveries: policy.max_deliveries,
             keep_dead: policy.keep_dead,
             keep_dead_for: policy.keep_dead_for,
+            keep_done: Some((policy.keep_done, policy.keep_done_for)),
             group_limit: Some(policy.group),
         }
     }
@@ -48,6 +52,8 @@ impl Agreed {
         policy.max_deliveries = self.max_deliveries;
         policy.keep_dead = self.keep_dead;
         policy.keep_dead_for = self.keep_dead_for;
+        (policy.keep_done, policy.keep_done_for) =
+            self.keep_done.unwrap_or((policy.keep_done, policy.keep_done_for));
         policy.group = self.group_limit.unwrap_or(policy.group);
     }
 
@@ -71,6 +77,10 @@ impl Agreed {
             compare(name, here.to_string(), there.to_string());
         }
         compare("keep_dead_for", age(self.keep_dead_for), age(before.keep_dead_for));
+        if let (Some(here), Some(there)) = (self.keep_done, before.keep_done) {
+            compare("keep_done", here.0.to_string(), there.0.to_string());
+            compare("keep_done_for", age(here.1), age(there.1));
+        }
         if let (Some(here), Some(there)) = (self.group_limit, before.group_limit) {
             compare("group_limit", format!("{here:?}"), format!("{there:?}"));
         }
@@ -141,6 +151,7 @@ mod tests {
             max_deliveries: 1_000,
             keep_dead: 10,
             keep_dead_for: None,
+            keep_done: Some((0, None)),
             group_limit: Some(GroupLimit::new()),
         };
         let day = Some(Duration::from_secs(86_400));

@@ -52,6 +52,7 @@ impl<T> QueueBuilder<T> {
                 max_payload: 1 << 20,
                 policy: Policy::default(),
                 retry: RetryPolicy::default(),
+                note_times: false,
                 undecodable: Undecodable::default(),
                 #[cfg(feature = "testing")]
                 recorder: None,
@@ -138,6 +139,48 @@ impl<T> QueueBuilder<T> {
     #[must_use]
     pub fn keep_dead_for(mut self, time: Duration) -> Self {
         self.settings.policy.keep_dead_for = Some(time);
+        self
+    }
+
+    /// How many done jobs a partition keeps, with what their handlers returned: none by default. The
+    /// oldest go first. [`result`](Queue::result) and [`wait`](Queue::wait) need this.
+    ///
+    /// ```
+    /// # use kv_queue::{Outcome, Queue, Worker};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<String>::builder("lengths").keep_done(1_000).open(&store).await?;
+    /// let id = queue.enqueue("hello".to_owned()).await?.id();
+    /// let worker = Worker::new(queue.clone()).until_drained();
+    /// worker.run(|delivery| async move { Outcome::done_with(delivery.payload().len()) }).await?;
+    /// assert_eq!(queue.result::<usize>(id).await?, Some(5));
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn keep_done(mut self, jobs: u32) -> Self {
+        self.settings.policy.keep_done = jobs;
+        self
+    }
+
+    /// How long a partition keeps a done job: as long as its number allows by default; at least a
+    /// millisecond. Without [`keep_done`](Self::keep_done), at most 10,000 are kept.
+    #[must_use]
+    pub fn keep_done_for(mut self, time: Duration) -> Self {
+        let policy = &mut self.settings.policy;
+        policy.keep_done_for = Some(time);
+        if policy.keep_done == 0 {
+            policy.keep_done = 10_000;
+        }
+        self
+    }
+
+    /// Keeps the time at which this handle submits each job, for
+    /// [`Delivery::enqueued_at`](crate::Delivery::enqueued_at) and
+    /// [`JobInfo::enqueued`](crate::JobInfo). By default it is not kept, because a plain job has no
+    /// record that could hold it.
+    #[must_use]
+    pub fn note_times(mut self) -> Self {
+        self.settings.note_times = true;
         self
     }
 

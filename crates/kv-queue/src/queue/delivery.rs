@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kv_core::queue::{Claimed, Handle, Operation, SavedProgress, Verdict};
-use kv_core::{Error, ErrorKind, Result, Serializer};
+use kv_core::{Bytes, Error, ErrorKind, Result, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
@@ -45,6 +45,7 @@ pub(crate) struct Lease {
     delivery: u32,
     checkpoint: Option<SavedProgress>,
     group: Option<Arc<str>>,
+    enqueued: Option<Duration>,
     /// Whether a request that settles is in flight, or has settled the delivery.
     settling: AtomicBool,
     /// The first verdict on a request that settles.
@@ -88,7 +89,7 @@ pub(crate) struct Settled {
 
 impl Lease {
     pub(crate) fn of(requests: &Arc<Requests>, partition: u32, claimed: Claimed) -> Self {
-        let Claimed { handle, attempt, delivery, checkpoint, group, body: _ } = claimed;
+        let Claimed { handle, attempt, delivery, checkpoint, group, enqueued, body: _ } = claimed;
         Self {
             requests: Arc::clone(requests),
             partition,
@@ -97,6 +98,7 @@ impl Lease {
             delivery,
             checkpoint,
             group,
+            enqueued,
             settling: AtomicBool::new(false),
             settled: OnceLock::new(),
             gone: SetOnce::new(),
@@ -123,6 +125,35 @@ impl Lease {
 
     pub(crate) const fn id(&self) -> JobId {
         JobId { partition: self.partition, key: self.handle.key }
+    }
+
+    /// What settles the delivery as done with a value: a plain ack if the queue keeps none.
+    pub(crate) fn done(
+        &self,
+        encode: impl FnOnce(&Serializer) -> Result<Bytes>,
+    ) -> Result<Option<Operation>> {
+        let settings = &self.requests.connection.settings;
+        if settings.policy.keep_done == 0 {
+            return Ok(None);
+        }
+        let value = encode(self.serializer())?;
+        if value.len() > settings.max_payload {
+            let (bytes, most) = (value.len(), settings.max_payload);
+            let message = format!("a job returned {bytes} bytes; expected at most {most}");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        Ok(Some(Operation::Done { value }))
+    }
+
+    /// Settles as done with a value.
+    pub(crate) async fn finish(
+        &self,
+        encode: impl FnOnce(&Serializer) -> Result<Bytes>,
+    ) -> Result<()> {
+        let done = self.done(encode);
+        let id = || self.id().to_string();
+        let done = done.map_err(|error| error.operation("ack").key(&id()))?;
+        self.settle(Settle::Ack, done).await
     }
 
     /// How the delivery was settled, once a verdict came.
@@ -292,6 +323,17 @@ impl<T> Delivery<T> {
     /// `Conflict` if the lease was lost: another delivery does the job.
     pub async fn ack(&self) -> Result<()> {
         self.lease.settle(Settle::Ack, None).await
+    }
+
+    /// Settles: the job is done and returned this value, encoded by the store's serializer. The value
+    /// is kept if the queue [keeps done jobs](crate::QueueBuilder::keep_done), and else dropped.
+    ///
+    /// # Errors
+    /// `Conflict` if the lease was lost: another delivery does the job. `Serialization` if the value
+    /// cannot be encoded, `TooLarge` if it has more bytes than a payload may have; the delivery is
+    /// then not settled.
+    pub async fn ack_with<R: Serialize + Sync + ?Sized>(&self, value: &R) -> Result<()> {
+        self.lease.finish(|serializer| serializer.encode(value)).await
     }
 
     /// Settles: the job failed. It is delivered again after this time, or becomes a dead letter if

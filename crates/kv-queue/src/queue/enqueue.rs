@@ -211,7 +211,9 @@ impl<T: Serialize> Queue<T> {
         }
         let number = partition_for(connection, group.as_deref(), unique.as_ref());
         let group = group.map(Into::into);
-        Ok((number, NewJob { body, priority, delay, unique, time_to_live, group }))
+        let note_time = self.connection().settings.note_times;
+        let job = NewJob { body, priority, delay, unique, time_to_live, group, note_time };
+        Ok((number, job))
     }
 }
 
@@ -441,6 +443,7 @@ mod tests {
             unique: None,
             time_to_live: None,
             group: None,
+            note_time: false,
         };
         let mut batch = Batch::of(0, job());
         (1..5).for_each(|at| batch.push(at, job()));

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kv_core::queue::{JobKey, Unique, UniqueScope};
 use kv_core::{Error, ErrorKind};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A job to be enqueued: a payload and how to treat it.
 ///
@@ -143,11 +144,26 @@ impl<T> From<T> for Job<T> {
 /// use kv_queue::JobId;
 /// let id: JobId = "3-8000000000002a".parse().unwrap();
 /// assert_eq!(id.to_string(), "3-8000000000002a");
+/// assert_eq!(serde_json::to_string(&id).unwrap(), "\"3-8000000000002a\"");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId {
     pub(crate) partition: u32,
     pub(crate) key: JobKey,
+}
+
+/// As its text.
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 impl fmt::Display for JobId {

@@ -2,27 +2,16 @@
 //!
 //! Every verb covers the whole queue, and asks up to 64 partitions at a time.
 
-use std::collections::BTreeMap;
-
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use kv_core::queue::{
-    Control, Controlled, Counts, Inspect, Inspected, JobKey, MAX_BATCH, Partition,
-};
+use kv_core::queue::{Control, Controlled, Counts, Inspect, Inspected, Partition};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::handle::Queue;
 use super::job::JobId;
-use super::{agreement, registry};
+use super::{agreement, registry, workers};
 
 /// How many partitions a verb asks at once.
 const AT_ONCE: usize = 64;
-
-/// How many requests a round of a redrive sends at most.
-const ROUND: usize = 1_000;
-
-/// After how many rounds of a redrive that left as many dead letters as there were before it gives
-/// up: jobs that die as fast as they are redriven would keep it busy for ever.
-const STALLED: usize = 50;
 
 impl<T> Queue<T> {
     /// How many jobs wait: the ready and the timed jobs.
@@ -126,90 +115,11 @@ impl<T> Queue<T> {
         let forgotten = async {
             #[cfg(feature = "schedule")]
             crate::schedule::forget(connection).await?;
+            workers::forget(store, name).await?;
             registry::remove(store, name).await?;
             agreement::forget(store, name).await
         };
         forgotten.await.map_err(|error| error.operation("delete").maybe_applied())
-    }
-
-    /// Cancels jobs. Waiting jobs and dead letters are removed. A handler in a worker of this
-    /// process is dropped at its next await. In another process the next renewal or verb except
-    /// `ack` finds the job cancelled; an `ack` counts the job as done. The key of
-    /// [`unique_while_live`](crate::Job::unique_while_live) is free at once. Returns how many of
-    /// these jobs existed.
-    ///
-    /// # Errors
-    /// `InvalidKey` for an id of another queue; those of the store.
-    pub async fn cancel(&self, jobs: &[JobId]) -> Result<u64> {
-        let affected = self.control_jobs("cancel", jobs, |keys| Control::Cancel { keys }).await?;
-        self.requests().cancelled(jobs.iter().map(|job| (job.partition, job.key)));
-        Ok(affected)
-    }
-
-    /// Removes these dead letters; jobs in other states stay. Returns how many were removed.
-    ///
-    /// # Errors
-    /// `InvalidKey` for an id of another queue; those of the store.
-    pub async fn discard(&self, jobs: &[JobId]) -> Result<u64> {
-        self.control_jobs("discard", jobs, |keys| Control::Discard { keys }).await
-    }
-
-    /// Makes up to `limit` dead letters of the queue ready again, with fresh budgets: the oldest of
-    /// each partition first, and all of one partition before the next. Returns how many: no more
-    /// than there were when the call began.
-    ///
-    /// # Errors
-    /// Those of the store; after an error some of the dead letters may be redriven. `Conflict` if
-    /// other jobs die as fast as these are redriven.
-    pub async fn redrive(&self, limit: usize) -> Result<u64> {
-        let counts = async || self.all_counts().await.map_err(|error| error.operation("redrive"));
-        let mut counted = counts().await?;
-        // What dies meanwhile may die of the same thing again and again.
-        let wanted = limit.min(usize::try_from(sum(&counted).dead).unwrap_or(usize::MAX));
-        let (mut left, mut stalled) = (wanted, 0);
-        loop {
-            let effect = |error: Error| if left < wanted { error.maybe_applied() } else { error };
-            let round = self.control_each("redrive", self.shares(&counted, left)).await;
-            let redriven = usize::try_from(round.map_err(effect)?).unwrap_or(left);
-            left = left.saturating_sub(redriven);
-            if left == 0 || redriven == 0 {
-                return Ok((wanted - left) as u64);
-            }
-            // Some went meanwhile that were counted, or there are more than a round takes.
-            let before = sum(&counted).dead;
-            counted = counts().await.map_err(Error::maybe_applied)?;
-            stalled += usize::from(sum(&counted).dead >= before);
-            if stalled == STALLED {
-                return Err(stall(sum(&counted).dead));
-            }
-        }
-    }
-
-    /// Requests that together redrive up to this many dead letters, in each partition at most as
-    /// many as were counted there; the first [`ROUND`] of them.
-    fn shares(&self, counts: &[Counts], mut left: usize) -> Vec<(&Partition, Control)> {
-        let mut requests = Vec::new();
-        for (partition, counts) in self.partitions().zip(counts) {
-            let mut dead = usize::try_from(counts.dead).unwrap_or(usize::MAX);
-            while dead.min(left) > 0 && requests.len() < ROUND {
-                let limit = dead.min(left).min(MAX_BATCH);
-                requests.push((partition, Control::Redrive { keys: Vec::new(), limit }));
-                (dead, left) = (dead - limit, left - limit);
-            }
-        }
-        requests
-    }
-
-    /// Makes these dead letters ready again, with fresh budgets. Returns how many were redriven.
-    ///
-    /// # Errors
-    /// `InvalidKey` for an id of another queue; those of the store.
-    pub async fn redrive_jobs(&self, jobs: &[JobId]) -> Result<u64> {
-        self.control_jobs("redrive", jobs, |keys| {
-            let limit = keys.len();
-            Control::Redrive { keys, limit }
-        })
-        .await
     }
 
     pub(super) async fn all_counts(&self) -> Result<Vec<Counts>> {
@@ -274,28 +184,9 @@ impl<T> Queue<T> {
         self.control_each(verb, requests).await
     }
 
-    async fn control_jobs(
-        &self,
-        verb: &'static str,
-        jobs: &[JobId],
-        make: impl Fn(Vec<JobKey>) -> Control,
-    ) -> Result<u64> {
-        let mut by_partition: BTreeMap<u32, Vec<JobKey>> = BTreeMap::new();
-        for job in jobs {
-            self.connection().partition(job.partition).map_err(|error| error.operation(verb))?;
-            by_partition.entry(job.partition).or_default().push(job.key);
-        }
-        let mut requests = Vec::new();
-        for (number, keys) in by_partition {
-            let partition = self.connection().partition(number)?;
-            requests.extend(keys.chunks(MAX_BATCH).map(|keys| (partition, make(keys.to_vec()))));
-        }
-        self.control_each(verb, requests).await
-    }
-
     /// Sends requests side by side; returns how many jobs were changed. After an error no further
     /// request begins.
-    async fn control_each<'a>(
+    pub(super) async fn control_each<'a>(
         &self,
         verb: &'static str,
         requests: impl IntoIterator<Item = (&'a Partition, Control)>,
@@ -312,15 +203,7 @@ impl<T> Queue<T> {
     }
 }
 
-fn stall(dead: u64) -> Error {
-    let message = format!(
-        "after each of {STALLED} rounds as many dead letters were there as before it, now {dead}; \
-         expected fewer"
-    );
-    Error::new(ErrorKind::Conflict, message).operation("redrive").maybe_applied()
-}
-
-fn sum(counts: &[Counts]) -> Counts {
+pub(super) fn sum(counts: &[Counts]) -> Counts {
     let mut sum = Counts::default();
     counts.iter().for_each(|one| sum += *one);
     sum

@@ -71,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) max_payload: usize,
     pub(crate) policy: Policy,
     pub(crate) retry: RetryPolicy,
+    /// Whether the time of each submission is kept.
+    pub(crate) note_times: bool,
     pub(crate) undecodable: Undecodable,
     #[cfg(feature = "testing")]
     pub(crate) recorder: Option<crate::testing::Recorder>,

@@ -23,10 +23,11 @@ use kv_core::queue::{
 };
 use kv_core::{Achieved, Durability, Error, ErrorKind, Result};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::claimers::{Claimer, Claimers, Claims};
 use super::connection::Connection;
+use super::watched::Watched;
 use batch::Batch;
 use recording::Recording;
 
@@ -48,6 +49,7 @@ impl Item {
     fn bytes(&self) -> usize {
         match &self.operation {
             Some(Operation::Checkpoint { state, .. }) => state.len(),
+            Some(Operation::Done { value }) => value.len(),
             Some(Operation::Retry { reason, .. } | Operation::Fail { reason }) => reason.len(),
             Some(
                 Operation::Release
@@ -93,6 +95,8 @@ pub(crate) struct Requests {
     claimers: Claimers,
     turn: AtomicUsize,
     gathered: Box<[Mutex<Gathered>]>,
+    /// Who waits for the end of a job, where done jobs are kept.
+    watched: Watched,
 }
 
 #[derive(Default)]
@@ -134,7 +138,8 @@ impl Requests {
     pub(crate) fn new(connection: Connection) -> Self {
         let gathered = connection.partitions.iter().map(|_| Mutex::default()).collect();
         let connection = Arc::new(connection);
-        Self { connection, claimers: Claimers::default(), turn: AtomicUsize::new(0), gathered }
+        let (claimers, turn) = (Claimers::default(), AtomicUsize::new(0));
+        Self { connection, claimers, turn, gathered, watched: Watched::default() }
     }
 
     /// Ends the use of the queue by this handle and its clones.
@@ -191,6 +196,11 @@ impl Requests {
     /// Tells the workers of jobs that were cancelled.
     pub(crate) fn cancelled(&self, jobs: impl Iterator<Item = (u32, JobKey)>) {
         jobs.for_each(|(number, job)| self.claimers.cancelled(number, job));
+    }
+
+    /// Is told when a request of this handle has settled the job.
+    pub(crate) fn watch(&self, number: u32, job: JobKey) -> Arc<Notify> {
+        self.watched.watch(number, job)
     }
 
     /// The runtime for tasks that serve all handles of the queue: a worker's runtime, which lasts,

@@ -92,6 +92,7 @@ impl Definition {
             unique: None,
             time_to_live: self.time_to_live,
             group: self.group.as_deref().map(Into::into),
+            note_time: false,
         }
     }
 }

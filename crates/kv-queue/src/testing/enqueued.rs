@@ -108,7 +108,7 @@ impl Recorder {
                 Submitted::Added(key) => (*key, false),
                 Submitted::Duplicate(key) => (*key, true),
             };
-            let NewJob { body, priority, delay, unique, time_to_live, group } = job;
+            let NewJob { body, priority, delay, unique, time_to_live, group, .. } = job;
             if recorded.len() == MOST {
                 recorded.pop_front();
             }

@@ -93,7 +93,8 @@ impl<T> Handed<T> {
         let requests = Arc::new(Requests::new(connection));
         let handle = Handle { key: JobKey::new(8, 1), token: 1 };
         let body = Bytes::new();
-        let claimed = Claimed { handle, body, attempt, delivery: attempt, checkpoint, group };
+        let claimed =
+            Claimed { handle, body, attempt, delivery: attempt, checkpoint, group, enqueued: None };
         let lease = Arc::new(Lease::of(&requests, 0, claimed));
         let job = HandedJob { told, lease: Arc::clone(&lease) };
         (Delivery::new(payload, lease), job)
@@ -140,6 +141,7 @@ impl std::fmt::Debug for HandedJob {
 
 fn settings(queue: &str) -> Settings {
     Settings {
+        note_times: false,
         name: queue.into(),
         lease: Duration::from_secs(30),
         timeout: Duration::from_secs(15),

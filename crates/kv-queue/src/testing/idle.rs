@@ -80,6 +80,9 @@ where
 async fn settled<T>(queue: &Queue<T>, delivery: &Delivery<()>, outcome: &Outcome) -> Result<()> {
     let operation = match outcome {
         Outcome::Done => return delivery.ack().await,
+        Outcome::DoneWith(value) => {
+            return delivery.lease().finish(|serializer| value.encode(serializer)).await;
+        }
         Outcome::Fail { reason } => return delivery.fail(reason).await,
         Outcome::Snooze { after } => return delivery.snooze(*after).await,
         Outcome::Limited { after } => return delivery.limited(*after).await,

@@ -82,6 +82,9 @@ impl<H: Handler> Slots<H> {
             crate::Outcome::Done => {
                 ended(lease).unwrap_or(Outcome::ToSend(None, Sent::Settle(Settle::Ack)))
             }
+            crate::Outcome::DoneWith(value) => {
+                ended(lease).unwrap_or_else(|| self.done(lease, &value))
+            }
             crate::Outcome::Snooze { after } => ended(lease).unwrap_or_else(|| {
                 let snooze = Operation::Snooze { after };
                 Outcome::ToSend(Some(snooze), Sent::Settle(Settle::Snooze))
@@ -90,6 +93,18 @@ impl<H: Handler> Slots<H> {
                 let limited = Operation::Limited { after };
                 Outcome::ToSend(Some(limited), Sent::Settle(Settle::Limited))
             }),
+        }
+    }
+
+    /// What a job returned is sent with its ack. A job whose value cannot be encoded has failed.
+    fn done(&self, lease: &Lease, value: &crate::Returned) -> Outcome {
+        match lease.done(|serializer| value.encode(serializer)) {
+            Ok(operation) => Outcome::ToSend(operation, Sent::Settle(Settle::Ack)),
+            Err(error) => {
+                let reason = format!("what the handler returned cannot be kept: {error}");
+                let policy = &self.shared.requests.connection.settings.retry;
+                self.failed(lease, reason, policy, None)
+            }
         }
     }
 

@@ -48,7 +48,7 @@ impl<T, S> Worker<T, S> {
     /// The same worker with another state, and the state that it had.
     pub(super) fn with<R>(self, new: R) -> (Worker<T, R>, S) {
         let Self { queue, concurrency, prefetch, stop, stop_within, job_timeout, .. } = self;
-        let Self { cleanup_within, until_drained, metering, state, .. } = self;
+        let Self { cleanup_within, until_drained, metering, name, version, state, .. } = self;
         let worker = Worker {
             queue,
             concurrency,
@@ -59,6 +59,8 @@ impl<T, S> Worker<T, S> {
             cleanup_within,
             until_drained,
             metering,
+            name,
+            version,
             state: new,
         };
         (worker, state)

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use super::drained::DrainCheck;
 use super::handler::Handler;
 use super::listener::Listener;
+use super::presence::Presence;
 use super::shared::Shared;
 use super::slot::Slots;
 use super::{Worker, WorkerSummary};
@@ -35,6 +36,7 @@ struct Supervisor<T, H> {
     renew_again: Option<Instant>,
     listener: Listener,
     drained: DrainCheck<T>,
+    presence: Presence,
     worker: Worker<T>,
 }
 
@@ -104,6 +106,7 @@ impl<T: Send + 'static, H> Supervisor<T, H> {
         let period = (lease / 3).max(Duration::from_millis(1));
         let mut beat = tokio::time::interval_at(Instant::now() + period, period);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (name, version) = (worker.name.clone(), worker.version.clone());
         let queue = worker.until_drained.then(|| worker.queue.clone());
         Self {
             slots: Arc::new(slots),
@@ -113,6 +116,7 @@ impl<T: Send + 'static, H> Supervisor<T, H> {
             renew_again: None,
             listener: Listener::new(&shared),
             drained: DrainCheck::new(&shared, queue),
+            presence: Presence::begin(&shared, worker.concurrency, name, version),
             shared,
             worker,
         }
@@ -178,6 +182,7 @@ impl<T: Send + 'static, H> Supervisor<T, H> {
             tracing::warn!(queue, "handlers block their threads; the worker ends without them");
         }
         await_verdicts(&self.shared).await;
+        self.presence.end().await;
         let mut state = self.shared.state();
         let left = state.settling.saturating_add(state.handing_back);
         let mut summary = state.summary;

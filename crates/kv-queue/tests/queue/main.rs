@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod asking;
 mod bench;
 mod charged;
 mod contract;
@@ -51,6 +52,18 @@ macro_rules! on_every_engine {
 }
 
 on_every_engine! {
+    asking::a_job_says_where_it_is_and_why,
+    asking::a_dead_job_has_its_failures_with_their_times,
+    asking::a_ready_job_says_what_keeps_its_group,
+    asking::lists_have_each_job_once_a_page_at_a_time,
+    asking::a_done_job_is_kept_with_what_it_returned,
+    asking::done_jobs_go_by_their_number_and_age,
+    asking::a_wait_ends_when_a_worker_returns_a_value,
+    asking::nothing_is_kept_of_a_done_job_by_default,
+    asking::the_time_of_a_submission_is_known_by_choice,
+    asking::an_operator_acts_on_one_on_many_and_on_all,
+    asking::a_place_of_another_list_is_refused,
+    asking::a_worker_is_listed_until_it_ends_or_fades,
     contract::jobs_come_by_priority_and_then_in_order,
     contract::a_job_that_is_acked_is_gone,
     contract::a_delayed_job_comes_when_it_is_due,

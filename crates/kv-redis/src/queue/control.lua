@@ -1,5 +1,5 @@
 
--- An operator's action. ARGV: its name, a limit, then keys of jobs; or a group, and its terms or -
+-- An operator's action. ARGV: its name, a limit or a delay, then keys of jobs; or a group, and its terms or -
 -- for none, or how long it pauses. Answers how many jobs were changed, and whether the limit left
 -- some.
 local action, limit = ARGV[1], tonumber(ARGV[2])
@@ -39,6 +39,30 @@ local function discard(key)
   return false
 end
 
+-- Removes a done job.
+local function discard_done(key)
+  if call('ZREM', DONE, key) == 1 then
+    forget_done(key)
+    affected = affected + 1
+  end
+end
+
+-- Lets a waiting job wait from now on, or be claimed at once. The first to become due wakes.
+local function reschedule(key, delay)
+  local job = load(key) or fresh()
+  local is_timed = call('ZREM', TIMED, key) == 1
+  if delay == 0 and is_timed then
+    return_to_ready(key, job)
+    affected = affected + 1
+  elseif delay > 0 and (is_timed or take_ready(key, job)) then
+    call('ZADD', TIMED, number(after(delay)), key)
+    if call('ZRANGE', TIMED, 0, 0)[1] == key then
+      wake()
+    end
+    affected = affected + 1
+  end
+end
+
 -- Tells whoever runs a job that it is cancelled.
 local function mark(key, job)
   job.cancelled = true
@@ -63,6 +87,7 @@ end
 -- Makes a dead letter, taken from its set already, claimable, with fresh budgets.
 local function revive(key)
   local dead = load(key) or fresh()
+  carry_note(key, dead)
   local job = fresh()
   job.unique, job.progress, job.group = dead.unique, dead.progress, dead.group
   come_back(key, job)
@@ -109,7 +134,7 @@ local function purge()
     end
   end
   call('UNLINK', CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS,
-    GROUPED, GROUPS)
+    GROUPED, GROUPS, DONE)
   if #kept > 0 then
     call('HSET', CONTROL, unpack(kept))
   end
@@ -131,7 +156,13 @@ elseif action == 'cancel' then
   end
 elseif action == 'discard' then
   for i = 3, #ARGV do
-    discard(ARGV[i])
+    if not discard(ARGV[i]) then
+      discard_done(ARGV[i])
+    end
+  end
+elseif action == 'reschedule' then
+  for i = 3, #ARGV do
+    reschedule(ARGV[i], limit)
   end
 elseif action == 'redrive' then
   redrive()

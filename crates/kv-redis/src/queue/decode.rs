@@ -33,7 +33,7 @@ impl Parts {
         self.0.len() == 0
     }
 
-    fn int(&mut self) -> Result<i64> {
+    pub(super) fn int(&mut self) -> Result<i64> {
         match self.0.next() {
             Some(Answer::Int(number)) => Ok(number),
             _ => Err(unexpected()),
@@ -51,7 +51,7 @@ impl Parts {
         }
     }
 
-    fn text(&mut self) -> Result<String> {
+    pub(super) fn text(&mut self) -> Result<String> {
         String::from_utf8(self.data()?.into()).map_err(|_| unexpected())
     }
 
@@ -60,7 +60,7 @@ impl Parts {
     }
 
     /// Microseconds from now, or never.
-    fn wait(&mut self) -> Result<Option<Duration>> {
+    pub(super) fn wait(&mut self) -> Result<Option<Duration>> {
         let micros = self.int()?;
         Ok(u64::try_from(micros).ok().map(Duration::from_micros))
     }
@@ -116,7 +116,10 @@ fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
         Some((b'+', head)) => (true, head),
         _ => (false, &*head),
     };
-    let mut words = head.split(|byte| *byte == b' ');
+    let mut words = head.split(|byte| *byte == b' ').peekable();
+    let noted = words.next_if(|word| word.starts_with(b"@"));
+    let noted = noted.map(|word| number::<u64>(word.get(1..).unwrap_or_default())).transpose()?;
+    let enqueued = noted.map(Duration::from_micros);
     let key = key(words.next().unwrap_or_default())?;
     let mut next = || words.next().map(number::<u64>).transpose();
     let attempt = next()?.unwrap_or(1);
@@ -128,7 +131,8 @@ fn delivery(parts: &mut Parts, token: u64) -> Result<Claimed> {
     let group = has_group.then(|| parts.text().map(Into::into)).transpose()?;
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let (attempt, delivery) = (small(attempt), small(delivery));
-    Ok(Claimed { handle: Handle { key, token }, body, attempt, delivery, checkpoint, group })
+    let handle = Handle { key, token };
+    Ok(Claimed { handle, body, attempt, delivery, checkpoint, group, enqueued })
 }
 
 pub(super) fn maintained(answer: Answer) -> Result<Maintained> {
@@ -196,13 +200,17 @@ fn letter(parts: &mut Parts) -> Result<DeadLetter> {
 
 fn group(parts: &mut Parts) -> Result<GroupState> {
     let (name, waiting, running) = (parts.text()?, parts.count()?, parts.count()?);
+    Ok(GroupState { name, waiting, running, block: block(parts)? })
+}
+
+/// What keeps a group from a start, and for how long.
+pub(super) fn block(parts: &mut Parts) -> Result<Option<GroupBlock>> {
     let (why, wait) = (parts.int()?, parts.wait()?.unwrap_or_default());
-    let block = match why {
-        0 => None,
-        1 => Some(GroupBlock::Concurrency),
-        2 => Some(GroupBlock::Rate(wait)),
-        3 => Some(GroupBlock::Paused(wait)),
-        _ => return Err(unexpected()),
-    };
-    Ok(GroupState { name, waiting, running, block })
+    match why {
+        0 => Ok(None),
+        1 => Ok(Some(GroupBlock::Concurrency)),
+        2 => Ok(Some(GroupBlock::Rate(wait))),
+        3 => Ok(Some(GroupBlock::Paused(wait))),
+        _ => Err(unexpected()),
+    }
 }

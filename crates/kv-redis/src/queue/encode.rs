@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kv_core::MAX_LIFETIME;
 use kv_core::queue::{
-    Claim, Control, Exchange, GroupLimit, Handle, Inspect, JobKey, MAX_STAMP, Maintain, NewJob,
-    Operation, Policy, Submit, UniqueScope, cut_reason,
+    Claim, Control, Exchange, GroupLimit, Handle, Inspect, JobKey, ListPlace, MAX_STAMP, Maintain,
+    NewJob, Operation, Policy, State, Submit, UniqueScope, cut_reason,
 };
 
 use super::keys;
@@ -38,6 +38,7 @@ fn head(job: &NewJob) -> Bytes {
         && job.time_to_live.is_none()
         && job.unique.is_none()
         && job.group.is_none()
+        && !job.note_time
     {
         return Bytes::from_static(priority.as_bytes());
     }
@@ -47,6 +48,9 @@ fn head(job: &NewJob) -> Bytes {
     }
     if let Some(ttl) = job.time_to_live {
         head += &format!("t{}", micros(ttl));
+    }
+    if job.note_time {
+        head.push('n');
     }
     if job.group.is_some() {
         head.push('g');
@@ -91,6 +95,7 @@ fn operate(operation: &Operation) -> (&'static str, Bytes, Bytes) {
         Operation::Fail { reason: why } => ("f", Bytes::new(), reason(why)),
         Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
         Operation::Release => ("u", Bytes::new(), Bytes::new()),
+        Operation::Done { value } => ("d", Bytes::new(), value.clone()),
         Operation::Limited { after } => ("l", decimal(micros(after)), Bytes::new()),
         Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
         Operation::Checkpoint { state, progress } => {
@@ -105,14 +110,19 @@ fn member(handle: &Handle) -> Bytes {
 }
 
 fn budgets(policy: &Policy) -> Bytes {
-    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, keep_dead_for, group } =
-        policy;
+    let Policy { max_failures, max_crashes, max_deliveries, keep_dead, keep_dead_for, .. } = policy;
+    let Policy { keep_done, keep_done_for, group, .. } = policy;
     let [failures, crashes, deliveries] =
         [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
-    let age = keep_dead_for.map_or_else(|| "-1".to_owned(), |age| micros(age).to_string());
-    let mut budgets = format!("{failures} {crashes} {deliveries} {keep_dead} {age}");
-    if *group != GroupLimit::default() {
+    let age =
+        |age: &Option<Duration>| age.map_or_else(|| "-1".to_owned(), |age| micros(age).to_string());
+    let mut budgets =
+        format!("{failures} {crashes} {deliveries} {keep_dead} {}", age(keep_dead_for));
+    if *group != GroupLimit::default() || *keep_done > 0 {
         budgets += &format!(" {}", terms(group));
+    }
+    if *keep_done > 0 {
+        budgets += &format!(" {keep_done} {}", age(keep_done_for));
     }
     Bytes::from(budgets)
 }
@@ -136,7 +146,7 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
     let group = |action: &'static str, group: &str, value| {
         vec![Bytes::from_static(action.as_bytes()), decimal(0), text(group), value]
     };
-    let (action, limit, keys): (_, _, &[JobKey]) = match request {
+    let (action, number, keys): (_, u64, &[JobKey]) = match request {
         Control::LimitGroup { group: name, limit } => {
             let own = limit.as_ref().map_or_else(|| "-".to_owned(), terms);
             return group("limit_group", name, Bytes::from(own));
@@ -148,10 +158,11 @@ pub(super) fn control(request: &Control) -> Vec<Bytes> {
         Control::Resume => ("resume", 0, &[]),
         Control::Cancel { keys } => ("cancel", 0, keys),
         Control::Discard { keys } => ("discard", 0, keys),
-        Control::Redrive { keys, limit } => ("redrive", *limit, keys),
+        Control::Redrive { keys, limit } => ("redrive", *limit as u64, keys),
+        Control::Reschedule { keys, delay } => ("reschedule", micros(*delay), keys),
         Control::Purge => ("purge", 0, &[]),
     };
-    let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(limit)];
+    let mut args = vec![Bytes::from_static(action.as_bytes()), decimal(number)];
     args.extend(keys.iter().map(|key| Bytes::from(key.to_string())));
     args
 }
@@ -161,6 +172,14 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
         Inspect::Counts => ("counts", 0, None, 0),
         Inspect::Peek { after, limit, bytes: most } => ("peek", limit, after, most),
         Inspect::Dead { after, limit, bytes: most } => ("dead", limit, after, most),
+        Inspect::Job { key, bytes, default } => {
+            let key = Bytes::from(key.to_string());
+            let terms = Bytes::from(terms(&default));
+            return vec![Bytes::from_static(b"job"), decimal(u8::from(bytes)), key, terms];
+        }
+        Inspect::List { state, group, after, limit } => {
+            return list(state, group.as_deref(), after.as_ref(), limit);
+        }
         Inspect::Groups { after, limit, default } => {
             let behind = after.map_or_else(Bytes::new, |group| text(&group));
             let terms = Bytes::from(terms(&default));
@@ -169,6 +188,19 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
     };
     let behind = behind.map_or_else(Bytes::new, |key| Bytes::from(key.to_string()));
     vec![Bytes::from_static(what.as_bytes()), decimal(limit), behind, decimal(bytes(most))]
+}
+
+/// A page: its limit, the state, the group or nothing, and the place behind which it begins.
+fn list(state: State, group: Option<&str>, after: Option<&ListPlace>, limit: usize) -> Vec<Bytes> {
+    let mut args = vec![
+        Bytes::from_static(b"list"),
+        decimal(limit.max(1)),
+        Bytes::from_static(state.name().as_bytes()),
+        text(group.unwrap_or_default()),
+    ];
+    args.extend(after.map(|place| decimal(place.score())));
+    args.extend(after.map(|place| text(place.name())));
+    args
 }
 
 /// A number of bytes, clamped to what a script can count.

@@ -77,6 +77,10 @@ local function tell(reply, key, job, body)
   if job.progress then
     head = head .. ' ' .. number(job.progress)
   end
+  local at = enqueued(key, job)
+  if at then
+    head = '@' .. number(at) .. ' ' .. head
+  end
   reply[#reply + 1] = job.group and '+' .. head or head
   reply[#reply + 1] = body or call('HGET', JOBS, key)
   if job.progress then
@@ -87,11 +91,15 @@ local function tell(reply, key, job, body)
   end
 end
 
-local function ack(lease)
+-- Without done jobs to keep, the functions that keep them are not there.
+local end_as_done = policy.keep_done > 0 and keep or forget
+
+local function finish(lease, value)
   if call('ZREM', LEASES, lease) == 0 then
     return 's'
   end
-  free_slot(forget(sub(lease, 1, 14)))
+  local key = sub(lease, 1, 14)
+  free_slot(end_as_done(key, value, policy))
   count('done')
   return 'a'
 end
@@ -106,6 +114,7 @@ end
 local function set_aside(key, letter, reason)
   local job = fresh()
   if letter == 'f' or letter == 'r' then
+    note_past(key, job, 'f', cut(reason))
     failed(job, reason)
   end
   bury_spent(key, job, RECORD, policy)
@@ -142,6 +151,7 @@ end
 
 -- Ends a delivery, whose lease is gone already, but not the job.
 local function hand_back(key, job, letter, delay, reason)
+  note_past(key, job, letter == 's' and 's' or 'f', letter ~= 's' and cut(reason))
   if letter == 's' then
     job.snoozes = job.snoozes + 1
   else
@@ -166,6 +176,9 @@ local function checkpoint(key, job, state, progress)
 end
 
 local function operate(letter, lease, value, bytes)
+  if letter == 'd' then
+    return finish(lease, bytes)
+  end
   if not call('ZSCORE', LEASES, lease) then
     return 's'
   end
@@ -261,7 +274,7 @@ end
 
 local settled, operated = {}, {}
 for i = 1, acks do
-  settled[i] = ack(ARGV[HEADER + i])
+  settled[i] = finish(ARGV[HEADER + i])
 end
 for i = 1, operations do
   local at = HEADER + acks + 4 * i - 4

@@ -4,8 +4,8 @@
 --                  longer than largest says; a partition of an older build has none, and may have
 --                  bodies of any length.
 --   JOBS     HASH  KEY: the body of a job
---   RECORDS  HASH  KEY: what differs from a fresh job, "KEYc": its checkpoint; and a field that is no
---                  job's. Most jobs have neither, and looking for them in a large hash takes time.
+--   RECORDS  HASH  KEY: what differs from a fresh job, "KEYc": its checkpoint, or what a kept job
+--                  returned, "KEYh": its past, as past.lua says; and a field that is no job's. Most jobs have neither, and looking for them in a large hash takes time.
 --   READY    ZSET  at 0: KEY, whose own order is that of priority, then age; of a job that came
 --                  back "PLACErTIMEKEY", where PLACE is like a KEY with the job's priority and the
 --                  sequence of the last job that had entered by then, and TIME is that of the
@@ -20,14 +20,17 @@
 --   WAKE     LIST  one element at most: somebody should look here
 --   GROUPED  ZSET  at 0: where groups and their ready jobs stand, as groups.lua says
 --   GROUPS   HASH  what a group has beside its jobs, as groups.lua says
--- Without the last two, which cost time, submit can add jobs without a group; exchange can do
--- everything where the partition has the first format, in which they are empty.
+--   DONE     ZSET  KEY at the time when it was done, of the done jobs that are kept
+-- Each key that a request declares costs time. Only four requests need the last: settles and
+-- maintenance under a policy that keeps done jobs, control, and questions about jobs. Without the last
+-- three, submit can add jobs without a group; exchange can do everything where the partition has the
+-- first format, in which those of groups are empty.
 -- A partition that was purged has only CONTROL without a format, and its wake-up, for a week;
 -- whoever then brings something in makes it anew and keeps its counters. All times are whole
 -- microseconds since 1970 by the server's clock, below 2^53. A number is formatted by "%.0f":
 -- tostring and .. lose digits.
 local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS, WAKE,
-  GROUPED, GROUPS = unpack(KEYS)
+  GROUPED, GROUPS, DONE = unpack(KEYS)
 -- A partition in which a job had a group has the second format, which builds without groups refuse.
 local FORMAT, GROUPED_FORMAT = '3', '4'
 local LAST, MAX_SEQUENCE = 9007199254740991, 562949953421311

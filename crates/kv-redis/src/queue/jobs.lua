@@ -169,6 +169,12 @@ local function come_back(key, job)
   make_ready(key, job)
 end
 
+-- Makes a timed job ready. One that was never delivered has waited since its submission.
+local function return_to_ready(key, job)
+  local back = ended(job) == 0 and make_ready or come_back
+  back(key, job)
+end
+
 -- Makes a job that was delivered wait for its time: back at once without a delay.
 local function put_back(key, job, delay)
   if delay == 0 then
@@ -194,7 +200,7 @@ local function forget(key)
   end
   call('HDEL', JOBS, key)
   if differs then
-    call('HDEL', RECORDS, key, key .. 'c')
+    call('HDEL', RECORDS, key, key .. 'c', key .. 'h')
   end
   return job
 end
@@ -204,14 +210,18 @@ local function end_cancelled(key)
   count('cancelled')
 end
 
--- How many of the first dead letters a policy does not keep, up to a limit.
-local function surplus_dead(policy, limit)
-  local beyond = math.max(math.min(call('ZCARD', DEAD) - policy.keep_dead, limit), 0)
-  if policy.keep_dead_for < 0 or policy.keep_dead_for > now or beyond == limit then
+-- How many of the first members of a set are beyond a number or an age, up to a limit.
+local function surplus(set, most, age, limit)
+  local beyond = math.max(math.min(call('ZCARD', set) - most, limit), 0)
+  if age < 0 or age > now or beyond == limit then
     return beyond
   end
-  local last = number(now - policy.keep_dead_for)
-  return math.max(beyond, #call('ZRANGEBYSCORE', DEAD, '-inf', last, 'LIMIT', 0, limit))
+  return math.max(beyond, #call('ZRANGEBYSCORE', set, '-inf', number(now - age), 'LIMIT', 0, limit))
+end
+
+-- How many of the first dead letters a policy does not keep, up to a limit.
+local function surplus_dead(policy, limit)
+  return surplus(DEAD, policy.keep_dead, policy.keep_dead_for, limit)
 end
 
 -- Drops the oldest dead letters beyond the cap, and those that are too old, up to a limit.
@@ -253,16 +263,18 @@ local function bury_spent(key, job, why, policy)
   bury(key, job, policy)
 end
 
--- A policy as the client sends it.
+-- A policy as the client sends it; how many done jobs are kept, and how long, only if any are.
 local function read_policy(text)
-  local failures, crashes, deliveries, dead, age, terms =
-      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) ?(%S*)$')
+  local failures, crashes, deliveries, dead, age, terms, done, done_for =
+      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) ?(%S*) ?(%d*) ?(%-?%d*)$')
   return {
     failures = tonumber(failures),
     crashes = tonumber(crashes),
     deliveries = tonumber(deliveries),
     keep_dead = tonumber(dead),
     keep_dead_for = tonumber(age),
+    keep_done = tonumber(done) or 0,
+    keep_done_for = tonumber(done_for) or -1,
     group = terms ~= '' and terms or '-1:0:0:1',
   }
 end

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use kv_core::RESERVED;
 
-/// The parts of a partition, in the order in which the scripts name them; last those of groups.
-const PARTS: [&str; 13] = [
+/// The parts of a partition, in the order in which the scripts name them; last those of groups, and
+/// the done jobs.
+const PARTS: [&str; 14] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "wake", "grouped", "groups",
+    "wake", "grouped", "groups", "done",
 ];
 
 /// The part that counts.
@@ -25,6 +26,9 @@ const WAKE: usize = 10;
 /// The first part of groups.
 const GROUPED: usize = 11;
 
+/// The part of the done jobs that are kept.
+const DONE: usize = 13;
+
 /// The parts that a glance reads.
 const GLANCE: [usize; 5] = [CONTROL, 3, 4, 5, GROUPED];
 
@@ -35,7 +39,9 @@ const GLANCE: [usize; 5] = [CONTROL, 3, 4, 5, GROUPED];
 /// other slots. Neither a prefix nor a queue's name has braces.
 pub(super) struct PartitionKeys {
     all: Arc<[Bytes]>,
-    /// All but those of groups: each key that a request declares costs it time.
+    /// All but that of done jobs: each key that a request declares costs it time.
+    without_done: Arc<[Bytes]>,
+    /// All but those of groups and of done jobs.
     without_groups: Arc<[Bytes]>,
     has_groups: AtomicBool,
 }
@@ -48,8 +54,9 @@ impl PartitionKeys {
         let (prefix, rest) = split(prefix, queue);
         let base = format!("{prefix}{RESERVED}{{{rest}:{number}}}:");
         let all = PARTS.map(|part| Bytes::from([&*base, part].concat()));
-        let without_groups = all[..GROUPED].into();
-        Self { all: all.into(), without_groups, has_groups: AtomicBool::new(false) }
+        let (without_done, without_groups) = (all[..DONE].into(), all[..GROUPED].into());
+        let has_groups = AtomicBool::new(false);
+        Self { all: all.into(), without_done, without_groups, has_groups }
     }
 
     /// All keys.
@@ -57,7 +64,12 @@ impl PartitionKeys {
         Arc::clone(&self.all)
     }
 
-    /// All keys but those of groups.
+    /// All keys but that of done jobs.
+    pub(super) fn without_done(&self) -> Arc<[Bytes]> {
+        Arc::clone(&self.without_done)
+    }
+
+    /// All keys but those of groups and of done jobs.
     pub(super) fn without_groups(&self) -> Arc<[Bytes]> {
         Arc::clone(&self.without_groups)
     }

@@ -4,6 +4,7 @@
 -- again, whether more is due, and when to come back, in microseconds, or -1.
 local EXPIRED = 'its time to live ended before it was claimed'
 local CRASHED = 'its leases ended unsettled too often'
+local ENDED = 'its lease ended before it was settled'
 local limit, policy = tonumber(ARGV[1]), read_policy(ARGV[2])
 local known = call('HGET', CONTROL, 'format')
 check_known(known)
@@ -26,9 +27,7 @@ local function promote(key)
   elseif is_expired(job) then
     set_aside(key, job, EXPIRED)
   else
-    -- One that was never delivered has waited since its submission.
-    local back = ended(job) == 0 and make_ready or come_back
-    back(key, job)
+    return_to_ready(key, job)
     promoted = promoted + 1
   end
 end
@@ -50,6 +49,7 @@ local function recover(key)
   if job.cancelled then
     end_cancelled(key)
   else
+    note_past(key, job, 'o', ENDED)
     job.crashes = job.crashes + 1
     if job.crashes >= policy.crashes then
       set_aside(key, job, CRASHED)
@@ -72,6 +72,7 @@ local has_groups = call('EXISTS', GROUPED) == 1
 local unblocked = has_groups and grouped().unblock(limit) or 0
 
 evict(policy, limit)
+drop_done(policy, limit)
 forgotten = #forget_past(WINDOWS, UNIQUE, limit) + #forget_past(SESSIONS, CONTROL, limit)
 if has_groups then
   forgotten = forgotten + grouped().forget(limit)
@@ -84,7 +85,7 @@ for _, set in ipairs({ TIMED, LEASES, WINDOWS, SESSIONS }) do
     more = 1
   end
 end
-if surplus_dead(policy, 1) > 0 then
+if surplus_dead(policy, 1) > 0 or surplus_done(policy, 1) > 0 then
   more = 1
 end
 return { promoted, recovered, buried, forgotten, unblocked, more, from_now(next_due()) }

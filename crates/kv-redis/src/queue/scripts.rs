@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "6feb5ebca6237e32ec658d7d1eeb46a910816955",
+    "11d0608fcf903d7262b6facec1bba89cf1b803b0",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,13 +50,33 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "21484e58a69c9b5b2034708e15743bfc8ea4484d",
+    "5b48f7c3632e023ca3afdb3da7a998619639cfff",
     " flags=allow-oom",
     "head.lua",
+    "exchange_head.lua",
     "exchange_plain.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "exchange.lua",
+    "turns.lua",
+    "claim.lua"
+);
+
+/// The same where done jobs are kept, which is no plain case.
+static EXCHANGE_KEEPING: Script = script!(
+    "exchange_keeping",
+    Write,
+    "19abffd70aba68a7d54e1cdf67a7c95f5b807fdb",
+    " flags=allow-oom",
+    "head.lua",
+    "exchange_head.lua",
+    "prelude.lua",
+    "groups.lua",
+    "jobs.lua",
+    "past.lua",
+    "done.lua",
     "exchange.lua",
     "turns.lua",
     "claim.lua"
@@ -65,36 +85,42 @@ static EXCHANGE: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "bf35f97a18f858c67e950610bca10b7ea067767a",
+    "946c12dac554b9456c0738a17337a67f3fddac26",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "done.lua",
     "maintain.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "5a7848ac01ddc5d142b7b7eb506c67331eab73bf",
+    "7d1b153b690aec46fa901f53081fa54ec178cdb8",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "done.lua",
     "control.lua"
 );
 
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "182107abc6a8d2f0dfa831bbde365c38bd88e664",
+    "5d54ac1409a8e7d24f3f8cb75f05f3a3f559109c",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "past.lua",
+    "look.lua",
     "inspect.lua"
 );
 
@@ -125,7 +151,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "ca0a52ef6b2c6e1f8f66cf9368f0ff71a4950fe2",
+    "2f436cdde7f6062f6f3343b0ebac254c289d0791",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -138,7 +164,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "77244eba2c61d328f64d98db28b4739bc94842f4",
+    "b35aebb348bf83a526fbb8808fc450e813e1c292",
     "",
     "head.lua",
     "prelude.lua",
@@ -154,6 +180,7 @@ pub(crate) struct Scripts {
     pub(super) former: &'static Script,
     pub(super) submit: &'static Script,
     pub(super) exchange: &'static Script,
+    pub(super) exchange_keeping: &'static Script,
     pub(super) maintain: &'static Script,
     pub(super) control: &'static Script,
     pub(super) inspect: &'static Script,
@@ -171,6 +198,7 @@ impl Scripts {
             former: &FORMER,
             submit: &SUBMIT,
             exchange: &EXCHANGE,
+            exchange_keeping: &EXCHANGE_KEEPING,
             maintain: &MAINTAIN,
             control: &CONTROL,
             inspect: &INSPECT,
@@ -183,12 +211,13 @@ impl Scripts {
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 12] {
+    pub(crate) const fn all(&self) -> [&'static Script; 13] {
         [
             self.open,
             self.former,
             self.submit,
             self.exchange,
+            self.exchange_keeping,
             self.maintain,
             self.control,
             self.inspect,

@@ -22,6 +22,7 @@ local function parse(head)
     delay = tonumber(string.match(head, 'd(%d+)') or 0),
     ttl = tonumber(string.match(head, 't(%d+)')),
     group = string.find(head, 'g', 1, true) ~= nil,
+    noted = string.find(head, 'n', 1, true) ~= nil,
     scope = scope,
     window = tonumber(window),
   }
@@ -97,8 +98,11 @@ for i = 1, #jobs do
     stored[#stored + 1] = body
     longest = math.max(longest, #body)
     local record
-    if job.scope == 'l' or job.ttl or job.group then
+    if job.scope == 'l' or job.ttl or job.group or job.noted then
       record = fresh()
+      if job.noted then
+        record.place, record.since = sequence - 1, now
+      end
       record.group = groups_of[i]
       record.unique = job.scope == 'l' and unique
       record.deadline = job.ttl and after(job.ttl)
@@ -113,7 +117,7 @@ for i = 1, #jobs do
     else
       local place = job.delay == 0 and ready or timed
       place[#place + 1] = job.delay == 0 and '0' or number(after(job.delay))
-      place[#place + 1] = key
+      place[#place + 1] = job.noted and job.delay == 0 and member(key, record) or key
     end
   end
 end

@@ -1,8 +1,8 @@
 
 -- Adds jobs. ARGV: "lane:NAME" or "", the request's number, how many jobs, then for each
 --   HEAD: its priority as a hexadecimal digit, then what is not plain about it, as a letter and
---     microseconds: d delay, t time to live; g with a group; last, with a unique key: l while the
---     job lives, r for the run, w and the microseconds of a window
+--     microseconds: d delay, t time to live; n to note its time; g with a group; last, with a
+--     unique key: l while the job lives, r for the run, w and the microseconds of a window
 --   BODY
 --   UNIQUE, if the head says so
 --   GROUP, if the head says so

@@ -105,6 +105,7 @@ async fn a_repeated_submit_that_adds_nothing_claims_no_copies_that_are_not_there
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     };
     let session = Some(Session { name: "session".into(), request: 1 });
     let submit = Submit { session, jobs: vec![job] };

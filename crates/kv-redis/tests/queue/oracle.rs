@@ -51,7 +51,7 @@ async fn agree_although(disturbance: Disturbance, seeds: Range<u64>) {
 async fn it_answers_as_the_machine_does_and_every_case_is_met() {
     let server = frozen();
     let engine = engine(&server.url()).await;
-    let seen = agree(&server, engine, seeds(3_000, 45)).await;
+    let seen = agree(&server, engine, seeds(3_000, 60)).await;
     for what in Coverage::CASES {
         assert!(seen.of(what) >= 20, "{what} was met {} times: {seen:?}", seen.of(what));
     }

@@ -15,9 +15,9 @@ use kv_testbed::{Connection, Reply};
 const PREFIX: &str = "data_fetcher:";
 
 /// What a partition consists of.
-pub(crate) const PARTS: [&str; 13] = [
+pub(crate) const PARTS: [&str; 14] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "grouped", "groups", "wake",
+    "grouped", "groups", "wake", "done",
 ];
 
 /// The field of RECORDS that is no job's.
@@ -132,6 +132,8 @@ struct Stored {
     lifetime: i64,
     records: BTreeMap<String, Record>,
     checkpoints: BTreeSet<String>,
+    pasts: BTreeSet<String>,
+    done: Members,
     ready: Members,
     timed: Members,
     leases: Members,
@@ -150,6 +152,7 @@ impl Stored {
         let mut members = |part| pairs(&["ZRANGE", &key(part), "0", "-1", "WITHSCORES"]);
         let (ready, timed, leases) = (members("ready")?, members("timed")?, members("leases")?);
         let (dead, windows, sessions) = (members("dead")?, members("windows")?, members("lanes")?);
+        let done = members("done")?;
         let control: BTreeMap<_, _> = pairs(&["HGETALL", &key("control")])?.into_iter().collect();
         let unique = pairs(&["HGETALL", &key("unique")])?.into_iter().collect();
         let jobs = texts(&ask(connection, &["HKEYS", &key("jobs")])?).into_iter().collect();
@@ -171,7 +174,8 @@ impl Stored {
         if control.contains_key("format") && !others.contains(NO_JOB) {
             return Err("RECORDS has lost the field that is no job's".into());
         }
-        let checkpoints = others.into_iter().filter(|field| field != NO_JOB).collect();
+        let others = others.into_iter().filter(|field| field != NO_JOB);
+        let (pasts, checkpoints) = others.partition(|field| field.ends_with('h'));
         Ok(Self {
             control,
             jobs,
@@ -179,6 +183,8 @@ impl Stored {
             lifetime,
             records,
             checkpoints,
+            pasts,
+            done,
             ready,
             timed,
             leases,
@@ -192,11 +198,11 @@ impl Stored {
 
     /// Whether there is nothing but counters.
     fn is_purged(&self) -> bool {
-        let sets =
-            [&self.ready, &self.timed, &self.leases, &self.dead, &self.windows, &self.sessions];
-        let hashes = self.jobs.len() + self.records.len() + self.unique.len();
+        let sets = [&self.ready, &self.timed, &self.leases, &self.dead, &self.done];
+        let sets = sets.into_iter().chain([&self.windows, &self.sessions]);
+        let hashes = self.jobs.len() + self.records.len() + self.pasts.len() + self.unique.len();
         let counters = self.control.keys().all(|field| COUNTERS.contains(&field.as_str()));
-        counters && hashes + self.queued.len() == 0 && sets.iter().all(|set| set.is_empty())
+        counters && hashes + self.queued.len() == 0 && sets.into_iter().all(Vec::is_empty)
     }
 
     fn number(&self, counter: &str) -> Result<u64, String> {
@@ -296,24 +302,42 @@ impl Stored {
         Ok(())
     }
 
-    /// Each record and checkpoint is of a job, and who has progress has a checkpoint.
+    fn is_done(&self, job: &str) -> bool {
+        self.done.iter().any(|(done, _)| done == job)
+    }
+
+    /// Each record, checkpoint and past is of a job, and who has progress has a checkpoint. A done
+    /// job has neither a body nor a unique key, and may have a value in place of its checkpoint.
     fn check_records(&self) -> Result<(), String> {
+        if let Some((job, _)) = self.done.iter().find(|(job, _)| self.jobs.contains(job)) {
+            return Err(format!("{job} is done and has a body"));
+        }
+        let without_record =
+            |past: &&String| !self.records.contains_key(past.trim_end_matches('h'));
+        if let Some(past) = self.pasts.iter().find(without_record) {
+            return Err(format!("{past} is of no job with a record"));
+        }
         for (job, record) in &self.records {
             let fields = match (record.group.is_empty(), record.place.is_empty()) {
                 (false, _) => "12",
                 (true, false) => "11",
                 (true, true) => "9",
             };
-            if record.fields != fields || !self.jobs.contains(job) {
+            let is_there = self.jobs.contains(job) || self.is_done(job) && record.unique.is_empty();
+            if record.fields != fields || !is_there {
                 return Err(format!("{job} has a record of {} fields", record.fields));
             }
         }
         let with_progress = self.records.iter().filter(|(_, record)| record.has_progress);
-        let expected: BTreeSet<_> = with_progress.map(|(job, _)| format!("{job}c")).collect();
-        if expected == self.checkpoints {
+        let live = with_progress.filter(|(job, _)| !self.is_done(job));
+        let expected: BTreeSet<_> = live.map(|(job, _)| format!("{job}c")).collect();
+        let found =
+            self.checkpoints.iter().filter(|it| !self.is_done(it.get(..14).unwrap_or_default()));
+        let found: BTreeSet<_> = found.cloned().collect();
+        if expected == found {
             return Ok(());
         }
-        let odd: Vec<_> = expected.symmetric_difference(&self.checkpoints).take(5).collect();
+        let odd: Vec<_> = expected.symmetric_difference(&found).take(5).collect();
         Err(format!("RECORDS has checkpoints for nothing, or lost some: {odd:?}"))
     }
 

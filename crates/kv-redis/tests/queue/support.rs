@@ -53,6 +53,7 @@ pub(crate) fn job(body: impl Into<kv_core::Bytes>) -> NewJob {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     }
 }
 

@@ -49,6 +49,7 @@ impl Process {
             unique: None,
             time_to_live: None,
             group: None,
+            note_time: false,
         };
         let request = Submit { session: None, jobs: vec![job; jobs] };
         self.engine.submit(&self.partitions[number], request).await.unwrap();

@@ -109,6 +109,7 @@ pub(crate) fn jobs(count: usize) -> Submit {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     };
     Submit { session: None, jobs: vec![job; count] }
 }

@@ -14,18 +14,25 @@ use crate::turn::Turn;
 const APPLICATION: i64 = 0x6f63_6b76;
 
 /// The format of the tables. A newer one is refused, and left as it is.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 /// What makes each format of the one before it, from that of format 1 on. A process that has the
-/// file open in the older format fails its next steps on queues, and changes nothing.
-const STEPS: [&str; 1] = ["
+/// file open in the older format fails its next steps on queues, and changes nothing: in format 3 it
+/// misses a column that has another name now.
+const STEPS: [&str; 2] = [
+    "
 ALTER TABLE partitions ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN plain_turn INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN queued INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN ring INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN groups INTEGER NOT NULL DEFAULT 0;
-"];
+",
+    "
+ALTER TABLE partitions RENAME COLUMN 'lanes' TO sessions;
+ALTER TABLE partitions ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// About how large the log may stay, in bytes, once its contents are in the file.
 pub(crate) const LOG_BYTES: u64 = 64 << 20;

@@ -34,21 +34,30 @@ const UNIQUE: usize = slot_in(Map::Unique);
 const PLACED: [usize; 4] =
     [slot_of(Set::Windows), slot_of(Set::Sessions), UNIQUE, slot_in(Map::Session)];
 
-/// Places of a partition by its number: room for all sets and maps.
+/// Places of a partition by its number, side by side: room for the sets and maps of format 2.
 const SLOTS: usize = 16;
 
-/// The slots of format 1: its sets, then its maps. Later sets and maps follow.
+/// How many sets and maps there are; those beyond [`SLOTS`] have places from [`EXTRA`] on.
+const ALL_SLOTS: usize = 17;
+
+/// The slots of format 1: its sets, then its maps. Those of format 2 follow, its sets first; then
+/// those of format 3.
 const FIRST_SETS: usize = 6;
 const FIRST_MAPS: usize = 5;
+const SECOND_SETS: usize = 10;
 
 const fn slot_of(set: Set) -> usize {
     let index = set as usize;
-    if index < FIRST_SETS { index } else { index + FIRST_MAPS }
+    match index {
+        0..FIRST_SETS => index,
+        FIRST_SETS..SECOND_SETS => index + FIRST_MAPS,
+        _ => index + Map::ALL.len(),
+    }
 }
 
 const fn slot_in(map: Map) -> usize {
     let index = map as usize;
-    if index < FIRST_MAPS { FIRST_SETS + index } else { Set::ALL.len() + index }
+    if index < FIRST_MAPS { FIRST_SETS + index } else { SECOND_SETS + index }
 }
 
 /// From here on are the places of partitions that were cleared. If the unique keys of a partition
@@ -56,19 +65,23 @@ const fn slot_in(map: Map) -> usize {
 /// from `1 << 60` on, each its own; the other slots then stay where they were.
 const FRESH: i64 = 1 << 61;
 
+/// From here on are the places of the slots beyond [`SLOTS`], each as far as the partition's others
+/// from zero.
+const EXTRA: i64 = 1 << 62;
+
 const LOAD: &str = "
 SELECT sequence, token, done, cancelled, evicted, paused, turn, plain_turn,
-       ready, timed, leases, dead, windows, lanes, queued, ring, blocked, groups,
-       windows_place, lanes_place, unique_place, lane_place
+       ready, timed, leases, dead, windows, sessions, queued, ring, blocked, groups,
+       kept, windows_place, lanes_place, unique_place, lane_place
 FROM partitions WHERE id = ?1";
 
 const STORE: &str = "
 INSERT OR REPLACE INTO partitions(
     id, sequence, token, done, cancelled, evicted, paused, turn, plain_turn,
-    ready, timed, leases, dead, windows, lanes, queued, ring, blocked, groups,
-    windows_place, lanes_place, unique_place, lane_place) VALUES(
+    ready, timed, leases, dead, windows, sessions, queued, ring, blocked, groups,
+    kept, windows_place, lanes_place, unique_place, lane_place) VALUES(
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-    ?18, ?19, ?20, ?21, ?22, ?23)";
+    ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
 
 /// Everything of a partition; its row is read at the begin of a step and written at the end.
 pub(super) struct SqlTables<'s> {
@@ -191,7 +204,7 @@ impl<'s> SqlTables<'s> {
 
     /// The places of all sets and maps.
     pub(super) fn places(&self) -> Vec<i64> {
-        (0..SLOTS).map(|slot| self.place(slot)).collect()
+        (0..ALL_SLOTS).map(|slot| self.place(slot)).collect()
     }
 
     fn number(&self, index: usize) -> i64 {
@@ -217,9 +230,17 @@ impl<'s> SqlTables<'s> {
         if let Some(index) = place_index(slot) {
             return self.number(index);
         }
+        match slot.checked_sub(SLOTS) {
+            Some(beyond) => at(EXTRA.saturating_add(self.base()), beyond),
+            None => at(self.base(), slot),
+        }
+    }
+
+    /// Where the places of the partition begin.
+    fn base(&self) -> i64 {
         match place_index(UNIQUE).map(|index| self.number(index)) {
-            Some(unique) if unique >= FRESH => at(unique, slot).saturating_sub(at(0, UNIQUE)),
-            _ => fixed(self.found, slot),
+            Some(unique) if unique >= FRESH => unique.saturating_sub(at(0, UNIQUE)),
+            _ => fixed(self.found, 0),
         }
     }
 
@@ -323,9 +344,18 @@ impl Tables for SqlTables<'_> {
 
     fn first_after(&self, set: Set, name: &str, count: usize) -> Result<Vec<Member>> {
         let Some(score) = self.score(set, name)? else { return self.first(set, count) };
+        self.first_beyond(set, &Member { score, name: name.into() }, count)
+    }
+
+    fn first_beyond(&self, set: Set, last: &Member, count: usize) -> Result<Vec<Member>> {
         let parameters: [&dyn rusqlite::ToSql; 4] =
-            [&self.place_of(set), &limit(count), &signed(score), &name];
+            [&self.place_of(set), &limit(count), &signed(last.score), &&*last.name];
         self.session.rows(statements(set).after, &parameters, member)
+    }
+
+    fn find(&self, set: Set, prefix: &str) -> Result<Option<Member>> {
+        let sql = "SELECT score, name FROM members WHERE place = ?1 AND name >= ?2 AND name < ?3";
+        self.session.row(sql, (self.place_of(set), prefix, behind(prefix)), member)
     }
 
     /// Sets whose scores are all zero are those in the order of their names.

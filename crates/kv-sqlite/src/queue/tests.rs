@@ -54,6 +54,7 @@ impl Sqlite {
             unique,
             time_to_live: None,
             group: None,
+            note_time: false,
         };
         let request = Submit { session: None, jobs: vec![job] };
         block_on(self.engine.submit(&partition(number), request)).unwrap();

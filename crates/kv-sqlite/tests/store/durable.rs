@@ -60,6 +60,7 @@ async fn jobs_asked_onto_the_disk_are_there_also_when_the_request_is_repeated() 
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     };
     let session = kv_core::queue::Session { name: "session".into(), request: 1 };
     let request = Submit { session: Some(session), jobs: vec![job] };

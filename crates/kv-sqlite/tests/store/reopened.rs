@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kv_core::queue::{
-    Claim, Claimed, Exchange, NewJob, Partition, Policy, QueueEngine, QueueSupport, Session, Submit,
+    Claim, Claimed, Exchange, GroupLimit, Inspect, Inspected, NewJob, Partition, Policy,
+    QueueEngine, QueueSupport, Session, State, Submit,
 };
 use kv_core::{Clock, KeyValueStore, Lifetime, Remaining, Write};
 use kv_sqlite::SqliteStore;
@@ -91,6 +92,7 @@ async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs(
     submit(&store, None, "old").await;
     store.close().await.unwrap();
     let file = rusqlite::Connection::open(place.path()).unwrap();
+    undo_format_3(&file);
     for column in ["turn", "plain_turn", "queued", "ring", "blocked", "groups"] {
         file.execute(&format!("ALTER TABLE partitions DROP COLUMN {column}"), []).unwrap();
     }
@@ -102,6 +104,40 @@ async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs(
     let claimed = claim(&store).await;
     let claimed: Vec<_> = claimed.iter().map(|it| (&it.body[..], it.group.as_deref())).collect();
     assert_eq!(claimed, [(&b"old"[..], None), (b"new", Some("group"))]);
+}
+
+/// A file of format 2 has no column for done jobs, and another name for one of its columns.
+fn undo_format_3(file: &rusqlite::Connection) {
+    file.execute("ALTER TABLE partitions DROP COLUMN kept", []).unwrap();
+    file.execute("ALTER TABLE partitions RENAME COLUMN sessions TO 'lanes'", []).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_before_done_jobs_were_kept_is_brought_up_to_date_and_older_builds_notice() {
+    let place = Place::new();
+    let store = place.open().await;
+    submit(&store, None, "old").await;
+    store.close().await.unwrap();
+    let file = rusqlite::Connection::open(place.path()).unwrap();
+    undo_format_3(&file);
+    file.pragma_update(None, "user_version", 2).unwrap();
+    let mut older = file.prepare("SELECT lanes, 0 FROM partitions").unwrap();
+    assert!(older.query_row([], |row| row.get::<_, i64>(0)).is_ok());
+
+    let store = place.open().await;
+    let handle = claim(&store).await.remove(0).handle;
+    let policy = Policy { keep_done: 9, ..Policy::default() };
+    let session = Session { name: "session".into(), request: 2 };
+    let (acks, operations) = (vec![handle], Vec::new());
+    let settle = Exchange { session, acks, operations, claim: None, policy };
+    engine(&store).exchange(&partition(), settle).await.unwrap();
+    let default = GroupLimit::new();
+    let look = Inspect::Job { key: handle.key, bytes: true, default };
+    let answer = engine(&store).inspect(&partition(), look).await.unwrap();
+    let Inspected::Job { job: Some(job), .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(job.view.standing.state(), State::Done);
+    let error = older.query_row([], |row| row.get::<_, i64>(0)).unwrap_err();
+    assert!(error.to_string().contains("lanes"), "{error}");
 }
 
 fn engine(store: &SqliteStore) -> std::sync::Arc<dyn QueueEngine> {
@@ -122,6 +158,7 @@ async fn submit(store: &SqliteStore, group: Option<&str>, body: &'static str) {
         unique: None,
         time_to_live: None,
         group: group.map(Into::into),
+        note_time: false,
     };
     let jobs = Submit { session: None, jobs: vec![job] };
     engine(store).submit(&partition(), jobs).await.unwrap();

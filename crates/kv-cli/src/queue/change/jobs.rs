@@ -1,7 +1,7 @@
 //! What changes single jobs, and dead letters.
 
 use kv_queue::{JobId, Queue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::changed;
 use crate::arguments::Consent;
@@ -27,6 +27,13 @@ pub(super) async fn redrive(
     changed(consent, &what, "redrove", queue.redrive(limit), output).await
 }
 
+/// Lets delayed jobs run now.
+pub(super) async fn run_now(queue: &Queue<Value>, ids: &[String], output: &Output) -> Result<()> {
+    let count = queue.run_now(parsed(ids)?).await?;
+    output.done(&format!("{count} may run now"), &json!({ "changed": count }));
+    Ok(())
+}
+
 pub(super) async fn discard(
     queue: &Queue<Value>,
     ids: &[String],
@@ -34,7 +41,7 @@ pub(super) async fn discard(
     output: &Output,
 ) -> Result<()> {
     let ids = parsed(ids)?;
-    let what = format!("remove {} dead letters for good", ids.len());
+    let what = format!("remove {} dead or done jobs for good", ids.len());
     changed(consent, &what, "removed", queue.discard(&ids), output).await
 }
 

@@ -188,7 +188,7 @@ async fn a_step_that_changes_nothing_writes_nothing() {
 async fn a_format_of_the_future_is_refused_and_left_as_it_is() {
     let store = Arc::new(MapStore::default());
     let engine = open(&store).await;
-    for (key, value) in [("q:meta", "kv-queue/2 1"), ("q:0:index", "\u{3}...")] {
+    for (key, value) in [("q:meta", "kv-queue/2 1"), ("q:0:index", "\u{4}...")] {
         store.put(key, value.into());
         let error = match key {
             "q:meta" => engine.open("q", 1).await.unwrap_err(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Delivery;
 
@@ -48,6 +49,23 @@ impl<T> Delivery<T> {
     /// The name of the job's queue, as the program opened it.
     pub fn queue(&self) -> &str {
         self.lease.requests.connection.queue()
+    }
+
+    /// When the job was submitted, by the store's clock; `None` unless the handle that submitted it
+    /// [notes times](crate::QueueBuilder::note_times).
+    ///
+    /// ```
+    /// # use kv_queue::Queue;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<u32>::builder("mail").note_times().open(&store).await?;
+    /// queue.enqueue(1).await?;
+    /// let delivery = queue.dequeue(1).await?.remove(0);
+    /// assert!(delivery.enqueued_at().is_some());
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    pub fn enqueued_at(&self) -> Option<SystemTime> {
+        self.lease.enqueued.and_then(|at| UNIX_EPOCH.checked_add(at))
     }
 
     /// The highest progress that an earlier delivery saved with

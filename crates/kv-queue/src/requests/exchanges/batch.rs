@@ -4,7 +4,7 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::queue::{Exchanged, Handle, MAX_BATCH, Operation, Verdict};
+use kv_core::queue::{Exchanged, Handle, JobKey, MAX_BATCH, Operation, Verdict};
 use kv_core::{Error, ErrorKind, Result};
 
 use super::super::claimers::{Claims, PendingClaim};
@@ -64,6 +64,7 @@ impl Batch {
     }
 
     pub(super) async fn send(mut self, requests: &Requests, number: u32) {
+        let settled = self.jobs(&requests.connection);
         let answer = self.exchange(&requests.connection, number).await;
         if let Err(error) = &answer {
             let (queue, waiting) = (
@@ -73,7 +74,17 @@ impl Batch {
             tracing::debug!(queue, partition = number, %error, waiting, "an exchange failed");
         }
         let due = self.answer(answer);
+        requests.watched.settled(number, &settled);
         requests.tell_due(number, due);
+    }
+
+    /// The jobs that it may settle, if somebody can wait for them.
+    fn jobs(&self, connection: &Connection) -> Vec<JobKey> {
+        if connection.settings.policy.keep_done == 0 {
+            return Vec::new();
+        }
+        let operations = self.operations.iter().map(|(handle, _)| handle);
+        self.acks.iter().chain(operations).map(|handle| handle.key).collect()
     }
 
     async fn exchange(&mut self, connection: &Arc<Connection>, number: u32) -> Result<Exchanged> {
@@ -141,7 +152,10 @@ fn delay(operation: &Operation) -> Option<Duration> {
         | Operation::Snooze { after }
         | Operation::Limited { after } => Some(*after),
         Operation::Release => Some(Duration::ZERO),
-        Operation::Fail { .. } | Operation::Extend { .. } | Operation::Checkpoint { .. } => None,
+        Operation::Done { .. }
+        | Operation::Fail { .. }
+        | Operation::Extend { .. }
+        | Operation::Checkpoint { .. } => None,
     }
 }
 

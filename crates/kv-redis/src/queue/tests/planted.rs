@@ -1,5 +1,6 @@
 //! One planted bug a test: a script in which a text is another one.
 
+mod asking;
 mod claims;
 mod groups;
 mod jobs;

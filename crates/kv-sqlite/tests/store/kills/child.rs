@@ -41,6 +41,7 @@ async fn submit(queues: &dyn QueueEngine, number: u64) {
         unique: None,
         time_to_live: None,
         group: None,
+        note_time: false,
     };
     let request = Submit { session: None, jobs: vec![job; 2] };
     for submitted in queues.submit(&partition(), request).await.unwrap() {

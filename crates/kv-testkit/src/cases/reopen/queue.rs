@@ -82,7 +82,7 @@ impl Desk {
 fn job(body: &'static str, delay: Duration, scope: Option<UniqueScope>) -> NewJob {
     let unique = scope.map(|scope| Unique { key: body.to_owned(), scope });
     let body = Bytes::from_static(body.as_bytes());
-    NewJob { body, priority: 8, delay, unique, time_to_live: None, group: None }
+    NewJob { body, priority: 8, delay, unique, time_to_live: None, group: None, note_time: false }
 }
 
 fn jobs() -> Vec<NewJob> {
