@@ -70,7 +70,8 @@ const RULES: &[Rule] = &[
         &[],
     ),
     rule("kv-queue", &["kv-core", "kv-queue-machine"], &["fred", "config", "rusqlite"]),
-    rule("kv-cli", &["kv-core", "kv-config", "kv-queue"], &[]),
+    rule("kv-dashboard", &["kv-core", "kv-layers", "kv-queue"], &["fred", "config", "rusqlite"]),
+    rule("kv-cli", &["kv-core", "kv-config", "kv-dashboard", "kv-queue"], &[]),
     rule("kv-testkit", &["kv-core"], &["fred", "config", "rusqlite"]),
     rule("kv-testbed", &[], &["fred", "config", "rusqlite"]),
     rule(

@@ -7,6 +7,7 @@ use crate::{Outcome, shell};
 pub(crate) fn run() -> Outcome {
     provide("redis-server", kv_testbed::redis_binary())?;
     provide("valkey-server", kv_testbed::valkey_binary())?;
+    provide("chromium-headless-shell", kv_testbed::browser_binary())?;
     provide_python()?;
     if !shell::has_cargo("nextest") {
         println!("runner: cargo test, since cargo-nextest is not installed");

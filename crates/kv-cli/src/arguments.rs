@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +57,14 @@ pub(crate) enum Verb {
     Store(StoreVerb),
     #[command(flatten)]
     Queue(QueueVerb),
+    /// Serve a live page of the queues and keys, to this machine only unless --token-file is given.
+    Dashboard(DashboardOptions),
+    /// Print the figures of the store and its queues as Prometheus reads them.
+    Metrics {
+        /// Tell the groups of the first 100 queues too.
+        #[arg(long)]
+        groups: bool,
+    },
     /// Check, show and explain the configuration.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -63,6 +72,35 @@ pub(crate) enum Verb {
     Completions { shell: Shell },
     /// Print the manual page.
     Man,
+}
+
+/// How the live page is served, and what it shows.
+#[derive(Args, Debug)]
+pub(crate) struct DashboardOptions {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
+    pub(crate) listen: SocketAddr,
+    /// A file with a token of at least 16 bytes, which every request must send.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// A host name under which the page is asked for, beside those of this machine.
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// What comes before every path, such as /ops, where a proxy removes it.
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    pub(crate) base_path: String,
+    /// Let viewers change queues, jobs, groups and schedules.
+    #[arg(long)]
+    pub(crate) allow_actions: bool,
+    /// Show what jobs carry, which may be secret.
+    #[arg(long)]
+    pub(crate) payloads: bool,
+    /// Show the values of keys, which may be secret.
+    #[arg(long)]
+    pub(crate) values: bool,
+    /// A namespace that is never shown.
+    #[arg(long = "secret", value_name = "NAMESPACE")]
+    pub(crate) secrets: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@
 mod arguments;
 mod ask;
 mod config;
+mod dashboard;
 mod failure;
 mod output;
 mod queue;
@@ -40,6 +41,14 @@ fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Verb::Config(verb) => config::run(&source, verb, output),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man => shell::man(),
+        Verb::Dashboard(options) => block_on(async {
+            let store = open(&source).await?;
+            finish(&store, dashboard::serve(&store, options, output).await).await
+        }),
+        Verb::Metrics { groups } => block_on(async {
+            let store = open(&source).await?;
+            finish(&store, dashboard::metrics(&store, groups).await).await
+        }),
         Verb::Store(verb) => block_on(async {
             let store = open(&source).await?;
             finish(&store, store::run(&store, verb, output).await).await

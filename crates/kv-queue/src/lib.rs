@@ -24,7 +24,8 @@ pub use kv_core::queue::{DelayedBy, GroupBlock, GroupLimit, GroupState, PastFail
 pub use outcome::{Failure, Fate, IntoOutcome, JobError, Outcome, Returned};
 pub use queue::{
     DeadJob, DeadLetters, Delivery, Enqueue, Enqueued, Job, JobFilter, JobId, JobInfo, JobPast,
-    JobStatus, Jobs, Queue, QueueBuilder, QueueInfo, Redrive, Which, WorkerInfo, queues,
+    JobStatus, Jobs, Queue, QueueBuilder, QueueInfo, Redrive, Which, WorkerInfo, queue_names,
+    queues,
 };
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;

@@ -30,7 +30,7 @@ pub use handle::Queue;
 pub use info::{JobInfo, JobPast, JobStatus};
 pub use job::{Enqueue, Enqueued, Job, JobId};
 pub use look::{JobFilter, Jobs};
-pub use registry::{QueueInfo, queues};
+pub use registry::{QueueInfo, queue_names, queues};
 pub use which::{Redrive, Which};
 pub use workers::WorkerInfo;
 pub(crate) use workers::{BEAT, MAX_NAMED, beat, leave};

@@ -13,12 +13,16 @@ pub const SERVER_VARIABLE: &str = "OC_KV_TEST_REDIS_SERVER";
 /// Names the `valkey-server` to test against; it wins over everything else.
 pub const VALKEY_VARIABLE: &str = "OC_KV_TEST_VALKEY_SERVER";
 
-/// Who made the server.
+/// Names the `chromium-headless-shell` to test with; it wins over everything else.
+pub const BROWSER_VARIABLE: &str = "OC_KV_TEST_CHROMIUM";
+
+/// Who made the server, or the browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Maker {
     #[default]
     Redis,
     Valkey,
+    Chromium,
 }
 
 impl Maker {
@@ -26,6 +30,7 @@ impl Maker {
         match self {
             Self::Redis => "redis-server",
             Self::Valkey => "valkey-server",
+            Self::Chromium => "chromium-headless-shell",
         }
     }
 
@@ -33,6 +38,7 @@ impl Maker {
         match self {
             Self::Redis => SERVER_VARIABLE,
             Self::Valkey => VALKEY_VARIABLE,
+            Self::Chromium => BROWSER_VARIABLE,
         }
     }
 
@@ -104,6 +110,14 @@ pub fn redis_binary() -> Result<ServerBinary> {
 /// Says what was tried and what to install.
 pub fn valkey_binary() -> Result<ServerBinary> {
     Maker::Valkey.binary()
+}
+
+/// The same for a `chromium-headless-shell` and [`BROWSER_VARIABLE`].
+///
+/// # Errors
+/// Says what was tried and what to install.
+pub fn browser_binary() -> Result<ServerBinary> {
+    Maker::Chromium.binary()
 }
 
 /// What a variable, with its name, and `PATH` lead to; an empty variable counts as unset.

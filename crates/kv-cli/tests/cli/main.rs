@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod dashboard;
 mod place;
 mod queues;
 mod refused;
@@ -44,4 +45,6 @@ on_every_backend! {
     store::a_copy_has_the_values_and_the_queues,
     queues::a_queue_that_is_not_there_is_told_with_those_that_are,
     queues::nothing_changes_in_a_dry_run_or_without_consent,
+    dashboard::metrics_are_printed,
+    dashboard::a_dashboard_is_served_to_this_machine,
 }

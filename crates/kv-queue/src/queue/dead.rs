@@ -118,7 +118,7 @@ impl<T> DeadLetters<T> {
     /// # Cancel safety
     /// A dropped future loses only the letters that it had read for its page.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<DeadJob>> {
-        self.begin().await?;
+        self.begin(limit).await?;
         let mut page = Vec::new();
         while page.len() < limit {
             let Some(Reverse((_, number))) = self.oldest.pop() else { break };
@@ -131,8 +131,8 @@ impl<T> DeadLetters<T> {
         Ok(page)
     }
 
-    /// Reads the first letters of every partition.
-    async fn begin(&mut self) -> Result<()> {
+    /// Reads the first letters of every partition, of each as many as are wanted together.
+    async fn begin(&mut self, wanted: usize) -> Result<()> {
         if self.partitions.is_some() {
             return Ok(());
         }
@@ -142,7 +142,7 @@ impl<T> DeadLetters<T> {
         let firsts: Vec<_> = (0..)
             .zip(&counts)
             .map(|(number, counts)| {
-                let limit = if counts.dead > 0 { MAX_BATCH } else { 0 };
+                let limit = if counts.dead > 0 { wanted.clamp(1, MAX_BATCH) } else { 0 };
                 page(&self.queue, number, None, limit, bytes)
             })
             .collect();

@@ -46,12 +46,29 @@ impl<T> Queue<T> {
     /// # Errors
     /// Those of the store.
     pub async fn groups(&self) -> Result<Vec<GroupState>> {
+        self.some_groups(SHOWN).await
+    }
+
+    /// Up to `limit` of the [`groups`](Self::groups), in the order of their names, at the cost of so
+    /// many in each partition at most. Of each partition, groups that only wait for the end of their
+    /// time come first. For pages that show a part.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn some_groups(&self, limit: usize) -> Result<Vec<GroupState>> {
+        let limit = limit.min(SHOWN);
         let partitions = &self.connection().partitions;
-        let asked: Vec<_> = partitions.iter().map(|partition| self.groups_of(partition)).collect();
-        let found = stream::iter(asked).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
-        let mut groups: Vec<_> = found.into_iter().flatten().collect();
+        let asked: Vec<_> =
+            partitions.iter().map(|partition| self.groups_of(partition, limit)).collect();
+        let mut found = stream::iter(asked).buffered(AT_ONCE);
+        let mut groups: Vec<GroupState> = Vec::new();
+        while groups.len() < limit
+            && let Some(page) = found.try_next().await?
+        {
+            groups.extend(page);
+        }
+        groups.truncate(limit);
         groups.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        groups.truncate(SHOWN);
         Ok(groups)
     }
 
@@ -104,20 +121,20 @@ impl<T> Queue<T> {
         Ok(done.affected > 0)
     }
 
-    async fn groups_of(&self, partition: &Partition) -> Result<Vec<GroupState>> {
+    async fn groups_of(&self, partition: &Partition, most: usize) -> Result<Vec<GroupState>> {
         let default = self.connection().settings.policy.group;
         let mut groups: BTreeMap<Arc<str>, GroupState> = BTreeMap::new();
         let mut after = None;
         // A page without anything new is the end: a group may have moved to where the walk began.
         loop {
-            let request = Inspect::Groups { after, limit: MAX_BATCH, default };
+            let request = Inspect::Groups { after, limit: most.clamp(1, MAX_BATCH), default };
             let Inspected::Groups(page) = self.inspect("groups", partition, request).await? else {
                 return Err(unexpected());
             };
             let before = groups.len();
             after = page.last().map(|last| last.name.as_str().into());
             groups.extend(page.into_iter().map(|group| (group.name.as_str().into(), group)));
-            if groups.len() == before || groups.len() >= SHOWN {
+            if groups.len() == before || groups.len() >= most {
                 return Ok(groups.into_values().collect());
             }
         }

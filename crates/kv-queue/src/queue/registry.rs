@@ -65,6 +65,23 @@ pub async fn queues(store: &Store) -> Result<Vec<QueueInfo>> {
     stream::iter(names.into_iter().map(info)).buffered(AT_ONCE).try_collect().await
 }
 
+/// The names of the queues that [`queues`] lists, each with its number of partitions. Counts no jobs.
+///
+/// # Errors
+/// As [`queues`].
+///
+/// ```
+/// # use kv_queue::Queue;
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+/// Queue::<String>::builder("mails").partitions(4).open(&store).await?;
+/// assert_eq!(kv_queue::queue_names(&store).await?.get("mails"), Some(&4));
+/// # Ok::<(), kv_core::Error>(()) }).unwrap();
+/// ```
+pub async fn queue_names(store: &Store) -> Result<BTreeMap<String, u32>> {
+    names(store).await.map_err(|error| error.operation("queue names"))
+}
+
 impl<T> Queue<T> {
     /// Opens a queue that exists, with the number of partitions, the lease and the budgets of the
     /// handle that opened it last; `None` if [`queues`] does not list it. For operators' tools,

@@ -109,6 +109,18 @@ pub(crate) async fn an_operator_sees_limits_and_pauses_groups(bench: &Bench) {
     assert_eq!(queue.pause_group("", SECOND).await.unwrap_err().kind(), ErrorKind::InvalidKey);
 }
 
+pub(crate) async fn no_more_groups_are_shown_than_asked_for(bench: &Bench) {
+    let queue = bench.builder::<u32>().partitions(4).open(&bench.store).await.unwrap();
+    let jobs = (0..100).map(|n| Job::new(n).group(format!("host-{n:02}")));
+    queue.enqueue_many(jobs).await.unwrap();
+    for limit in [0, 1, 7, 100, 1_000] {
+        let seen = queue.some_groups(limit).await.unwrap();
+        assert_eq!(seen.len(), limit.min(100), "of {limit}");
+        assert!(seen.is_sorted_by(|one, other| one.name < other.name), "each once, by name");
+    }
+    assert_eq!(queue.some_groups(1_000).await.unwrap(), queue.groups().await.unwrap());
+}
+
 pub(crate) async fn a_unique_key_is_unique_within_its_group(bench: &Bench) {
     let queue = bench.queue::<u32>().await;
     let unique = |job: Job<u32>| job.unique("index");

@@ -107,6 +107,7 @@ on_every_engine! {
     groups::a_rate_spaces_the_starts_by_the_stores_clock,
     groups::limited_pauses_the_group_and_charges_nothing,
     groups::an_operator_sees_limits_and_pauses_groups,
+    groups::no_more_groups_are_shown_than_asked_for,
     groups::a_unique_key_is_unique_within_its_group,
     groups::several_workers_never_run_more_of_a_group_than_its_limit,
     operating::a_redrive_makes_no_more_claimable_than_it_was_asked_for,

@@ -19,35 +19,46 @@ pub(super) fn unpacked(maker: Maker) -> Result<ServerBinary> {
     let folder = match maker {
         Maker::Redis => "debian",
         Maker::Valkey => "valkey",
+        Maker::Chromium => "chromium",
     };
     let root = workdir::once(folder, |staging| fetch(maker, staging))?;
     Ok(binary_in(maker, &root))
 }
 
 fn binary_in(maker: Maker, root: &Path) -> ServerBinary {
-    let libraries = fs::read_dir(root.join("usr/lib"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    ServerBinary { server: root.join("usr/bin").join(maker.program()), libraries }
+    // The browser's program in `usr/bin` is a script that leads out of here.
+    let programs = match maker {
+        Maker::Redis | Maker::Valkey => "usr/bin",
+        Maker::Chromium => "usr/lib/chromium",
+    };
+    let libraries = folders(&root.join("usr/lib")).flat_map(|folder| {
+        // A library that only the libraries of a sound server ask for.
+        let within = Some(folder.join("pulseaudio")).filter(|path| path.is_dir());
+        std::iter::once(folder).chain(within)
+    });
+    let libraries = libraries.collect();
+    ServerBinary { server: root.join(programs).join(maker.program()), libraries }
+}
+
+fn folders(of: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(of).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir())
 }
 
 fn fetch(maker: Maker, staging: &Path) -> Result<PathBuf> {
     let program = maker.program();
     eprintln!("kv-testbed: no {program} here; fetching Debian's packages into target/redis");
     let config = write_config(staging)?;
-    let packages = match maker {
-        Maker::Redis => ["redis-server", "redis-tools"],
+    let packages: &[&str] = match maker {
+        Maker::Redis => &["redis-server", "redis-tools"],
         Maker::Valkey => {
             add_backports(staging)?;
-            ["valkey-server", "valkey-tools"]
+            &["valkey-server", "valkey-tools"]
         }
+        Maker::Chromium => &["chromium-headless-shell"],
     };
     apt(&config, &["update"])?;
-    apt(&config, &[&["install"][..], &packages].concat())?;
+    apt(&config, &[&["install"][..], packages].concat())?;
     let root = staging.join("root");
     make_dir(&root)?;
     for package in downloads(&staging.join("cache/archives"))? {
