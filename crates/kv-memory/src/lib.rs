@@ -15,12 +15,14 @@
 
 mod builder;
 mod cleanup;
-mod contents;
+mod eviction;
 mod expiry;
+mod order;
 mod queue;
+mod reads;
 mod record;
 mod scan;
-mod slots;
+mod shard;
 mod store;
 mod sweeper;
 mod table;
