@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_core::{Entry, Remaining, Version};
+use kv_core::Remaining;
 
 use crate::expiry::Deadline;
 use crate::time::{Moment, NEVER};
@@ -56,11 +56,6 @@ impl Record {
     pub(crate) fn last_use(&self) -> (u64, bool) {
         let used = self.used.load(Ordering::Relaxed);
         (used, used > self.version)
-    }
-
-    #[inline]
-    pub(crate) fn entry(&self) -> Entry {
-        Entry { value: self.value.clone(), version: Version::from_number(self.version) }
     }
 
     /// Where the record of a key with this hash stands in the order of expiry.

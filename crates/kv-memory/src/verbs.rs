@@ -33,7 +33,9 @@ impl Table {
         }
         self.reads.count_hit();
         record.touch(self.side(place.shard).writes());
-        Ok(Some(record.entry()))
+        let (value, version) = (record.value.clone(), Version::from_number(record.version));
+        drop(records);
+        Ok(Some(Entry { value, version }))
     }
 
     #[cold]
