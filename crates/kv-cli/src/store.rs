@@ -5,9 +5,11 @@ mod doctor;
 mod list;
 mod transfer;
 
+use std::future::ready;
 use std::io::Read as _;
 use std::time::Duration;
 
+use futures_util::stream::TryStreamExt as _;
 use kv_core::{Condition, Expiry, Remaining, SetOptions, Store};
 use serde_json::{Value, json};
 
@@ -18,6 +20,9 @@ use crate::output::Output;
 
 /// The most bytes that are read from standard input for one value.
 const MOST_READ: u64 = 64 << 20;
+
+/// How many keys of a pattern are deleted together.
+const KEYS_AT_ONCE: usize = 1_000;
 
 pub(crate) async fn run(store: &Store, verb: StoreVerb, output: &Output) -> Result<()> {
     match verb {
@@ -34,9 +39,9 @@ pub(crate) async fn run(store: &Store, verb: StoreVerb, output: &Output) -> Resu
             deleted(store.delete_many(&keys).await?, output)
         }
         StoreVerb::Del { pattern: Some(pattern), consent, .. } => {
-            let keys = store.keys(&pattern).await?;
-            match may_change(consent, &format!("delete {} keys", keys.len()))? {
-                true => deleted(store.delete_many(&keys).await?, output),
+            let count = store.scan(&pattern).try_fold(0_u64, |sum, _| ready(Ok(sum + 1))).await?;
+            match may_change(consent, &format!("delete {count} keys"))? {
+                true => deleted(delete_matching(store, &pattern).await?, output),
                 false => Ok(()),
             }
         }
@@ -102,6 +107,15 @@ async fn set(
     }
     output.done("written", &json!({ "written": true }));
     Ok(())
+}
+
+/// Deletes page by page, so that any number of keys needs the same memory.
+async fn delete_matching(store: &Store, pattern: &str) -> Result<u64> {
+    let (mut deleted, mut keys) = (0, store.scan(pattern).try_chunks(KEYS_AT_ONCE));
+    while let Some(some) = keys.try_next().await.map_err(|error| error.1)? {
+        deleted += store.delete_many(&some).await?;
+    }
+    Ok(deleted)
 }
 
 fn deleted(count: u64, output: &Output) -> Result<()> {

@@ -61,19 +61,19 @@ impl Config {
         self.layers.names()
     }
 
-    /// What the stores of this configuration refuse because of a layer, with the layer's name;
-    /// `None` if no layer refuses anything. [`open`](Self::open) logs it.
+    /// What the stores of this configuration refuse because of a layer: a sentence for each layer
+    /// that refuses anything, the outermost first. [`open`](Self::open) logs them.
     ///
     /// ```
     /// # #[cfg(all(feature = "layers", feature = "memory"))] {
     /// let config = kv_config::Config::builder().layers(["fallback"]).build()?;
-    /// assert!(config.refusals().is_some_and(|refused| refused.contains("update")));
-    /// assert_eq!(config.without_layers().refusals(), None);
+    /// assert!(config.refusals()[0].contains("update"));
+    /// assert!(config.without_layers().refusals().is_empty());
     /// # }
     /// # Ok::<(), kv_core::Error>(())
     /// ```
     #[must_use]
-    pub fn refusals(&self) -> Option<&'static str> {
+    pub fn refusals(&self) -> Vec<&'static str> {
         self.layers.refusals()
     }
 
@@ -159,7 +159,7 @@ impl Config {
             layers = self.layers().join(","),
             "store opened"
         );
-        if let Some(refused) = self.refusals() {
+        for refused in self.refusals() {
             warn!(backend = self.backend, "{refused}");
         }
         let store = Store::from(backend).with_serializer(self.serializer.clone());

@@ -25,6 +25,18 @@ pub(crate) const ORDER: [&str; 9] = [
     "timeout",
 ];
 
+/// What a layer refuses; the others refuse nothing.
+const REFUSED: [(&str, &str); 4] = [
+    ("read-only", "the layer `read-only` refuses every change, and queues"),
+    ("compress", "the layer `compress` refuses queues; use a configuration without it for these"),
+    ("encrypt", "the layer `encrypt` refuses queues; use a configuration without it for these"),
+    (
+        "fallback",
+        "the layer `fallback` refuses conditions (`update`, `set_if_absent`), `take`, counters, \
+         durable writes and queues; use a configuration without it for these",
+    ),
+];
+
 const NAME: &str = "LAYERS";
 
 /// What stands around each store that is connected.
@@ -40,11 +52,10 @@ impl Chosen {
         &self.names
     }
 
-    pub(crate) fn refusals(&self) -> Option<&'static str> {
-        self.names.iter().any(|name| name == "fallback").then_some(
-            "the layer `fallback` refuses conditions (`update`, `set_if_absent`), `take`, counters, \
-             durable writes and queues; use a configuration without it for these",
-        )
+    pub(crate) fn refusals(&self) -> Vec<&'static str> {
+        let is_chosen = |layer| self.names.iter().any(|name| name == layer);
+        let chosen = REFUSED.iter().filter(|(layer, _)| is_chosen(*layer));
+        chosen.map(|(_, refused)| *refused).collect()
     }
 
     #[cfg(feature = "layers")]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use kv_config::{Builder, Config, Factory};
+use kv_core::queue::QueueSupport;
 use kv_core::{ErrorKind, Expiry, KeyValueStore, Lifetime, Store};
 use kv_layers::Operation;
 use kv_memory::MemoryStore;
@@ -101,8 +102,28 @@ async fn a_fallback_serves_plain_calls_and_the_same_configuration_without_layers
         let said = error.to_string();
         assert!(said.contains(&format!("the layer `fallback` refuses {what}")), "{said}");
     }
-    assert!(config.refusals().is_some_and(|told| told.contains("the layer `fallback` refuses")));
-    assert_eq!(bare.refusals(), None);
+    assert!(config.refusals()[0].contains("the layer `fallback` refuses"));
+    assert!(bare.refusals().is_empty());
+}
+
+/// Whoever reads a configuration, or the log of its opening, knows of each layer without queues.
+#[tokio::test]
+async fn each_layer_that_refuses_queues_is_told() {
+    let layers = "observe statistics read-only compress encrypt fallback limit retry timeout";
+    for layer in layers.split(' ') {
+        let builder = Config::builder().layers([layer]);
+        let builder = match layer {
+            "encrypt" => builder.encrypt_key("ab".repeat(32)),
+            _ => builder,
+        };
+        let config = builder.build().unwrap();
+        let store = config.open().await.unwrap();
+        let refused = matches!(store.inner().queue_engine(), QueueSupport::Refused(_));
+        let told = config.refusals();
+        assert_eq!(refused, !told.is_empty(), "{layer}");
+        let names = |told: &str| told.contains(&format!("`{layer}`")) && told.contains("queues");
+        assert!(told.iter().all(|told| names(told)), "{layer}: {told:?}");
+    }
 }
 
 #[tokio::test]

@@ -35,9 +35,12 @@ use kv_core::{Achieved, Durability, Error, ErrorKind, Result, async_trait};
 use crate::config::RedisConfig;
 use crate::driver::{Access, Answer, CallPool, Driver, Durable, Request};
 use crate::scripts::Script;
-use keys::Keys;
+use keys::{Keys, PartitionKeys};
 pub(crate) use scripts::Scripts;
 use waits::Waits;
+
+/// What an exchange answers that did nothing, since it must declare the keys of groups.
+const NEEDS_GROUPS: i64 = 0;
 
 /// The format in which a queue is stored; a queue in another format is refused untouched.
 const FORMAT: &str = "3";
@@ -93,6 +96,16 @@ impl RedisQueues {
         self.queue(partition)?.get(number).cloned().ok_or_else(|| not_open(partition))
     }
 
+    /// The request that adds jobs: only jobs with a group need the keys of groups.
+    fn submission(&self, partition: &Partition, request: Submit) -> Result<Request> {
+        check_submit(&request)?;
+        let keys = self.keys(partition)?;
+        let has_groups = request.jobs.iter().any(|job| job.group.is_some());
+        let keys = if has_groups { keys.all() } else { keys.without_groups() };
+        let (script, args) = (self.scripts.submit, encode::submit(request));
+        Ok(Request::Script { script, keys, args })
+    }
+
     async fn run<R>(
         &self,
         partition: &Partition,
@@ -100,7 +113,7 @@ impl RedisQueues {
         args: Vec<Bytes>,
         decode: impl FnOnce(Answer) -> Result<R>,
     ) -> Result<R> {
-        let keys = self.keys(partition)?;
+        let keys = self.keys(partition)?.all();
         let answer = self.calls.call(Request::Script { script, keys, args }).await?;
         decode(answer).map_err(|error| match script.access {
             Access::Read => error,
@@ -120,16 +133,17 @@ impl QueueEngine for RedisQueues {
             self.describe(queue, partitions).await
         };
         described.await.map_err(|error| error.operation("open").key(queue))?;
-        let keys = (0..partitions).map(|it| keys::of_partition(&self.key_prefix, queue, it));
+        let keys =
+            (0..partitions).map(|it| Arc::new(PartitionKeys::new(&self.key_prefix, queue, it)));
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         opened.entry(queue.into()).or_insert_with(|| keys.collect());
         Ok(())
     }
 
     async fn submit(&self, partition: &Partition, request: Submit) -> Result<Vec<Submitted>> {
-        check_submit(&request)?;
-        let args = encode::submit(request);
-        self.run(partition, self.scripts.submit, args, decode::submitted).await
+        let write = self.submission(partition, request)?;
+        let answer = self.calls.call(write).await?;
+        decode::submitted(answer).map_err(Error::maybe_applied)
     }
 
     async fn submit_durable(
@@ -138,11 +152,7 @@ impl QueueEngine for RedisQueues {
         request: Submit,
         durability: Durability,
     ) -> Result<(Vec<Submitted>, Achieved)> {
-        check_submit(&request)?;
-        let keys = self.keys(partition)?;
-        let script = self.scripts.submit;
-        let args = encode::submit(request);
-        let write = Request::Script { script, keys, args };
+        let write = self.submission(partition, request)?;
         // A repeat that only gets the first answer writes nothing itself.
         let marker = Some(keys::marker(&self.key_prefix, &partition.queue, partition.number));
         let durable = Durable { write, marker, durability };
@@ -153,8 +163,20 @@ impl QueueEngine for RedisQueues {
 
     async fn exchange(&self, partition: &Partition, request: Exchange) -> Result<Exchanged> {
         check_exchange(&request)?;
-        let args = encode::exchange(request);
-        self.run(partition, self.scripts.exchange, args, decode::exchanged).await
+        let (keys, script) = (self.keys(partition)?, self.scripts.exchange);
+        let call = |keys| {
+            let args = encode::exchange(&request);
+            self.calls.call(Request::Script { script, keys, args })
+        };
+        let mut answer = Answer::Int(NEEDS_GROUPS);
+        if !keys.has_groups() {
+            answer = call(keys.without_groups()).await?;
+        }
+        if matches!(answer, Answer::Int(NEEDS_GROUPS)) {
+            keys.learn_of_groups();
+            answer = call(keys.all()).await?;
+        }
+        decode::exchanged(answer).map_err(Error::maybe_applied)
     }
 
     async fn maintain(&self, partition: &Partition, request: Maintain) -> Result<Maintained> {

@@ -22,8 +22,7 @@ use crate::work::Work;
 
 const NAME: &str = "bench";
 
-/// A limit that is checked with each start and keeps nothing from starting. It is no matter to jobs
-/// without a group.
+/// A limit that is checked with each start and keeps nothing from starting.
 const LIMIT: GroupLimit =
     GroupLimit::new().concurrency(1_000).rate(1_000_000, Duration::from_secs(1));
 
@@ -35,6 +34,7 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) struct Ours {
     pub(crate) store: Store,
     pub(crate) queue: Queue<String>,
+    limit: GroupLimit,
 }
 
 impl Ours {
@@ -42,20 +42,26 @@ impl Ours {
         Self::open_with(url, 1, LEASE).await
     }
 
+    /// The queue for jobs of this kind.
+    async fn open_for(url: &str, kind: Kind) -> Result<Self> {
+        let store = RedisStore::connect(RedisConfig::from_url(url)?).await?;
+        Self::on(Store::new(store), 1, LEASE, kind.limit()).await
+    }
+
     pub(crate) async fn open_with(url: &str, partitions: u32, lease: Duration) -> Result<Self> {
         let store = RedisStore::connect(RedisConfig::from_url(url)?).await?;
-        Self::on(Store::new(store), partitions, lease).await
+        Self::on(Store::new(store), partitions, lease, GroupLimit::new()).await
     }
 
     /// The queue in a file that is nobody else's.
     pub(crate) async fn in_file(path: &Path) -> Result<Self> {
-        Self::on(Store::new(SqliteStore::open(path).await?), 1, LEASE).await
+        let store = Store::new(SqliteStore::open(path).await?);
+        Self::on(store, 1, LEASE, GroupLimit::new()).await
     }
 
-    async fn on(store: Store, partitions: u32, lease: Duration) -> Result<Self> {
-        let builder = Queue::builder(NAME).partitions(partitions).lease(lease);
-        let builder = builder.group_limit(LIMIT);
-        Ok(Self { queue: builder.open(&store).await?, store })
+    async fn on(store: Store, partitions: u32, lease: Duration, limit: GroupLimit) -> Result<Self> {
+        let builder = Queue::builder(NAME).partitions(partitions).lease(lease).group_limit(limit);
+        Ok(Self { queue: builder.open(&store).await?, store, limit })
     }
 
     /// Adds the jobs 1 to `jobs`.
@@ -80,7 +86,8 @@ impl Ours {
             return Err("the backend has no engine of its own".into());
         };
         let queue = self.store.reserved_key("queue", NAME)?.into();
-        Ok(Engine { engine, partition: Partition { queue, number: 0 } })
+        let partition = Partition { queue, number: 0 };
+        Ok(Engine { engine, partition, policy: Policy { group: self.limit, ..Policy::default() } })
     }
 }
 
@@ -96,6 +103,7 @@ async fn add_all(queue: Queue<String>, batches: Vec<Vec<Job<String>>>) -> Result
 pub(crate) struct Engine {
     engine: Arc<dyn QueueEngine>,
     partition: Partition,
+    policy: Policy,
 }
 
 impl Engine {
@@ -114,7 +122,7 @@ impl Engine {
                 acks: std::mem::take(&mut acks),
                 operations: Vec::new(),
                 claim,
-                policy: Policy { group: LIMIT, ..Policy::default() },
+                policy: self.policy,
             };
             let answer = self.engine.exchange(&self.partition, request).await?;
             if answer.claimed.is_empty() {
@@ -158,7 +166,7 @@ impl Work for Process {
     type Ready = Filled;
 
     async fn prepare(&self, bed: &Bed, jobs: u64) -> Result<Filled> {
-        self.fill(Ours::open(&bed.url()).await?, jobs).await
+        self.fill(Ours::open_for(&bed.url(), self.kind).await?, jobs).await
     }
 
     async fn run(&self, ready: &mut Filled) -> Result<Option<Duration>> {
@@ -243,6 +251,13 @@ impl Kind {
 
     /// How many groups there are.
     pub(crate) const GROUPS: u64 = 1_000;
+
+    fn limit(self) -> GroupLimit {
+        match self {
+            Self::Grouped => LIMIT,
+            Self::Plain | Self::Unique => GroupLimit::new(),
+        }
+    }
 
     fn job(self, id: u64, bytes: usize) -> Job<String> {
         let job = Job::new(payload(id, bytes));

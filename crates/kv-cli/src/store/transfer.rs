@@ -4,9 +4,12 @@
 //! `text`; others are `hex`. So the lines are exact for every serializer, and a person can read
 //! most of them.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Read as _, stdin};
 use std::time::Duration;
 
+use futures_util::future::{try_join, try_join_all};
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use kv_core::{Condition, Expiry, Remaining, SetOptions, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,6 +20,12 @@ use crate::output::Output;
 
 /// The longest line that is read: the largest value, each byte of it escaped.
 const MOST_LINE: u64 = 128 << 20;
+
+/// How many entries are under way at a time, at most.
+const AT_ONCE: usize = 64;
+
+/// How many bytes of lines are read ahead, beyond the first.
+const BYTES_AHEAD: usize = 4 << 20;
 
 /// An entry in a line.
 #[derive(Serialize, Deserialize)]
@@ -32,44 +41,97 @@ struct Exported {
 }
 
 pub(super) async fn export(store: &Store, pattern: &str) -> Result<()> {
-    let mut scan = store.scan(pattern);
-    while let Some(key) = scan.next().await {
-        let key = key?;
-        let (Some(value), Some(remaining)) = (store.get_bytes(&key).await?, store.ttl(&key).await?)
-        else {
-            continue;
-        };
-        let text = std::str::from_utf8(&value).ok().map(str::to_owned);
-        let hex = text.is_none().then(|| encode(&value));
-        let expires_in_ms = match remaining {
-            Remaining::Forever => None,
-            Remaining::Expires(time) => Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-        };
-        line(&json!(Exported { key, text, hex, expires_in_ms }));
+    let keys = store.scan(pattern);
+    let mut entries = keys.map(|key| async { exported(store, key?).await }).buffered(AT_ONCE);
+    while let Some(entry) = entries.try_next().await? {
+        entry.iter().for_each(|entry| line(&json!(entry)));
     }
     Ok(())
 }
 
+/// An entry as a line has it; nothing if it is gone by now.
+async fn exported(store: &Store, key: String) -> Result<Option<Exported>> {
+    let (value, remaining) = try_join(store.get_bytes(&key), store.ttl(&key)).await?;
+    let (Some(value), Some(remaining)) = (value, remaining) else { return Ok(None) };
+    let text = std::str::from_utf8(&value).ok().map(str::to_owned);
+    let hex = text.is_none().then(|| encode(&value));
+    let expires_in_ms = match remaining {
+        Remaining::Forever => None,
+        Remaining::Expires(time) => Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+    };
+    Ok(Some(Exported { key, text, hex, expires_in_ms }))
+}
+
+/// Writes what standard input has. A line that is wrong ends it; the lines before are written.
 pub(super) async fn import(store: &Store, keep: bool, output: &Output) -> Result<()> {
     let (mut written, mut kept) = (0_u64, 0_u64);
-    let mut input = stdin().lock();
-    for number in 1_u64.. {
-        let wrong = |why: String| Failure::Usage(format!("line {number}: {why}"));
-        let Some(text) = line_of(&mut input, MOST_LINE).map_err(wrong)? else { break };
-        if text.trim().is_empty() {
-            continue;
+    let mut lines = Lines { input: stdin().lock(), number: 0, next: None };
+    loop {
+        let (entries, wrong) = lines.some();
+        let is_over = entries.is_empty();
+        let writes = entries.into_iter().map(|entry| write(store, entry, keep));
+        for was_written in try_join_all(writes).await? {
+            *if was_written { &mut written } else { &mut kept } += 1;
         }
-        let entry: Exported = serde_json::from_str(&text).map_err(|error| {
-            wrong(format!("no entry of an export, at column {}", error.column()))
-        })?;
-        match write(store, entry, keep, &wrong).await? {
-            true => written += 1,
-            false => kept += 1,
+        wrong.map_or(Ok(()), Err)?;
+        if is_over {
+            break;
         }
     }
     let text = format!("wrote {written}, left {kept} alone");
     output.done(&text, &json!({ "written": written, "kept": kept }));
     Ok(())
+}
+
+/// An entry to write.
+struct Imported {
+    key: String,
+    value: Vec<u8>,
+    /// Nothing for an entry that had less than a millisecond left.
+    expiry: Option<Expiry>,
+}
+
+/// The lines of an import.
+struct Lines<I> {
+    input: I,
+    number: u64,
+    /// An entry that has the key of one before it, so it has to wait.
+    next: Option<Imported>,
+}
+
+impl<I: BufRead> Lines<I> {
+    /// The next entries, each with a key of its own: none at the end. And what is wrong with the
+    /// line behind them.
+    fn some(&mut self) -> (Vec<Imported>, Option<Failure>) {
+        let (mut entries, mut keys, mut bytes) = (Vec::new(), HashSet::new(), 0);
+        while entries.len() < AT_ONCE && bytes < BYTES_AHEAD {
+            let entry = match self.next.take().map_or_else(|| self.read(), |it| Ok(Some(it))) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => break,
+                Err(wrong) => return (entries, Some(wrong)),
+            };
+            if !keys.insert(entry.key.clone()) {
+                self.next = Some(entry);
+                break;
+            }
+            bytes += entry.value.len();
+            entries.push(entry);
+        }
+        (entries, None)
+    }
+
+    fn read(&mut self) -> Result<Option<Imported>> {
+        loop {
+            self.number += 1;
+            let wrong = |why: String| Failure::Usage(format!("line {}: {why}", self.number));
+            let Some(text) = line_of(&mut self.input, MOST_LINE).map_err(wrong)? else {
+                return Ok(None);
+            };
+            if !text.trim().is_empty() {
+                return imported(&text).map(Some).map_err(wrong);
+            }
+        }
+    }
 }
 
 /// The next line, of at most so many bytes; nothing at the end.
@@ -82,27 +144,28 @@ fn line_of(input: &mut impl BufRead, most: u64) -> std::result::Result<Option<St
     Ok((read > 0).then_some(text))
 }
 
-async fn write(
-    store: &Store,
-    entry: Exported,
-    keep: bool,
-    wrong: &impl Fn(String) -> Failure,
-) -> Result<bool> {
+fn imported(text: &str) -> std::result::Result<Imported, String> {
+    let entry: Exported = serde_json::from_str(text)
+        .map_err(|error| format!("no entry of an export, at column {}", error.column()))?;
     let value = match (entry.text, entry.hex) {
         (Some(text), None) => text.into_bytes(),
-        (None, Some(hex)) => {
-            decode(&hex).ok_or_else(|| wrong("`hex` is not hexadecimal".into()))?
-        }
-        _ => return Err(wrong("expected `text` or `hex`, and only one of them".into())),
+        (None, Some(hex)) => decode(&hex).ok_or("`hex` is not hexadecimal")?,
+        _ => return Err("expected `text` or `hex`, and only one of them".into()),
     };
     let expiry = match entry.expires_in_ms {
-        None => Expiry::Never,
-        Some(0) => return Ok(false),
-        Some(milliseconds) => Duration::from_millis(milliseconds).into(),
+        None => Some(Expiry::Never),
+        Some(0) => None,
+        Some(milliseconds) => Some(Duration::from_millis(milliseconds).into()),
     };
+    Ok(Imported { key: entry.key, value, expiry })
+}
+
+/// Writes an entry; whether it did.
+async fn write(store: &Store, entry: Imported, keep: bool) -> Result<bool> {
+    let Some(expiry) = entry.expiry else { return Ok(false) };
     let condition = if keep { Condition::Absent } else { Condition::Always };
     let options = SetOptions::new().ttl(expiry).condition(condition);
-    Ok(store.set_bytes_with(&entry.key, value, options).await?)
+    Ok(store.set_bytes_with(&entry.key, entry.value, options).await?)
 }
 
 fn encode(bytes: &[u8]) -> String {
@@ -128,6 +191,21 @@ mod tests {
         assert_eq!(line_of(&mut input, 4), Ok(Some("abc\n".to_owned())));
         assert_eq!(line_of(&mut input, 4), Err("longer than 4 bytes".to_owned()));
         assert_eq!(line_of(&mut &b""[..], 4), Ok(None));
+    }
+
+    #[test]
+    fn entries_come_together_but_for_a_key_that_comes_again_and_a_wrong_line() {
+        let text = "{\"key\":\"a\",\"text\":\"1\"}\n\n{\"key\":\"b\",\"hex\":\"ff\"}\n\
+                    {\"key\":\"a\",\"text\":\"2\"}\n{\"key\":\"c\"}\n";
+        let mut lines = Lines { input: text.as_bytes(), number: 0, next: None };
+        let keys = |some: &[Imported]| some.iter().map(|it| it.key.clone()).collect::<String>();
+        let (first, wrong) = lines.some();
+        assert!(keys(&first) == "ab" && wrong.is_none());
+        let (second, wrong) = lines.some();
+        assert_eq!((keys(&second).as_str(), second[0].value.as_slice()), ("a", &b"2"[..]));
+        let wrong = wrong.unwrap().to_string();
+        assert!(wrong.contains("line 5: expected `text` or `hex`"), "{wrong}");
+        assert!(lines.some().0.is_empty());
     }
 
     #[test]

@@ -55,7 +55,7 @@ end
 -- Whether a job or a group can be claimed.
 local function has_claimable()
   return call('ZCARD', READY) > 0
-      or #call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, 1) > 0
+      or GROUPED and #call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, 1) > 0
 end
 
 local token, due, keys, changed = '0', -1, {}, {}

@@ -60,11 +60,11 @@ fn head(job: &NewJob) -> Bytes {
     Bytes::from(head)
 }
 
-pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
+pub(super) fn exchange(request: &Exchange) -> Vec<Bytes> {
     let Exchange { session, acks, operations, claim, policy } = request;
     let mut args = Vec::with_capacity(8 + acks.len() + 4 * operations.len());
     let none = Claim { limit: 0, bytes: 0, lease: Duration::ZERO };
-    let claim = claim.unwrap_or(none);
+    let claim = claim.as_ref().unwrap_or(&none);
     args.extend([
         keys::session(&session.name),
         decimal(session.request),
@@ -73,9 +73,9 @@ pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
         decimal(claim.limit),
         decimal(bytes(claim.bytes)),
         decimal(micros(claim.lease)),
-        budgets(&policy),
+        budgets(policy),
     ]);
-    args.extend(acks.into_iter().map(member));
+    args.extend(acks.iter().map(member));
     for (handle, operation) in operations {
         let (letter, value, bytes) = operate(operation);
         args.extend([Bytes::from_static(letter.as_bytes()), member(handle), value, bytes]);
@@ -83,21 +83,24 @@ pub(super) fn exchange(request: Exchange) -> Vec<Bytes> {
     args
 }
 
-fn operate(operation: Operation) -> (&'static str, Bytes, Bytes) {
+fn operate(operation: &Operation) -> (&'static str, Bytes, Bytes) {
+    let micros = |time: &Duration| micros(*time);
     let reason = |reason: &str| Bytes::copy_from_slice(cut_reason(reason).as_bytes());
     match operation {
-        Operation::Retry { after, reason: why } => ("r", decimal(micros(after)), reason(&why)),
-        Operation::Fail { reason: why } => ("f", Bytes::new(), reason(&why)),
+        Operation::Retry { after, reason: why } => ("r", decimal(micros(after)), reason(why)),
+        Operation::Fail { reason: why } => ("f", Bytes::new(), reason(why)),
         Operation::Snooze { after } => ("s", decimal(micros(after)), Bytes::new()),
         Operation::Release => ("u", Bytes::new(), Bytes::new()),
         Operation::Limited { after } => ("l", decimal(micros(after)), Bytes::new()),
         Operation::Extend { lease } => ("e", decimal(micros(lease)), Bytes::new()),
-        Operation::Checkpoint { state, progress } => ("c", decimal(progress.min(MAX_STAMP)), state),
+        Operation::Checkpoint { state, progress } => {
+            ("c", decimal((*progress).min(MAX_STAMP)), state.clone())
+        }
     }
 }
 
 /// The member of a lease.
-fn member(handle: Handle) -> Bytes {
+fn member(handle: &Handle) -> Bytes {
     Bytes::from(format!("{}:{}", handle.key, handle.token))
 }
 
@@ -107,8 +110,11 @@ fn budgets(policy: &Policy) -> Bytes {
     let [failures, crashes, deliveries] =
         [max_failures, max_crashes, max_deliveries].map(|most| (*most).max(1));
     let age = keep_dead_for.map_or_else(|| "-1".to_owned(), |age| micros(age).to_string());
-    let terms = terms(group);
-    Bytes::from(format!("{failures} {crashes} {deliveries} {keep_dead} {age} {terms}"))
+    let mut budgets = format!("{failures} {crashes} {deliveries} {keep_dead} {age}");
+    if *group != GroupLimit::default() {
+        budgets += &format!(" {}", terms(group));
+    }
+    Bytes::from(budgets)
 }
 
 /// The terms of a limit, as the scripts read and store them.

@@ -3,10 +3,13 @@ local EXPIRED = 'its time to live ended before it was claimed'
 local DELIVERED = 'it was delivered too often'
 local BODY = 'its body is gone from the store'
 local CHECKPOINT = 'its checkpoint is gone from the store'
-local MORE = -2
+local MORE, NEEDS_GROUPS = -2, 0
 local policy = read_policy(ARGV[8])
 local largest = control[6] and tonumber(control[6])
 check_known(control[1])
+if control[1] == GROUPED_FORMAT and not GROUPED then
+  return NEEDS_GROUPS
+end
 local kept, repeated = recall(control[5], request, 'E')
 if limit > 0 and not repeated and tonumber(control[3] or 0) >= LAST then
   return redis.error_reply('KVEXHAUSTED the tokens')

@@ -1,8 +1,8 @@
 
 -- Settles, extends and checkpoints, then claims. ARGV: "lane:NAME", the request's number, how many
 -- acks, how many operations, how many to claim at most, how many bytes of them, their lease, the
--- policy as "FAILURES CRASHES DELIVERIES KEEP_DEAD KEEP_DEAD_FOR TERMS" with -1 for ever, where
--- TERMS are those of groups without terms of their own, as groups.lua says, then for each ack
+-- policy as "FAILURES CRASHES DELIVERIES KEEP_DEAD KEEP_DEAD_FOR" with -1 for ever, and a sixth word
+-- if groups without terms of their own have a limit, which is as groups.lua says, then for each ack
 -- "KEY:TOKEN", and for each operation its letter, "KEY:TOKEN" and two values:
 --   r retry       delay, reason
 --   f fail        "", reason

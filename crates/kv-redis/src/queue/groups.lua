@@ -449,6 +449,6 @@ end
 
 -- When the next blocked group may start a job; nil if none is blocked.
 local function next_unblocked()
-  local first = call('ZRANGEBYLEX', GROUPED, '[b', '(c', 'LIMIT', 0, 1)[1]
+  local first = GROUPED and call('ZRANGEBYLEX', GROUPED, '[b', '(c', 'LIMIT', 0, 1)[1]
   return first and tonumber(sub(first, 2, 15), 16)
 end

@@ -17,15 +17,17 @@
 --   UNIQUE   HASH  unique key: the KEY of the job that holds it
 --   WINDOWS  ZSET  unique key at the end of its window
 --   SESSIONS ZSET  "lane:NAME" at the time when it is forgotten
+--   WAKE     LIST  one element at most: somebody should look here
 --   GROUPED  ZSET  at 0: where groups and their ready jobs stand, as groups.lua says
 --   GROUPS   HASH  what a group has beside its jobs, as groups.lua says
---   WAKE     LIST  one element at most: somebody should look here
+-- Without the last two, which cost time, submit can add jobs without a group; exchange can do
+-- everything where the partition has the first format, in which they are empty.
 -- A partition that was purged has only CONTROL without a format, and its wake-up, for a week;
 -- whoever then brings something in makes it anew and keeps its counters. All times are whole
 -- microseconds since 1970 by the server's clock, below 2^53. A number is formatted by "%.0f":
 -- tostring and .. lose digits.
-local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS, GROUPED, GROUPS,
-  WAKE = unpack(KEYS)
+local CONTROL, JOBS, RECORDS, READY, TIMED, LEASES, DEAD, UNIQUE, WINDOWS, SESSIONS, WAKE,
+  GROUPED, GROUPS = unpack(KEYS)
 -- A partition in which a job had a group has the second format, which builds without groups refuse.
 local FORMAT, GROUPED_FORMAT = '3', '4'
 local LAST, MAX_SEQUENCE = 9007199254740991, 562949953421311

@@ -55,9 +55,9 @@ local FIELDS = {
 }
 
 -- A record of its fields, which end with the reason where the job never came back, and have a group
--- only where the job does; nil if they are none.
+-- only where the job does; nil if they are none, or name a group where the partition has none.
 local function read(fields)
-  if type(fields) ~= 'table' or #fields ~= 9 and #fields ~= 11 and #fields ~= 12 then
+  if type(fields) ~= 'table' or #fields ~= 9 and #fields ~= 11 and #fields ~= (GROUPED and 12) then
     return nil
   end
   local job = {}
@@ -88,7 +88,7 @@ local function load(key)
   if not packed then
     return fresh(), false
   end
-  if sub(packed, 1, 12) == ONLY_GROUP then
+  if GROUPED and sub(packed, 1, 12) == ONLY_GROUP then
     local known, group = pcall(cmsgpack.unpack, sub(packed, 13))
     local grouped_job = fresh()
     grouped_job.group = group
@@ -256,13 +256,13 @@ end
 -- A policy as the client sends it.
 local function read_policy(text)
   local failures, crashes, deliveries, dead, age, terms =
-      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) (%S+)$')
+      string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) ?(%S*)$')
   return {
     failures = tonumber(failures),
     crashes = tonumber(crashes),
     deliveries = tonumber(deliveries),
     keep_dead = tonumber(dead),
     keep_dead_for = tonumber(age),
-    group = terms,
+    group = terms ~= '' and terms or '-1:0:0:1',
   }
 end

@@ -5,41 +5,87 @@
 //! an exclamation mark sorts before all letters and digits, so it never meets what is no string.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use kv_core::RESERVED;
 
-/// The parts of a partition, in the order in which the scripts name them.
+/// The parts of a partition, in the order in which the scripts name them; last those of groups.
 const PARTS: [&str; 13] = [
     "control", "jobs", "records", "ready", "timed", "leases", "dead", "unique", "windows", "lanes",
-    "grouped", "groups", "wake",
+    "wake", "grouped", "groups",
 ];
 
-/// The keys of a partition.
-pub(super) type Keys = Arc<[Bytes; PARTS.len()]>;
+/// The part that counts.
+const CONTROL: usize = 0;
 
-/// The places, among a partition's keys, of the keys that a glance reads.
-pub(super) const GLANCE: [usize; 5] = [0, 3, 4, 5, 10];
+/// The part on which a waiting process blocks.
+const WAKE: usize = 10;
 
-/// The place, among a partition's keys, of the list on which a waiting process blocks.
-pub(super) const WAKE: usize = PARTS.len() - 1;
+/// The first part of groups.
+const GROUPED: usize = 11;
+
+/// The parts that a glance reads.
+const GLANCE: [usize; 5] = [CONTROL, 3, 4, 5, GROUPED];
 
 /// The keys of one partition: `PREFIX!kv:{REST:NUMBER}:PART`, of a queue that is stored as
 /// `PREFIX` and `REST`.
 ///
 /// All keys have the same hash tag, so they are in one slot of a Cluster; other partitions are in
 /// other slots. Neither a prefix nor a queue's name has braces.
-pub(super) fn of_partition(prefix: &str, queue: &str, number: u32) -> Keys {
-    let (prefix, rest) = split(prefix, queue);
-    let base = format!("{prefix}{RESERVED}{{{rest}:{number}}}:");
-    Arc::new(PARTS.map(|part| Bytes::from([&*base, part].concat())))
+pub(super) struct PartitionKeys {
+    all: Arc<[Bytes]>,
+    /// All but those of groups: each key that a request declares costs it time.
+    without_groups: Arc<[Bytes]>,
+    has_groups: AtomicBool,
+}
+
+/// The keys of a partition, for all that use them.
+pub(super) type Keys = Arc<PartitionKeys>;
+
+impl PartitionKeys {
+    pub(super) fn new(prefix: &str, queue: &str, number: u32) -> Self {
+        let (prefix, rest) = split(prefix, queue);
+        let base = format!("{prefix}{RESERVED}{{{rest}:{number}}}:");
+        let all = PARTS.map(|part| Bytes::from([&*base, part].concat()));
+        let without_groups = all[..GROUPED].into();
+        Self { all: all.into(), without_groups, has_groups: AtomicBool::new(false) }
+    }
+
+    /// All keys.
+    pub(super) fn all(&self) -> Arc<[Bytes]> {
+        Arc::clone(&self.all)
+    }
+
+    /// All keys but those of groups.
+    pub(super) fn without_groups(&self) -> Arc<[Bytes]> {
+        Arc::clone(&self.without_groups)
+    }
+
+    /// Whether a request was told that the partition has groups.
+    pub(super) fn has_groups(&self) -> bool {
+        self.has_groups.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn learn_of_groups(&self) {
+        self.has_groups.store(true, Ordering::Relaxed);
+    }
+
+    /// The list on which a waiting process blocks.
+    pub(super) fn wake(&self) -> &Bytes {
+        &self.all[WAKE]
+    }
+
+    /// The keys that a glance reads.
+    pub(super) fn glance(&self) -> [Bytes; GLANCE.len()] {
+        GLANCE.map(|part| self.all[part].clone())
+    }
 }
 
 /// The key of a partition's counters, beside its list of wake-ups.
 pub(super) fn counters_beside(wake: &Bytes) -> Bytes {
-    let [counters, .., wakes] = PARTS;
-    let base = wake.len().saturating_sub(wakes.len());
-    [wake.slice(..base), Bytes::from_static(counters.as_bytes())].concat().into()
+    let base = wake.len().saturating_sub(PARTS[WAKE].len());
+    [wake.slice(..base), Bytes::from_static(PARTS[CONTROL].as_bytes())].concat().into()
 }
 
 /// An empty key in a partition's slot, written only for a WAIT that follows.
@@ -50,7 +96,7 @@ pub(super) fn marker(prefix: &str, queue: &str, number: u32) -> Bytes {
 
 /// Everything that is stored for one partition.
 pub(super) fn all_of_partition(prefix: &str, queue: &str, number: u32) -> Arc<[Bytes]> {
-    let keys = of_partition(prefix, queue, number);
+    let keys = PartitionKeys::new(prefix, queue, number).all;
     keys.iter().cloned().chain([marker(prefix, queue, number)]).collect()
 }
 
@@ -88,10 +134,11 @@ mod tests {
 
     #[test]
     fn all_keys_of_a_partition_have_its_hash_tag_and_the_prefix() {
-        let keys = of_partition("app:", "app:!kv:queue:fetch", 3);
-        assert_eq!(keys[0], "app:!kv:{!kv:queue:fetch:3}:control");
-        assert_eq!(keys[WAKE], "app:!kv:{!kv:queue:fetch:3}:wake");
-        assert_eq!(counters_beside(&keys[WAKE]), keys[0]);
+        let keys = PartitionKeys::new("app:", "app:!kv:queue:fetch", 3);
+        assert_eq!(keys.all[CONTROL], "app:!kv:{!kv:queue:fetch:3}:control");
+        assert_eq!(keys.wake(), "app:!kv:{!kv:queue:fetch:3}:wake");
+        assert_eq!(counters_beside(keys.wake()), keys.all[CONTROL]);
+        assert_eq!(*keys.without_groups, keys.all[..GROUPED]);
         assert_eq!(of_queue("app:", "app:!kv:queue:fetch"), "app:!kv:{!kv:queue:fetch}:queue");
     }
 
@@ -100,7 +147,7 @@ mod tests {
     fn all_keys_sort_before_every_name_that_begins_with_a_letter_or_a_digit() {
         let (prefix, queue) = ("app:", "app:!kv:queue:fetch");
         let described = [of_queue(prefix, queue), marker(prefix, queue, 0)];
-        for key in of_partition(prefix, queue, 0).iter().chain(&described) {
+        for key in PartitionKeys::new(prefix, queue, 0).all.iter().chain(&described) {
             let rest = key.strip_prefix(prefix.as_bytes()).unwrap();
             assert!(rest.starts_with(RESERVED.as_bytes()) && rest < &b"0"[..], "{key:?}");
         }

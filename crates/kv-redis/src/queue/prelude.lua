@@ -96,7 +96,7 @@ end
 
 -- Whether a partition has neither jobs nor sessions nor groups.
 local function is_blank()
-  return call('EXISTS', READY, TIMED, DEAD, SESSIONS, GROUPED) == 0
+  return call('EXISTS', READY, TIMED, DEAD, SESSIONS, GROUPED or READY) == 0
       and call('ZCOUNT', LEASES, '-inf', '(inf') == 0
 end
 

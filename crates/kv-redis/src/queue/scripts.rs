@@ -36,7 +36,7 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "0299249a0f483e1bbbdbd3d6bd5a7269766e8fa0",
+    "6feb5ebca6237e32ec658d7d1eeb46a910816955",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,7 +50,7 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "832a3fca89c3920d52d76efe24a34b2cbf1f5bd2",
+    "21484e58a69c9b5b2034708e15743bfc8ea4484d",
     " flags=allow-oom",
     "head.lua",
     "exchange_plain.lua",
@@ -65,7 +65,7 @@ static EXCHANGE: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "4d72a15943ce3210e0ce87973d770ca3ab393a84",
+    "bf35f97a18f858c67e950610bca10b7ea067767a",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -77,7 +77,7 @@ static MAINTAIN: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "6b616fc9fe846c2f90384e4a40a052c696e4c3e8",
+    "5a7848ac01ddc5d142b7b7eb506c67331eab73bf",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -89,7 +89,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "6397200dbab9a91b3a154b0b3ed7eaee6d488328",
+    "182107abc6a8d2f0dfa831bbde365c38bd88e664",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -125,7 +125,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "8552219f130d5015295cf28aabff8edf639128cd",
+    "ca0a52ef6b2c6e1f8f66cf9368f0ff71a4950fe2",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -138,7 +138,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "f9a7a29542a7d112fc6d8864c1a25e393a69e8f6",
+    "77244eba2c61d328f64d98db28b4739bc94842f4",
     "",
     "head.lua",
     "prelude.lua",

@@ -33,7 +33,7 @@ use kv_core::{Error, Result};
 use self::listener::{BLOCK, Listener, Listeners, MARGIN};
 use self::notice::Waiter;
 use self::wait::Wait;
-use super::keys::{self, Keys};
+use super::keys::Keys;
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
 use crate::driver::Driver;
@@ -138,7 +138,7 @@ impl Waits {
 /// The list of a partition's wake-ups.
 fn wake(keys: &[Keys], number: u32) -> Option<Bytes> {
     let keys = usize::try_from(number).ok().and_then(|at| keys.get(at));
-    keys.map(|keys| keys[keys::WAKE].clone())
+    keys.map(|keys| keys.wake().clone())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kv_core::Result;
 use tokio::time::sleep;
 
-use super::super::super::keys::{self, Keys};
+use super::super::super::keys::Keys;
 use super::super::Common;
 use super::{Entry, State, put_back};
 use crate::driver::{Answer, Dedicated, Request};
@@ -52,7 +52,7 @@ impl List {
     }
 
     fn wake(&self) -> &Bytes {
-        &self.keys[keys::WAKE]
+        self.keys.wake()
     }
 }
 
@@ -168,7 +168,7 @@ impl ListenerTask {
         let first = if self.glanced < lists.len() { self.glanced } else { 0 };
         let lists: Vec<&List> = in_order.into_iter().skip(first).take(AT_A_GLANCE).collect();
         self.glanced = first + lists.len();
-        let keys = lists.iter().flat_map(|list| keys::GLANCE.map(|part| list.keys[part].clone()));
+        let keys = lists.iter().flat_map(|list| list.keys.glance());
         let (script, keys) = (self.common.scripts.glance, keys.collect());
         let request = Request::Script { script, keys, args: Vec::new() };
         let Answer::List(answers) = self.common.driver.call(request).await? else {
