@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use crate::order::Order;
 use crate::record::Record;
-use crate::shard::{Records, find_at};
-use crate::table::Side;
+use crate::records::{Records, find_at};
+use crate::side::Side;
 
 /// How many records an eviction chooses among.
 const SAMPLE: usize = 8;
@@ -100,7 +100,8 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::shard::{Writing, find};
+    use crate::records::find;
+    use crate::shard::Writing;
     use crate::table::Table;
     use crate::time::{NEVER, Time};
 

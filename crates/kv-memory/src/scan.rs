@@ -6,7 +6,7 @@
 
 use kv_core::{Cursor, Error, ErrorKind, Result, ScanPage, ScanRequest};
 
-use crate::shard::find_at;
+use crate::records::find_at;
 use crate::table::Table;
 
 /// The most keys that one page examines.

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use dashmap::{RwLockWriteGuard, SharedValue};
 use fastrand::Rng;
-use hashbrown::raw::RawTable;
 
 use crate::eviction::{Eviction, Victims};
 use crate::order::Order;
 use crate::record::Record;
-use crate::table::{Place, Side, Tally};
+use crate::records::{Place, Records, hash_in};
+use crate::side::{Side, Tally};
 use crate::time::{Moment, NEVER};
 
 /// A shard with room for fewer records never shrinks.
@@ -19,21 +19,6 @@ const MIN_CAPACITY: usize = 64;
 
 /// A shard that fills a smaller part of its room than one in this many gives memory back.
 const SPARSE: usize = 8;
-
-/// The records of a shard by key, as the map has them.
-pub(crate) type Records = RawTable<(Box<str>, SharedValue<Record>)>;
-
-/// The record of a key.
-#[inline]
-pub(crate) fn find<'r>(records: &'r Records, hash: u64, key: &str) -> Option<&'r Record> {
-    records.get(hash, |(stored, _)| **stored == *key).map(|(_, record)| record.get())
-}
-
-/// The key and the record that a slot stands for.
-pub(crate) fn find_at(records: &Records, hash: u64, at: u32) -> Option<(&str, &Record)> {
-    let found = records.get(hash, |(_, record)| record.get().at == at);
-    found.map(|(key, record)| (&**key, record.get()))
-}
 
 /// A locked shard. Before it is unlocked, it updates the counts of the whole table.
 ///
@@ -229,11 +214,6 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// The hash of a key as the order knows it: near at hand, where the key would have to be fetched.
-fn hash_in(order: &Order, (_, record): &(Box<str>, SharedValue<Record>)) -> u64 {
-    order.hash(record.get().at).unwrap_or_default()
-}
-
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         let (before, after) = (self.before, self.records.len());
@@ -257,6 +237,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::records::{find, find_at};
     use crate::table::Table;
     use crate::time::{Frozen, Time};
 

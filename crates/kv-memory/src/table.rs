@@ -1,4 +1,4 @@
-//! The map of all records, what stands beside each of its shards, and what all count together.
+//! The map of all records, and what stands beside it.
 //!
 //! A read goes to the map alone: its record has the value, the version, the deadline and the stamp
 //! of the last use.
@@ -9,7 +9,7 @@
 //! while holding that one. No call holds the locks of two shards.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ahash::RandomState;
@@ -17,11 +17,12 @@ use dashmap::{DashMap, RwLockReadGuard};
 use fastrand::Rng;
 use kv_core::{Error, Result, Stats};
 
-use crate::order::{MAX_RECORDS, Order};
+use crate::order::MAX_RECORDS;
 use crate::reads::Reads;
 use crate::record::Record;
-use crate::shard::{Records, Writing};
-use crate::time::NEVER;
+use crate::records::{Place, Records};
+use crate::shard::Writing;
+use crate::side::{Side, Tally};
 use crate::time::Time;
 
 /// The most shards: enough that threads seldom meet.
@@ -50,76 +51,6 @@ pub(crate) struct Table {
     pub(crate) tally: Tally,
 }
 
-/// What stands beside one shard of the map, on cache lines of its own. The numbers change only
-/// under the shard's lock for writing.
-#[derive(Default)]
-#[repr(align(128))]
-pub(crate) struct Side {
-    /// Writes so far: the source of versions, and the clock by which records age.
-    writes: AtomicU64,
-    /// Bytes of keys and values.
-    pub(crate) bytes: AtomicU64,
-    order: Mutex<Order>,
-    /// How often a record was examined, for tests of what an operation costs.
-    #[cfg(test)]
-    pub(crate) examined: AtomicUsize,
-}
-
-impl Side {
-    #[inline]
-    pub(crate) fn writes(&self) -> u64 {
-        self.writes.load(Ordering::Relaxed)
-    }
-
-    /// The number of a new write. Two threads never count at once.
-    pub(crate) fn count_write(&self) -> u64 {
-        let writes = self.writes().saturating_add(1);
-        self.writes.store(writes, Ordering::Relaxed);
-        writes
-    }
-
-    /// Less of what was, more of what is now.
-    pub(crate) fn change_bytes(&self, was: usize, is: usize) {
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        let bytes = bytes.saturating_sub(was as u64).saturating_add(is as u64);
-        self.bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn order(&self) -> MutexGuard<'_, Order> {
-        self.order.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn count_examined(&self) {
-        #[cfg(test)]
-        self.examined.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// What the whole table counts, on cache lines that readers do not touch.
-#[repr(align(128))]
-pub(crate) struct Tally {
-    /// Records in all shards, expired ones included.
-    pub(crate) records: AtomicUsize,
-    /// No record expires before this time; nothing expires at all if it is [`NEVER`].
-    pub(crate) next_due: AtomicU64,
-    pub(crate) expired: AtomicU64,
-    pub(crate) evicted: AtomicU64,
-}
-
-impl Tally {
-    pub(crate) fn count_expired(&self, records: usize) {
-        let records = u64::try_from(records).unwrap_or(u64::MAX);
-        self.expired.fetch_add(records, Ordering::Relaxed);
-    }
-}
-
-/// A key's hash and the shard that it is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) hash: u64,
-    pub(crate) shard: usize,
-}
-
 impl Table {
     /// The right to sweep and evict.
     pub(crate) fn cleaning(&self) -> MutexGuard<'_, Rng> {
@@ -143,12 +74,7 @@ impl Table {
             limit,
             closed: AtomicBool::new(false),
             cleaning: Mutex::new(random),
-            tally: Tally {
-                records: AtomicUsize::new(0),
-                next_due: AtomicU64::new(NEVER),
-                expired: AtomicU64::new(0),
-                evicted: AtomicU64::new(0),
-            },
+            tally: Tally::default(),
         }
     }
 
@@ -236,8 +162,8 @@ mod tests {
     use kv_core::{Condition, Lifetime, Write};
 
     use super::*;
-    use crate::shard::find_at;
-    use crate::time::Frozen;
+    use crate::records::find_at;
+    use crate::time::{Frozen, NEVER};
 
     /// Compares the counts with the records.
     fn check(table: &Table) {

@@ -6,8 +6,9 @@ use kv_core::{
 };
 
 use crate::record::Record;
-use crate::shard::{Found, Writing, find};
-use crate::table::{Place, Table};
+use crate::records::{Place, find};
+use crate::shard::{Found, Writing};
+use crate::table::Table;
 use crate::time::Moment;
 use crate::time::NEVER;
 
