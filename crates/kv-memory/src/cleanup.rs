@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use fastrand::Rng;
 use kv_core::Result;
 
-use crate::contents::Victims;
-use crate::slots::Slot;
+use crate::eviction::Victims;
+use crate::record::Record;
 use crate::table::Table;
 use crate::time::NEVER;
 
@@ -44,7 +44,7 @@ impl Table {
 
     /// Takes out at most [`CHUNK`] expired records. Only one thread at a time may do this, since
     /// `next_due` is wrong until a pass has ended.
-    fn pop_expired(&self, now: u64, removed: &mut Vec<Slot>) -> Result<()> {
+    fn pop_expired(&self, now: u64, removed: &mut Vec<Record>) -> Result<()> {
         if self.tally.next_due.load(Ordering::Relaxed) > now {
             return Ok(());
         }
@@ -52,20 +52,15 @@ impl Table {
         // pass it is right, whatever others added before or behind it.
         self.tally.next_due.store(NEVER, Ordering::Relaxed);
         for shard in 0..self.shards() {
-            let mut contents = self.write(shard)?;
+            let mut writing = self.write(shard)?;
             while removed.len() < CHUNK
-                && let Some(slot) = contents.pop_due(now)
+                && let Some(record) = writing.pop_due(now)
             {
-                removed.push(slot);
+                removed.push(record);
             }
         }
-        self.count_expired(removed.len());
+        self.tally.count_expired(removed.len());
         Ok(())
-    }
-
-    pub(crate) fn count_expired(&self, records: usize) {
-        let records = u64::try_from(records).unwrap_or(u64::MAX);
-        self.tally.expired.fetch_add(records, Ordering::Relaxed);
     }
 
     /// Brings a table that a write made too large back to its limit, but spares the record of that
@@ -80,13 +75,16 @@ impl Table {
         let mut removed = Vec::new();
         // One at a time, or two writers would each evict for the other's record too.
         let mut alone = self.cleaning();
-        if self.is_too_large() {
-            let _ = self.pop_expired(self.time.moment().nanos(), &mut removed);
+        let moment = self.time.moment();
+        // Mostly nothing is due, and the exact time, which costs as much as the eviction, is not
+        // needed to know that.
+        if self.is_too_large() && !moment.is_before(self.tally.next_due.load(Ordering::Relaxed)) {
+            let _ = self.pop_expired(moment.nanos(), &mut removed);
         }
         while self.is_too_large()
-            && let Some(slot) = self.evict_one(shard, version, &mut alone)
+            && let Some(record) = self.evict_one(shard, version, &mut alone)
         {
-            removed.push(slot);
+            removed.push(record);
         }
         drop(alone);
     }
@@ -96,7 +94,7 @@ impl Table {
     }
 
     /// Evicts a plain record if there is one anywhere, else any other.
-    fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Slot> {
+    fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Record> {
         let mut evict = |who| self.evict_from(who, first, version, random);
         evict(Victims::Plain).or_else(|| evict(Victims::All))
     }
@@ -108,15 +106,15 @@ impl Table {
         first: usize,
         version: u64,
         random: &mut Rng,
-    ) -> Option<Slot> {
+    ) -> Option<Record> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
-            let mut contents = self.write(shard).ok()?;
+            let mut writing = self.write(shard).ok()?;
             let spare = (step == 0).then_some(version);
-            if let Some(slot) = contents.evict(who, spare, random) {
-                drop(contents);
+            if let Some(record) = writing.evict(who, spare, random) {
+                drop(writing);
                 self.report_eviction();
-                return Some(slot);
+                return Some(record);
             }
         }
         None
@@ -152,21 +150,19 @@ mod tests {
         table
     }
 
-    fn looks(table: &Table) -> usize {
-        (0..table.shards())
-            .map(|shard| table.read(shard).unwrap().slots.looks.load(Ordering::Relaxed))
-            .sum()
+    fn examined(table: &Table) -> usize {
+        (0..table.shards()).map(|shard| table.side(shard).examined.load(Ordering::Relaxed)).sum()
     }
 
     #[test]
     fn a_sweep_costs_by_what_expires_and_not_by_what_is_stored() {
         let table = filled(None, 20_000);
-        let before = looks(&table);
+        let before = examined(&table);
         let hour_and_9_s = 3_609 * 1_000_000_000;
         let removed = table.sweep_chunk(hour_and_9_s).unwrap();
         assert_eq!(removed, 10);
-        let looked = looks(&table) - before;
-        assert!(looked <= 10 * removed, "looked {looked} times to remove {removed} of 20,000");
+        let examined = examined(&table) - before;
+        assert!(examined <= 10 * removed, "examined {examined} to remove {removed} of 20,000");
     }
 
     #[test]
@@ -182,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn a_write_to_a_full_store_looks_at_a_few_records() {
+    fn a_write_to_a_full_store_examines_a_few_records() {
         let table = filled(Some(20_000), 20_000);
-        let before = looks(&table);
+        let before = examined(&table);
         table.set("one more", Bytes::new(), &Write::ALWAYS).unwrap();
         assert_eq!(table.tally.evicted.load(Ordering::Relaxed), 1);
-        let looked = looks(&table) - before;
-        assert!(looked <= 20, "looked {looked} times");
+        let examined = examined(&table) - before;
+        assert!(examined <= 20, "examined {examined}");
     }
 }

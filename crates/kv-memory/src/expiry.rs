@@ -30,6 +30,12 @@ impl Expiry {
         }
     }
 
+    /// Puts the deadline of a record in the place of the one that it had.
+    pub(crate) fn replace(&mut self, before: Deadline, after: Deadline) {
+        self.remove(before);
+        self.add(after);
+    }
+
     /// The soonest deadline, if it has come.
     pub(crate) fn due(&self, now: u64) -> Option<Deadline> {
         self.0.first().filter(|deadline| deadline.expires <= now).copied()

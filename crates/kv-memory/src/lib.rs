@@ -1,6 +1,6 @@
 //! The in-memory backend: lifetimes, bounded size, and a native queue engine.
 //!
-//! [`MemoryStore`] keeps bytes under string keys in sharded maps. A verb on one key is one atomic
+//! [`MemoryStore`] keeps bytes under string keys in a `DashMap`. A verb on one key is one atomic
 //! step under its shard's lock. No verb waits, so every future is ready at its first poll, on any
 //! executor.
 //!
@@ -10,17 +10,24 @@
 //!   expired keys, then evicts about the least recently used of a few random keys. A key that was
 //!   used again after its write counts as younger, so a scan over keys that nobody reads again
 //!   evicts its own keys.
-//! - **Nothing left behind.** The thread starts with the first lifetime, and ends before the drop
-//!   of the last handle, or the close of the store, returns.
+//! - **Values that do something.** A value is dropped when no lock is held, so a value made by
+//!   `Bytes::from_owner` may use the store in its `Drop`.
+//! - **Nothing left behind.** Most of the memory is given back when most of the keys are gone. The
+//!   thread starts with the first lifetime, and ends before the drop of the last handle, or the close
+//!   of the store, returns.
 
 mod builder;
 mod cleanup;
-mod contents;
+mod eviction;
 mod expiry;
+mod order;
 mod queue;
+mod reads;
 mod record;
+mod records;
 mod scan;
-mod slots;
+mod shard;
+mod side;
 mod store;
 mod sweeper;
 mod table;

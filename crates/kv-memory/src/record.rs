@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_core::{Entry, Remaining, Version};
+use kv_core::Remaining;
 
+use crate::expiry::Deadline;
 use crate::time::{Moment, NEVER};
 
 /// A record that was used again counts as this many times younger, so that a scan over keys that
@@ -23,11 +24,16 @@ pub(crate) struct Record {
     pub(crate) expires: u64,
     /// The shard's number of writes at the record's last use; above `version` after a second use.
     used: AtomicU64,
+    /// Its place in the shard's order.
+    pub(crate) at: u32,
+    /// Whether it is evicted only when no plain record is left.
+    pub(crate) is_guarded: bool,
 }
 
 impl Record {
-    pub(crate) fn new(value: Bytes, version: u64, expires: u64) -> Self {
-        Self { value, version, expires, used: AtomicU64::new(version) }
+    /// A record of its first use.
+    pub(crate) fn new(value: Bytes, version: u64, expires: u64, at: u32, is_guarded: bool) -> Self {
+        Self { value, version, expires, used: AtomicU64::new(version), at, is_guarded }
     }
 
     /// Whether the record is visible. Reads no clock for a record that does not expire.
@@ -46,16 +52,15 @@ impl Record {
         }
     }
 
-    /// How stale the record is after `writes` writes to the shard; eviction takes the highest.
-    pub(crate) fn staleness(&self, writes: u64) -> u64 {
+    /// The shard's number of writes at the last use, and whether that was not the first.
+    pub(crate) fn last_use(&self) -> (u64, bool) {
         let used = self.used.load(Ordering::Relaxed);
-        let age = writes.saturating_sub(used);
-        let reused = used > self.version;
-        if reused { age } else { age.saturating_add(1).saturating_mul(REUSED_IS_YOUNGER) }
+        (used, used > self.version)
     }
 
-    pub(crate) fn entry(&self) -> Entry {
-        Entry { value: self.value.clone(), version: Version::from_number(self.version) }
+    /// Where the record of a key with this hash stands in the order of expiry.
+    pub(crate) fn deadline(&self, hash: u64) -> Deadline {
+        Deadline { expires: self.expires, version: self.version, hash }
     }
 
     /// The time left of a live record, in whole milliseconds, rounded up.
@@ -68,23 +73,35 @@ impl Record {
     }
 }
 
+/// How stale a record is so many writes after its last use; eviction takes the highest.
+pub(crate) fn staleness(age: u64, is_reused: bool) -> u64 {
+    if is_reused { age } else { age.saturating_add(1).saturating_mul(REUSED_IS_YOUNGER) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn written(version: u64) -> Record {
+        Record::new(Bytes::new(), version, NEVER, 0, false)
+    }
+
+    fn stale(record: &Record, writes: u64) -> u64 {
+        let (used, is_reused) = record.last_use();
+        staleness(writes - used, is_reused)
+    }
+
     #[test]
     fn a_reused_record_is_a_worse_victim_than_an_equally_old_one() {
-        let (once, again) =
-            (Record::new(Bytes::new(), 1, NEVER), Record::new(Bytes::new(), 1, NEVER));
+        let (once, again) = (written(1), written(1));
         again.touch(1);
-        assert!(again.staleness(100) < once.staleness(100));
+        assert!(stale(&again, 100) < stale(&once, 100));
     }
 
     #[test]
     fn a_reused_record_ages_all_the_same() {
-        let (old, young) =
-            (Record::new(Bytes::new(), 1, NEVER), Record::new(Bytes::new(), 990, NEVER));
+        let (old, young) = (written(1), written(990));
         old.touch(1);
-        assert!(old.staleness(1_000) > young.staleness(1_000));
+        assert!(stale(&old, 1_000) > stale(&young, 1_000));
     }
 }

@@ -6,6 +6,7 @@
 
 use kv_core::{Cursor, Error, ErrorKind, Result, ScanPage, ScanRequest};
 
+use crate::records::find_at;
 use crate::table::Table;
 
 /// The most keys that one page examines.
@@ -66,12 +67,15 @@ impl Table {
         budget: usize,
         keys: &mut Vec<String>,
     ) -> Result<usize> {
-        let (contents, moment) = (self.read(position.shard)?, self.time.moment());
-        let top = position.below.min(contents.slots.len());
+        let (records, moment) = (self.read(position.shard)?, self.time.moment());
+        let order = self.side(position.shard).order();
+        let top = position.below.min(order.len());
         let bottom = top.saturating_sub(budget);
-        for slot in contents.slots.range(bottom, top) {
-            if slot.record.is_live(&moment) {
-                keys.push(slot.key.clone().into_string());
+        for (at, hash) in order.range(bottom, top) {
+            if let Some((key, record)) = find_at(&records, hash, at)
+                && record.is_live(&moment)
+            {
+                keys.push(key.to_owned());
             }
         }
         *position = if bottom == 0 {

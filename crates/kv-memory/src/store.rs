@@ -42,21 +42,26 @@ use crate::verbs::partly;
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Inner>);
+pub struct MemoryStore {
+    /// Here too, and not behind the rest, for the sake of reads.
+    table: Arc<Table>,
+    rest: Arc<Rest>,
+}
 
-struct Inner {
+/// What the handles share beside the table. It ends with the last of them.
+struct Rest {
     table: Arc<Table>,
     sweeper: Sweeper,
     queues: Arc<MemoryQueues>,
 }
 
-impl Drop for Inner {
+impl Drop for Rest {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl Inner {
+impl Rest {
     fn close(&self) {
         // First, so that a sweep that is running ends.
         self.table.close();
@@ -75,7 +80,8 @@ impl MemoryStore {
         let queues = Arc::new(MemoryQueues::new(Arc::clone(time.clock())));
         let table = Arc::new(Table::new(max_entries, seed, time));
         let sweeper = Sweeper::new(cleanup_interval);
-        Self(Arc::new(Inner { table, sweeper, queues }))
+        let rest = Rest { table: Arc::clone(&table), sweeper, queues };
+        Self { table, rest: Arc::new(rest) }
     }
 
     /// Frees the keys that have expired by now, and returns how many. A background thread does this
@@ -84,40 +90,36 @@ impl MemoryStore {
     /// The cost depends on the number of expired keys, not of stored keys. Other calls can run in
     /// between. A closed store has no keys.
     pub fn sweep(&self) -> usize {
-        self.0.table.sweep()
-    }
-
-    fn table(&self) -> &Table {
-        &self.0.table
+        self.table.sweep()
     }
 
     /// Starts the sweeps once there is something to sweep.
     fn expect_expiry(&self, lifetime: Lifetime) {
         if matches!(lifetime, Lifetime::In(_)) {
-            self.0.sweeper.start(&self.0.table);
+            self.rest.sweeper.start(&self.table);
         }
     }
 
     fn set_now(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
-        let outcome = self.table().set(key, value, write)?;
+        let outcome = self.table.set(key, value, write)?;
         self.expect_expiry(write.lifetime);
         Ok(outcome)
     }
 
     fn increment_now(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
-        let sum = self.table().increment(key, by, lifetime)?;
+        let sum = self.table.increment(key, by, lifetime)?;
         self.expect_expiry(lifetime);
         Ok(sum)
     }
 
     fn touch_now(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
-        let exists = self.table().touch(key, lifetime)?;
+        let exists = self.table.touch(key, lifetime)?;
         self.expect_expiry(lifetime);
         Ok(exists)
     }
 
     fn run(&self, command: Command) -> Result<Reply> {
-        let table = self.table();
+        let table = &*self.table;
         Ok(match command {
             Command::Get { key } => Reply::Entry(table.get(&key)?),
             Command::Set { key, value, write } => {
@@ -139,7 +141,7 @@ impl MemoryStore {
 /// Shows the size only: neither keys nor values.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.table().tally.records.load(Ordering::Relaxed);
+        let keys = self.table.tally.records.load(Ordering::Relaxed);
         f.debug_struct("MemoryStore").field("keys", &keys).finish_non_exhaustive()
     }
 }
@@ -163,31 +165,57 @@ impl KeyValueStore for MemoryStore {
         's: 'async_trait,
         'k: 'async_trait,
     {
-        let table = self.table();
+        let table = &*self.table;
         let place = table.place(key);
         Box::pin(poll_fn(move |_| Poll::Ready(table.get_at(place, key))))
     }
 
-    async fn set(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
-        self.set_now(key, value, &write)
+    // Written out as `get` is.
+    fn set<'s, 'k, 'async_trait>(
+        &'s self,
+        key: &'k str,
+        value: Bytes,
+        write: Write,
+    ) -> Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'async_trait>>
+    where
+        Self: 'async_trait,
+        's: 'async_trait,
+        'k: 'async_trait,
+    {
+        let place = self.table.place(key);
+        Box::pin(async move {
+            let outcome = self.table.set_at(place, key, value, &write)?;
+            self.expect_expiry(write.lifetime);
+            Ok(outcome)
+        })
     }
 
     async fn set_cached(&self, key: &str, value: Bytes, write: Write) -> Result<Outcome> {
-        let outcome = self.table().set_cached(key, value, &write)?;
+        let outcome = self.table.set_cached(key, value, &write)?;
         self.expect_expiry(write.lifetime);
         Ok(outcome)
     }
 
-    async fn delete(&self, key: &str, condition: Condition) -> Result<bool> {
-        self.table().delete(key, &condition)
+    // Written out as `get` is.
+    fn delete<'s, 'k, 'async_trait>(
+        &'s self,
+        key: &'k str,
+        condition: Condition,
+    ) -> Pin<Box<dyn Future<Output = Result<bool>> + Send + 'async_trait>>
+    where
+        Self: 'async_trait,
+        's: 'async_trait,
+        'k: 'async_trait,
+    {
+        Box::pin(async move { self.table.delete(key, &condition) })
     }
 
     async fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
-        self.table().ttl(key)
+        self.table.ttl(key)
     }
 
     async fn scan(&self, request: ScanRequest<'_>) -> Result<ScanPage> {
-        self.table().scan(&request)
+        self.table.scan(&request)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -195,20 +223,20 @@ impl KeyValueStore for MemoryStore {
     }
 
     fn get_now(&self, key: &str) -> Option<Result<Option<Entry>>> {
-        Some(self.table().get(key))
+        Some(self.table.get(key))
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        Ok(self.table().ttl(key)?.is_some())
+        Ok(self.table.ttl(key)?.is_some())
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Entry>>> {
-        self.table().check_open()?;
-        keys.iter().map(|key| self.table().get(key)).collect()
+        self.table.check_open()?;
+        keys.iter().map(|key| self.table.get(key)).collect()
     }
 
     async fn set_many(&self, entries: Vec<(String, Bytes)>, lifetime: Lifetime) -> Result<()> {
-        self.table().check_open()?;
+        self.table.check_open()?;
         let write = Write::ALWAYS.lifetime(lifetime);
         for (done, (key, value)) in entries.into_iter().enumerate() {
             let outcome = self.set_now(&key, value, &write);
@@ -218,21 +246,32 @@ impl KeyValueStore for MemoryStore {
     }
 
     async fn delete_many(&self, keys: &[&str]) -> Result<u64> {
-        self.table().check_open()?;
+        self.table.check_open()?;
         let mut deleted = 0;
         for (done, key) in keys.iter().enumerate() {
-            let removed = self.table().delete(key, &Condition::Always);
+            let removed = self.table.delete(key, &Condition::Always);
             deleted += u64::from(removed.map_err(|error| partly(error.key(key), done))?);
         }
         Ok(deleted)
     }
 
-    async fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
-        self.increment_now(key, by, lifetime)
+    // Written out as `get` is.
+    fn increment<'s, 'k, 'async_trait>(
+        &'s self,
+        key: &'k str,
+        by: i64,
+        lifetime: Lifetime,
+    ) -> Pin<Box<dyn Future<Output = Result<i64>> + Send + 'async_trait>>
+    where
+        Self: 'async_trait,
+        's: 'async_trait,
+        'k: 'async_trait,
+    {
+        Box::pin(async move { self.increment_now(key, by, lifetime) })
     }
 
     async fn take(&self, key: &str) -> Result<Option<Entry>> {
-        self.table().take(key)
+        self.table.take(key)
     }
 
     async fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
@@ -240,29 +279,29 @@ impl KeyValueStore for MemoryStore {
     }
 
     async fn execute(&self, commands: Vec<Command>) -> Result<Vec<Result<Reply>>> {
-        self.table().check_open()?;
+        self.table.check_open()?;
         Ok(commands.into_iter().map(|command| self.run(command)).collect())
     }
 
     async fn now(&self) -> Result<Duration> {
-        self.table().check_open()?;
-        Ok(self.table().time.clock().wall())
+        self.table.check_open()?;
+        Ok(self.table.time.clock().wall())
     }
 
     async fn ping(&self) -> Result<()> {
-        self.table().check_open()
+        self.table.check_open()
     }
 
     async fn stats(&self) -> Result<Stats> {
-        self.table().stats()
+        self.table.stats()
     }
 
     async fn close(&self) -> Result<()> {
-        self.0.close();
+        self.rest.close();
         Ok(())
     }
 
     fn queue_engine(&self) -> QueueSupport {
-        QueueSupport::Native(Arc::clone(&self.0.queues) as _)
+        QueueSupport::Native(Arc::clone(&self.rest.queues) as _)
     }
 }

@@ -1,25 +1,35 @@
-//! The shards, how a key finds its own, and what all of them count together.
+//! The map of all records, and what stands beside it.
+//!
+//! A read goes to the map alone: its record has the value, the version, the deadline and the stamp
+//! of the last use.
 //!
 //! # Locks
-//! A shard's lock covers everything about its records. No call holds the locks of two shards, and
-//! none takes another lock while it holds one, so there is no lock order to keep.
+//! The lock of a map's shard covers everything about its records. Whoever holds it for writing, or
+//! walks over the keys, then takes the lock of the shard's order, and nobody takes another lock
+//! while holding that one. No call holds the locks of two shards.
 
 use std::hash::{BuildHasher, Hasher};
-use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ahash::RandomState;
+use dashmap::{DashMap, RwLockReadGuard};
 use fastrand::Rng;
 use kv_core::{Error, Result, Stats};
 
-use crate::contents::Contents;
-use crate::slots::MAX_RECORDS;
-use crate::time::NEVER;
+use crate::order::MAX_RECORDS;
+use crate::reads::Reads;
+use crate::record::Record;
+use crate::records::{Place, Records};
+use crate::shard::Writing;
+use crate::side::{Side, Tally};
 use crate::time::Time;
 
 /// The most shards: enough that threads seldom meet.
 const MAX_SHARDS: usize = 64;
+
+/// The map has no fewer shards; a table of one shard leaves the other empty.
+const MIN_SHARDS_OF_MAP: usize = 2;
 
 /// A bounded table has one shard for this many records, so that an eviction, which examines one
 /// shard, chooses among enough records.
@@ -27,8 +37,11 @@ const MIN_RECORDS_A_SHARD: usize = 128;
 
 /// Sharded records with lifetimes and a bound.
 pub(crate) struct Table {
-    shards: Box<[Shard]>,
-    hasher: RandomState,
+    /// Used by hash and shard, so that a key is hashed once, before its future is allocated.
+    map: DashMap<Box<str>, Record, RandomState>,
+    /// What stands beside each shard of the map that is in use.
+    sides: Box<[Side]>,
+    pub(crate) reads: Reads,
     pub(crate) time: Time,
     pub(crate) limit: usize,
     closed: AtomicBool,
@@ -36,34 +49,6 @@ pub(crate) struct Table {
     /// to evict.
     cleaning: Mutex<Rng>,
     pub(crate) tally: Tally,
-}
-
-/// One shard, on cache lines of its own. It fills two cache lines; a get reads both, so a third
-/// would cost time.
-#[derive(Default)]
-#[repr(align(128))]
-struct Shard {
-    contents: RwLock<Contents>,
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-/// What the whole table counts, on cache lines that readers do not touch.
-#[repr(align(128))]
-pub(crate) struct Tally {
-    /// Records in all shards, expired ones included.
-    pub(crate) records: AtomicUsize,
-    /// No record expires before this time; nothing expires at all if it is [`NEVER`].
-    pub(crate) next_due: AtomicU64,
-    pub(crate) expired: AtomicU64,
-    pub(crate) evicted: AtomicU64,
-}
-
-/// A key's hash and the shard that it is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) hash: u64,
-    pub(crate) shard: usize,
 }
 
 impl Table {
@@ -76,39 +61,36 @@ impl Table {
         let limit = limit.unwrap_or(usize::MAX).min(MAX_RECORDS);
         let shards = (limit / MIN_RECORDS_A_SHARD).clamp(1, MAX_SHARDS);
         // The largest power of two that is not above it, for a mask.
-        let shards = 1 << shards.ilog2();
+        let shards: usize = 1 << shards.ilog2();
         let mut random = seed.map_or_else(Rng::new, Rng::with_seed);
         let mut next = || random.u64(..);
         let hasher = RandomState::with_seeds(next(), next(), next(), next());
+        let of_map = shards.max(MIN_SHARDS_OF_MAP);
         Self {
-            hasher,
-            shards: (0..shards).map(|_| Shard::default()).collect(),
+            map: DashMap::with_hasher_and_shard_amount(hasher, of_map),
+            sides: (0..shards).map(|_| Side::default()).collect(),
+            reads: Reads::new(),
             time,
             limit,
             closed: AtomicBool::new(false),
             cleaning: Mutex::new(random),
-            tally: Tally {
-                records: AtomicUsize::new(0),
-                next_due: AtomicU64::new(NEVER),
-                expired: AtomicU64::new(0),
-                evicted: AtomicU64::new(0),
-            },
+            tally: Tally::default(),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place(&self, key: &str) -> Place {
-        let mut hasher = self.hasher.build_hasher();
+        let mut hasher = self.map.hasher().build_hasher();
         // The bytes alone: what `Hash` adds keeps apart parts of a larger key.
         hasher.write(key.as_bytes());
         let hash = hasher.finish();
         // The map within a shard uses the lowest and the highest bits.
         let bits = usize::try_from((hash >> 32) & 0xFFFF).unwrap_or_default();
-        Place { hash, shard: bits & (self.shards.len() - 1) }
+        Place { hash, shard: bits & (self.sides.len() - 1) }
     }
 
     pub(crate) fn shards(&self) -> usize {
-        self.shards.len()
+        self.sides.len()
     }
 
     /// Refuses a closed table. A caller that checks under a shard's lock adds nothing after a
@@ -118,89 +100,56 @@ impl Table {
     }
 
     #[inline]
-    pub(crate) fn read(&self, shard: usize) -> Result<RwLockReadGuard<'_, Contents>> {
-        let contents = self.shards[shard].contents.read().unwrap_or_else(PoisonError::into_inner);
-        self.check_open()?;
-        Ok(contents)
+    pub(crate) fn side(&self, shard: usize) -> &Side {
+        &self.sides[shard]
     }
 
+    /// Locks a shard's records, of a closed table too: it has none.
+    #[inline]
+    pub(crate) fn records(&self, shard: usize) -> RwLockReadGuard<'_, Records> {
+        self.map.shards()[shard].read()
+    }
+
+    pub(crate) fn read(&self, shard: usize) -> Result<RwLockReadGuard<'_, Records>> {
+        let records = self.records(shard);
+        self.check_open()?;
+        Ok(records)
+    }
+
+    #[inline]
     pub(crate) fn write(&self, shard: usize) -> Result<Writing<'_>> {
         let writing = self.lock(shard);
         self.check_open()?;
         Ok(writing)
     }
 
+    #[inline]
     fn lock(&self, shard: usize) -> Writing<'_> {
-        let contents = self.shards[shard].contents.write().unwrap_or_else(PoisonError::into_inner);
-        Writing { before: contents.slots.len(), contents, tally: &self.tally }
-    }
-
-    pub(crate) fn count_read(&self, shard: usize, hit: bool) {
-        let shard = &self.shards[shard];
-        let counter = if hit { &shard.hits } else { &shard.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let records = self.map.shards()[shard].write();
+        Writing::new(records, self.side(shard), &self.tally)
     }
 
     pub(crate) fn stats(&self) -> Result<Stats> {
-        let (mut hits, mut misses, mut bytes) = (0_u64, 0_u64, 0_u64);
-        for (index, shard) in self.shards.iter().enumerate() {
-            hits = hits.saturating_add(shard.hits.load(Ordering::Relaxed));
-            misses = misses.saturating_add(shard.misses.load(Ordering::Relaxed));
-            bytes = bytes.saturating_add(self.read(index)?.bytes());
-        }
+        self.check_open()?;
+        let (hits, misses) = self.reads.sums();
+        let bytes = self.sides.iter().map(|side| side.bytes.load(Ordering::Relaxed));
         let mut stats = Stats::default();
         stats.keys = u64::try_from(self.tally.records.load(Ordering::Relaxed)).ok();
         stats.hits = Some(hits);
         stats.misses = Some(misses);
         stats.expired = Some(self.tally.expired.load(Ordering::Relaxed));
         stats.evicted = Some(self.tally.evicted.load(Ordering::Relaxed));
-        stats.bytes = Some(bytes);
+        stats.bytes = Some(bytes.fold(0, u64::saturating_add));
         Ok(stats)
     }
 
     /// Refuses all later calls and frees the records.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for shard in 0..self.shards.len() {
+        for shard in 0..self.shards() {
             let records = self.lock(shard).clear();
             drop(records);
         }
-    }
-}
-
-/// A locked shard. Before it is unlocked, it updates the counts of the whole table.
-pub(crate) struct Writing<'a> {
-    contents: RwLockWriteGuard<'a, Contents>,
-    before: usize,
-    tally: &'a Tally,
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        let (before, after) = (self.before, self.contents.slots.len());
-        if after > before {
-            self.tally.records.fetch_add(after - before, Ordering::Relaxed);
-        } else if after < before {
-            self.tally.records.fetch_sub(before - after, Ordering::Relaxed);
-        }
-        let due = self.contents.next_due();
-        if due < self.tally.next_due.load(Ordering::Relaxed) {
-            self.tally.next_due.fetch_min(due, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Deref for Writing<'_> {
-    type Target = Contents;
-
-    fn deref(&self) -> &Contents {
-        &self.contents
-    }
-}
-
-impl DerefMut for Writing<'_> {
-    fn deref_mut(&mut self) -> &mut Contents {
-        &mut self.contents
     }
 }
 
@@ -213,19 +162,23 @@ mod tests {
     use kv_core::{Condition, Lifetime, Write};
 
     use super::*;
-    use crate::slots::Slot;
-    use crate::time::Frozen;
+    use crate::records::find_at;
+    use crate::time::{Frozen, NEVER};
 
     /// Compares the counts with the records.
     fn check(table: &Table) {
         let (mut records, mut bytes, mut next_due) = (0, 0, NEVER);
         for shard in 0..table.shards() {
-            let contents = table.read(shard).unwrap();
-            records += contents.slots.len();
-            bytes += contents.slots.iter().map(Slot::size).sum::<u64>();
-            let deadlines = contents.slots.iter().map(|slot| slot.record.expires);
-            let first = deadlines.min().unwrap_or(NEVER);
-            assert_eq!(contents.next_due(), first);
+            let (held, order) = (table.read(shard).unwrap(), table.side(shard).order());
+            assert_eq!(held.len(), order.len());
+            let mut first = NEVER;
+            for (at, hash) in order.range(0, order.len()) {
+                let (key, record) = find_at(&held, hash, at).expect("a slot has its record");
+                bytes += (key.len() + record.value.len()) as u64;
+                first = first.min(record.expires);
+            }
+            records += held.len();
+            assert_eq!(order.expiry.next(), first);
             next_due = next_due.min(first);
         }
         let stats = table.stats().unwrap();

@@ -67,7 +67,13 @@ impl Moment<'_> {
     #[inline]
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
         let far = |coarse: &Coarse| coarse.nanos().saturating_add(MARGIN) < deadline;
-        self.time.coarse.as_ref().is_some_and(far) || self.nanos() < deadline
+        self.time.coarse.as_ref().is_some_and(far) || self.is_before_exactly(deadline)
+    }
+
+    /// Apart from the rest, which is then short enough to be a part of each read.
+    #[inline(never)]
+    fn is_before_exactly(&self, deadline: u64) -> bool {
+        self.nanos() < deadline
     }
 
     /// The deadline of what lives this long from now; far ones are clamped, never wrapped.

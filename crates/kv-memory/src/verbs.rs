@@ -6,160 +6,219 @@ use kv_core::{
 };
 
 use crate::record::Record;
-use crate::table::{Place, Table, Writing};
+use crate::records::{Place, find};
+use crate::shard::{Found, Writing};
+use crate::table::Table;
 use crate::time::Moment;
 use crate::time::NEVER;
 
 impl Table {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &str) -> Result<Option<Entry>> {
         self.get_at(self.place(key), key)
     }
 
     /// [`get`](Self::get) of a key whose place is known.
-    #[inline]
+    ///
+    /// A hit does not ask whether the table is closed: a closed one has no records.
+    #[inline(always)]
     pub(crate) fn get_at(&self, place: Place, key: &str) -> Result<Option<Entry>> {
-        let contents = self.read(place.shard)?;
-        let found = contents.slots.find(place.hash, key).and_then(|at| contents.slots.get(at));
-        let Some(slot) = found else {
-            self.count_read(place.shard, false);
-            return Ok(None);
+        let records = self.records(place.shard);
+        let Some(record) = find(&records, place.hash, key) else {
+            drop(records);
+            return self.missed();
         };
-        let moment = self.time.moment();
-        if !slot.record.is_live(&moment) {
-            drop(contents);
-            return self.drop_expired(place, key, &moment).map(|()| None);
+        if !record.is_live(&self.time.moment()) {
+            drop(records);
+            return self.missed_expired(place, key);
         }
-        self.count_read(place.shard, true);
-        slot.record.touch(contents.writes());
-        Ok(Some(slot.record.entry()))
+        self.reads.count_hit();
+        record.touch(self.side(place.shard).writes());
+        let (value, version) = (record.value.clone(), Version::from_number(record.version));
+        drop(records);
+        Ok(Some(Entry { value, version }))
+    }
+
+    #[cold]
+    fn missed(&self) -> Result<Option<Entry>> {
+        self.check_open()?;
+        self.reads.count_miss();
+        Ok(None)
     }
 
     /// Drops a record that a read found expired.
     #[cold]
-    fn drop_expired(&self, place: Place, key: &str, moment: &Moment<'_>) -> Result<()> {
-        self.find_live(&mut self.write(place.shard)?, place, key, moment);
-        self.count_read(place.shard, false);
-        Ok(())
+    fn missed_expired(&self, place: Place, key: &str) -> Result<Option<Entry>> {
+        self.remove_expired(self.write(place.shard)?, place, key, &self.time.moment());
+        self.missed()
     }
 
     /// Stores a value; what was written under a condition is guarded from evictions.
     pub(crate) fn set(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
-        self.put(key, value, write, write.condition != Condition::Always)
+        self.set_at(self.place(key), key, value, write)
+    }
+
+    /// [`set`](Self::set) of a key whose place is known.
+    #[inline]
+    pub(crate) fn set_at(
+        &self,
+        place: Place,
+        key: &str,
+        value: Bytes,
+        write: &Write,
+    ) -> Result<Outcome> {
+        self.put(place, key, value, write, write.condition != Condition::Always)
     }
 
     /// Stores a value as one that may be evicted.
     pub(crate) fn set_cached(&self, key: &str, value: Bytes, write: &Write) -> Result<Outcome> {
-        self.put(key, value, write, false)
+        self.put(self.place(key), key, value, write, false)
     }
 
-    fn put(&self, key: &str, value: Bytes, write: &Write, is_guarded: bool) -> Result<Outcome> {
+    #[inline]
+    fn put(
+        &self,
+        place: Place,
+        key: &str,
+        value: Bytes,
+        write: &Write,
+        is_guarded: bool,
+    ) -> Result<Outcome> {
         let millis = write.lifetime.as_millis()?;
-        let (place, moment) = (self.place(key), self.time.moment());
-        let mut contents = self.write(place.shard)?;
-        let at = self.find_live(&mut contents, place, key, &moment);
-        let found = at.and_then(|at| contents.slots.get(at)).map(|slot| &slot.record);
-        if !holds(&write.condition, found) {
+        let moment = self.time.moment();
+        let mut writing = self.write(place.shard)?;
+        let found = writing.find(place, key, &moment);
+        let live = found.as_ref().and_then(Found::live);
+        if !holds(&write.condition, live) {
+            self.remove_expired(writing, place, key, &moment);
             return Ok(Outcome::ConditionFailed);
         }
-        let kept = found.map_or(NEVER, |record| record.expires);
+        let kept = live.map_or(NEVER, |record| record.expires);
         let expires = deadline(write.lifetime, millis, kept, &moment);
-        let version = match at {
-            Some(at) => contents.replace(at, value, expires, is_guarded),
-            None => self.insert(contents, place, key, value, expires, is_guarded),
+        let version = match found {
+            Some(found) => found.replace(value, expires, is_guarded),
+            None => self.insert(writing, place, key, value, expires, is_guarded),
         };
         Ok(Outcome::Written(Version::from_number(version)))
     }
 
     pub(crate) fn delete(&self, key: &str, condition: &Condition) -> Result<bool> {
         let (place, moment) = (self.place(key), self.time.moment());
-        let mut contents = self.write(place.shard)?;
-        let at = self.find_live(&mut contents, place, key, &moment);
-        let found = at.and_then(|at| contents.slots.get(at)).map(|slot| &slot.record);
-        let wanted = found.is_some() && holds(condition, found);
-        let removed = at.filter(|_| wanted).and_then(|at| contents.remove(at));
-        Ok(removed.is_some())
+        let mut writing = self.write(place.shard)?;
+        let is_wanted = match condition {
+            Condition::Always | Condition::Present => true,
+            Condition::Absent | Condition::Version(_) => {
+                let found = writing.find(place, key, &moment);
+                let live = found.as_ref().and_then(Found::live);
+                live.is_some() && holds(condition, live)
+            }
+        };
+        if !is_wanted {
+            self.remove_expired(writing, place, key, &moment);
+            return Ok(false);
+        }
+        Ok(self.remove(writing, place, key, &moment).is_some())
     }
 
     pub(crate) fn take(&self, key: &str) -> Result<Option<Entry>> {
         let (place, moment) = (self.place(key), self.time.moment());
-        let mut contents = self.write(place.shard)?;
-        let at = self.find_live(&mut contents, place, key, &moment);
-        let taken = at.and_then(|at| contents.remove(at));
-        self.count_read(place.shard, taken.is_some());
-        Ok(taken.map(|slot| {
-            let Record { value, version, .. } = slot.record;
-            Entry { value, version: Version::from_number(version) }
-        }))
+        let writing = self.write(place.shard)?;
+        let Some(record) = self.remove(writing, place, key, &moment) else {
+            self.reads.count_miss();
+            return Ok(None);
+        };
+        self.reads.count_hit();
+        let Record { value, version, .. } = record;
+        Ok(Some(Entry { value, version: Version::from_number(version) }))
     }
 
     pub(crate) fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
         let millis = lifetime.as_millis()?;
         let (place, moment) = (self.place(key), self.time.moment());
-        let mut contents = self.write(place.shard)?;
-        let at = self.find_live(&mut contents, place, key, &moment);
-        if let Some(at) = at
-            && let Some(slot) = contents.slots.get(at)
-        {
-            let sum = add_to_counter(&slot.record.value, by)?;
-            let expires = slot.record.expires;
-            contents.replace(at, Bytes::from(sum.to_string()), expires, true);
-            return Ok(sum);
-        }
-        let expires = deadline(lifetime, millis, NEVER, &moment);
-        self.insert(contents, place, key, Bytes::from(by.to_string()), expires, true);
-        Ok(by)
+        let mut writing = self.write(place.shard)?;
+        let found = writing.find(place, key, &moment);
+        let (sum, expires) = match found.as_ref().and_then(Found::live) {
+            Some(record) => (add_to_counter(&record.value, by)?, record.expires),
+            None => (by, deadline(lifetime, millis, NEVER, &moment)),
+        };
+        let value = Bytes::from(sum.to_string());
+        match found {
+            Some(found) => found.replace(value, expires, true),
+            None => self.insert(writing, place, key, value, expires, true),
+        };
+        Ok(sum)
     }
 
     pub(crate) fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
         let millis = lifetime.as_millis()?;
         let (place, moment) = (self.place(key), self.time.moment());
-        let mut contents = self.write(place.shard)?;
-        let at = self.find_live(&mut contents, place, key, &moment);
-        let Some(at) = at else { return Ok(false) };
-        let kept = contents.slots.get(at).map_or(NEVER, |slot| slot.record.expires);
-        contents.set_deadline(at, deadline(lifetime, millis, kept, &moment));
+        let mut writing = self.write(place.shard)?;
+        let found = writing.find(place, key, &moment);
+        let Some(kept) = found.as_ref().and_then(Found::live).map(|record| record.expires) else {
+            self.remove_expired(writing, place, key, &moment);
+            return Ok(false);
+        };
+        let expires = deadline(lifetime, millis, kept, &moment);
+        if let Some(found) = found {
+            found.set_deadline(expires);
+        }
         Ok(true)
     }
 
     pub(crate) fn ttl(&self, key: &str) -> Result<Option<Remaining>> {
         let (place, moment) = (self.place(key), self.time.moment());
-        let contents = self.read(place.shard)?;
-        Ok(contents.live(place.hash, key, &moment).map(|record| record.remaining(&moment)))
+        let records = self.read(place.shard)?;
+        let live = find(&records, place.hash, key).filter(|record| record.is_live(&moment));
+        Ok(live.map(|record| record.remaining(&moment)))
     }
 
     /// Stores a new key, unlocks, and evicts another one if the table is full.
     fn insert(
         &self,
-        mut contents: Writing<'_>,
+        mut writing: Writing<'_>,
         place: Place,
         key: &str,
         value: Bytes,
         expires: u64,
         is_guarded: bool,
     ) -> u64 {
-        let version = contents.insert(place.hash, key, value, expires, is_guarded);
-        drop(contents);
+        let version = writing.insert(place.hash, key, value, expires, is_guarded);
+        drop(writing);
         self.make_room(place.shard, version);
         version
     }
 
-    /// Where a visible record lies. Drops the record if it has expired.
-    fn find_live(
+    /// Removes the record of a key, unlocks, and returns the record if it was visible.
+    fn remove(
         &self,
-        contents: &mut Writing<'_>,
+        mut writing: Writing<'_>,
         place: Place,
         key: &str,
         moment: &Moment<'_>,
-    ) -> Option<usize> {
-        let at = contents.slots.find(place.hash, key)?;
-        if contents.slots.get(at)?.record.is_live(moment) {
-            return Some(at);
+    ) -> Option<Record> {
+        let removed = writing.remove(place, key);
+        // Before the record, as dropping a value can run the caller's code, which can come back.
+        drop(writing);
+        let record = removed?;
+        if record.is_live(moment) {
+            return Some(record);
         }
-        if contents.remove(at).is_some() {
-            self.count_expired(1);
-        }
+        self.tally.count_expired(1);
         None
+    }
+
+    /// Removes the record of a key if it has expired.
+    #[cold]
+    fn remove_expired(
+        &self,
+        mut writing: Writing<'_>,
+        place: Place,
+        key: &str,
+        moment: &Moment<'_>,
+    ) {
+        if writing.find(place, key, moment).is_some_and(|found| found.live().is_none()) {
+            self.remove(writing, place, key, moment);
+        }
     }
 }
 

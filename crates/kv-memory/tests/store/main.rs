@@ -9,6 +9,8 @@ mod lifetimes;
 #[cfg(test)]
 mod linearizability;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod scanning;
 #[cfg(test)]
 mod support;
