@@ -36,6 +36,8 @@ enum Action {
     Delete,
     Redrive(Which),
     Discard(Which),
+    RunNow(Vec<JobId>),
+    Cancel(Vec<JobId>),
     PauseGroup(String, Duration),
     ResumeGroup(String),
     PauseSchedule(String),
@@ -54,13 +56,15 @@ enum Which {
 
 /// What the page says after an action: its word in the address, and the sentence. The address has no
 /// text of its own, so that nobody can make the page say something by a link.
-const DONE: [(&str, &str); 11] = [
+const DONE: [(&str, &str); 13] = [
     ("pause", "The queue is paused."),
     ("resume", "The pause has ended."),
     ("clear", "Jobs removed:"),
     ("delete", "The queue is deleted."),
     ("redrive", "Dead letters that are ready again:"),
-    ("discard", "Dead letters discarded:"),
+    ("discard", "Jobs discarded:"),
+    ("run-now", "Jobs that run now:"),
+    ("cancel", "Jobs cancelled:"),
     ("pause-group", "The group is paused."),
     ("resume-group", "The group's pause has ended."),
     ("pause-schedule", "The schedule is paused."),
@@ -77,6 +81,8 @@ impl Action {
             Self::Delete => "delete",
             Self::Redrive(_) => "redrive",
             Self::Discard(_) => "discard",
+            Self::RunNow(_) => "run-now",
+            Self::Cancel(_) => "cancel",
             Self::PauseGroup(..) => "pause-group",
             Self::ResumeGroup(_) => "resume-group",
             Self::PauseSchedule(_) => "pause-schedule",
@@ -91,6 +97,7 @@ impl Action {
             Self::Pause | Self::Resume | Self::Clear => "/queue",
             Self::Delete => "/",
             Self::Redrive(_) | Self::Discard(_) => "/dead",
+            Self::RunNow(_) | Self::Cancel(_) => "/jobs",
             Self::PauseGroup(..) | Self::ResumeGroup(_) => "/groups",
             Self::PauseSchedule(_) | Self::ResumeSchedule(_) | Self::RunSchedule(_) => "/schedules",
         }
@@ -104,15 +111,18 @@ impl Action {
                 format!("{name:?}")
             }
             Self::Redrive(which) | Self::Discard(which) => match which {
-                Which::Selected(ids) => {
-                    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-                }
+                Which::Selected(ids) => listed(ids),
                 Which::Reason(_) => "all with one reason".to_owned(),
                 Which::All => "all".to_owned(),
             },
+            Self::RunNow(ids) | Self::Cancel(ids) => listed(ids),
             Self::Pause | Self::Resume | Self::Clear | Self::Delete => String::new(),
         }
     }
+}
+
+fn listed(ids: &[JobId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) async fn act(

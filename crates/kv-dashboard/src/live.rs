@@ -104,6 +104,9 @@ mod tests {
     fn a_text_cannot_leave_its_event() {
         assert_eq!(event("one"), "data: one\n\n");
         let hostile = event("a\n\nevent: x\rdata: y\r\n\r\n");
-        assert!(hostile.trim_end().lines().all(|line| line.starts_with("data: ")), "{hostile:?}");
+        assert!(
+            hostile.trim_end_matches('\n').lines().all(|line| line.starts_with("data: ")),
+            "{hostile:?}"
+        );
     }
 }

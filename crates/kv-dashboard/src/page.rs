@@ -2,21 +2,27 @@
 
 mod dead;
 mod groups;
+mod job;
+mod jobs;
 mod key;
 mod queue;
 mod queues;
 mod schedules;
 mod store;
 mod waiting;
+mod workers;
 
 pub(crate) use dead::dead;
 pub(crate) use groups::groups;
+pub(crate) use job::job;
+pub(crate) use jobs::jobs;
 pub(crate) use key::key;
 pub(crate) use queue::{figures, queue};
 pub(crate) use queues::{queues, table};
 pub(crate) use schedules::schedules;
 pub(crate) use store::store;
 pub(crate) use waiting::waiting;
+pub(crate) use workers::workers;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -33,12 +39,14 @@ pub(crate) struct Subject<'a> {
 }
 
 /// The pages of a queue.
-const OF_QUEUE: [(&str, &str); 5] = [
+const OF_QUEUE: [(&str, &str); 7] = [
     ("/queue", "Figures"),
+    ("/jobs", "Jobs"),
     ("/waiting", "Waiting"),
     ("/dead", "Dead letters"),
     ("/groups", "Groups"),
     ("/schedules", "Schedules"),
+    ("/workers", "Workers"),
 ];
 
 /// A whole page.

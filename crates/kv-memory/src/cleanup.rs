@@ -53,6 +53,8 @@ impl Table {
         self.tally.next_due.store(NEVER, Ordering::Relaxed);
         for shard in 0..self.shards() {
             let mut writing = self.write(shard)?;
+            // Also of the shards behind the last that the chunk had room for.
+            writing.tell_next_due();
             while removed.len() < CHUNK
                 && let Some(record) = writing.pop_due(now)
             {

@@ -183,6 +183,11 @@ impl<'a> Writing<'a> {
         }
     }
 
+    /// Lets the unlocking tell what is due next in this shard, even if nothing changes.
+    pub(crate) fn tell_next_due(&mut self) {
+        self.beside.order();
+    }
+
     /// Takes out one expired record; examines no other.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<Record> {
         let due = self.beside.order().expiry.due(now)?;

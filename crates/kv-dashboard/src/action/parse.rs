@@ -20,6 +20,8 @@ impl Action {
             ("delete", "") => named(form, Self::Delete)?,
             ("redrive", which) => Self::Redrive(Which::parse(which, form)?),
             ("discard", which) => discard(Which::parse(which, form)?, form)?,
+            ("run-now", "selected") => Self::RunNow(selected(form)?),
+            ("cancel", "selected") => Self::Cancel(selected(form)?),
             ("pause-group", "") => Self::PauseGroup(field("group")?, minutes(form)?),
             ("resume-group", "") => Self::ResumeGroup(field("group")?),
             ("pause-schedule", "") => Self::PauseSchedule(field("schedule")?),
@@ -33,19 +35,21 @@ impl Action {
 impl Which {
     fn parse(which: &str, form: &Parameters) -> Result<Self> {
         match which {
-            "selected" => {
-                let parse = |id: &str| id.parse::<JobId>().map_err(Failure::from);
-                let ids: Vec<_> = form.all("id").map(parse).collect::<Result<_>>()?;
-                if ids.is_empty() {
-                    return Err(Failure::bad("no job is selected; go back and select some"));
-                }
-                Ok(Self::Selected(ids))
-            }
+            "selected" => selected(form).map(Self::Selected),
             "reason" => Ok(Self::Reason(form.required("reason")?.to_owned())),
             "all" => Ok(Self::All),
             _ => Err(Failure::bad("there is no such action")),
         }
     }
+}
+
+fn selected(form: &Parameters) -> Result<Vec<JobId>> {
+    let parse = |id: &str| id.parse::<JobId>().map_err(Failure::from);
+    let ids: Vec<_> = form.all("id").map(parse).collect::<Result<_>>()?;
+    if ids.is_empty() {
+        return Err(Failure::bad("no job is selected; go back and select some"));
+    }
+    Ok(ids)
 }
 
 /// Discarding many needs a word of consent.
@@ -106,6 +110,8 @@ mod tests {
             "queue=a&action=redrive:selected",
             "queue=a&action=redrive:selected&id=../x",
             "queue=a&action=redrive:reason",
+            "queue=a&action=run-now:all",
+            "queue=a&action=cancel:selected",
             "queue=a&action=pause-group&group=g&minutes=0",
             "queue=a&action=pause-group&group=g&minutes=-1",
             "queue=a&action=run-schedule",

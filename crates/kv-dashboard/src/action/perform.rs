@@ -38,6 +38,8 @@ pub(super) async fn perform(app: &App, queue: &str, action: &Action) -> Result<u
             }
             changed
         }
+        Action::RunNow(ids) => queue.run_now(ids.as_slice()).await?,
+        Action::Cancel(ids) => queue.cancel(ids.as_slice()).await?,
         Action::PauseGroup(group, time) => u64::from(queue.pause_group(group, *time).await?),
         Action::ResumeGroup(group) => u64::from(queue.resume_group(group).await?),
         Action::PauseSchedule(name) => found(queue.schedules().pause(name).await?, "schedule")?,

@@ -62,6 +62,17 @@ pub(crate) async fn selected_dead_letters_are_redriven_or_discarded(place: &Plac
     assert_eq!(operator.act(&foreign).await.status, 400, "an id of another queue");
 }
 
+pub(crate) async fn a_delayed_job_is_run_now_and_a_job_is_cancelled(place: &Place) {
+    let (queue, operator) = (place.queue("mails").await, place.operator());
+    let job = Job::new(json!(1)).delay(Duration::from_secs(3_600));
+    let id = queue.enqueue(job).await.unwrap().id().to_string();
+    let fields = |action| [("queue", "mails"), ("action", action), ("id", &*id)];
+    operator.done(&fields("run-now:selected")).await.shows(&["Jobs that run now: 1"]);
+    assert_eq!(queue.stats().await.unwrap().ready, 1);
+    operator.done(&fields("cancel:selected")).await.shows(&["Jobs cancelled: 1", "No job here."]);
+    assert_eq!(queue.stats().await.unwrap().cancelled, 1);
+}
+
 pub(crate) async fn dead_letters_of_one_reason_are_redriven_or_discarded(place: &Place) {
     let queue = place.dead("mails", &["lost\n1", "lost\n2", "refused", "full"]).await;
     let operator = place.operator();

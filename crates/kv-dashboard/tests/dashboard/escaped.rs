@@ -24,8 +24,21 @@ fn assert_escaped(text: &str, path: &str) {
     assert!(!text.contains("style=\""), "an inline style in {path}");
 }
 
-const PAGES: [&str; 10] =
-    ["", "queue", "waiting", "dead", "groups", "schedules", "store", "key", "none", "live.css"];
+const PAGES: [&str; 13] = [
+    "",
+    "queue",
+    "jobs",
+    "job",
+    "workers",
+    "waiting",
+    "dead",
+    "groups",
+    "schedules",
+    "store",
+    "key",
+    "none",
+    "live.css",
+];
 
 /// A place in which every text is the script.
 async fn filled(script: &str) -> Place {
@@ -45,7 +58,7 @@ async fn filled(script: &str) -> Place {
 /// A query in which every field is the script.
 fn query(script: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    for field in ["queue", "reason", "filter", "after", "prefix", "done"] {
+    for field in ["queue", "reason", "filter", "after", "prefix", "done", "group", "id"] {
         query.append_pair(field, script);
     }
     query.append_pair("key", &[script, ":", script].concat()).finish()

@@ -16,9 +16,12 @@ use crate::place::{Place, Viewer};
 const FEW: usize = 20_000;
 const MANY: usize = 150_000;
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 12] = [
     "/",
     "/queue?queue=fetch",
+    "/jobs?queue=fetch",
+    "/jobs?queue=fetch&state=dead",
+    "/workers?queue=fetch",
     "/waiting?queue=fetch",
     "/dead?queue=fetch",
     "/groups?queue=fetch",

@@ -1,11 +1,14 @@
 //! What the pages of queues show.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kv_dashboard::{Access, Dashboard};
 use kv_layers::Statistics;
-use kv_queue::{Cron, GroupLimit, Job, Queue};
+use kv_queue::{CancellationToken, Cron, GroupLimit, Job, Queue, Worker};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::place::{Place, Viewer};
 
@@ -46,6 +49,73 @@ pub(crate) async fn waiting_jobs_show_what_they_carry_only_where_that_is_allowed
     let shown = place.operator().get("/waiting?queue=mails").await;
     shown.shows(&["&quot;to&quot;: &quot;ada 0&quot;"]);
     assert_eq!(shown.text.matches("ada ").count(), 20, "no page shows all of very many");
+}
+
+pub(crate) async fn jobs_are_listed_by_state_and_group_a_page_at_a_time(place: &Place) {
+    let queue = place.queue("mails").await;
+    queue.enqueue_many((0..120).map(Value::from)).await.unwrap();
+    queue.enqueue(Job::new(json!(1)).delay(Duration::from_secs(3_600)).group("a.b")).await.unwrap();
+    let (mut path, mut ids) = ("/jobs?queue=mails".to_owned(), BTreeSet::new());
+    for _ in 0..3 {
+        let page = place.viewer().get(&path).await;
+        ids.extend(
+            page.text.split("/job?queue=mails&amp;id=").skip(1).map(|it| it[..16].to_owned()),
+        );
+        let Some((_, next)) = page.text.split_once(r#"rel="next" href=""#) else { break };
+        path = next.split('"').next().unwrap().replace("&amp;", "&");
+    }
+    assert_eq!(ids.len(), 120, "each is on some page");
+    let delayed = place.viewer().get("/jobs?queue=mails&state=delayed&group=a.b").await;
+    delayed
+        .shows(&["delayed until", "a.b", r#"aria-current="true">delayed<"#])
+        .hides(&["Next page"]);
+    place.viewer().get("/jobs?queue=mails&state=delayed&group=c.d").await.shows(&["No job here."]);
+    for wrong in ["state=asleep", "after=nowhere", "state=dead&after=0/x"] {
+        assert_eq!(
+            place.viewer().get(&format!("/jobs?queue=mails&{wrong}")).await.status,
+            400,
+            "{wrong}"
+        );
+    }
+}
+
+pub(crate) async fn a_job_shows_where_it_is_what_went_wrong_and_what_it_carries(place: &Place) {
+    let queue = place.queue("mails").await;
+    let id = queue.enqueue(Job::new(json!({ "to": "ada" })).priority(3)).await.unwrap().id();
+    let path = format!("/job?queue=mails&id={id}");
+    place.viewer().get(&path).await.shows(&["<strong>ready", "<dd>3</dd>", "Payloads are hidden"]);
+    let held = queue.dequeue(1).await.unwrap();
+    place.operator().get(&path).await.shows(&["running since", "&quot;ada&quot;", ">Cancel<"]);
+    held[0].retry(Duration::from_secs(60)).await.unwrap();
+    let page = place.operator().get(&path).await;
+    page.shows(&["waits for a retry until", "<pre>retry asked for</pre>", "Failures", ">Run now<"]);
+    place.viewer().get(&path).await.hides(&["ada", "<button"]);
+    assert_eq!(place.viewer().get("/job?queue=mails&id=0-80000000000fff").await.status, 404);
+    assert_eq!(place.viewer().get("/job?queue=mails&id=7").await.status, 400);
+}
+
+pub(crate) async fn workers_show_what_they_run(place: &Place) {
+    let queue = place.queue("mails").await;
+    place.viewer().get("/workers?queue=mails").await.shows(&["0 workers."]);
+    let id = queue.enqueue(json!(1)).await.unwrap().id();
+    let stop = CancellationToken::new();
+    let worker = Worker::new(queue).name("post <1>").version("4.2").stop_on(stop.clone());
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let running = tokio::spawn(worker.run(move |_| {
+        begins.notify_one();
+        std::future::pending::<()>()
+    }));
+    begun.notified().await;
+    let mut page = place.viewer().get("/workers?queue=mails").await;
+    // The worker says so beside its first claim.
+    while !page.text.contains("1 workers.") {
+        page = place.viewer().get("/workers?queue=mails").await;
+    }
+    page.shows(&["post &lt;1&gt;", ">4.2<"]);
+    place.viewer().get(&format!("/job?queue=mails&id={id}")).await.shows(&["running since"]);
+    stop.cancel();
+    running.abort();
 }
 
 pub(crate) async fn dead_letters_are_grouped_by_reason(place: &Place) {
@@ -114,7 +184,7 @@ pub(crate) async fn schedules_show_next_and_last(place: &Place) {
 }
 
 pub(crate) async fn a_queue_that_is_not_there_is_told(place: &Place) {
-    for page in ["queue", "waiting", "dead", "groups", "schedules"] {
+    for page in ["queue", "jobs", "waiting", "dead", "groups", "schedules", "workers"] {
         let answer = place.viewer().get(&format!("/{page}?queue=none")).await;
         assert_eq!(answer.status, 404, "{page}");
         assert!(answer.text.contains("no queue &quot;none&quot;"), "{}", answer.text);

@@ -46,7 +46,9 @@ async fn a_job_that_comes_back_before_those_that_wait_is_caught() {
 #[tokio::test]
 async fn jobs_that_come_back_out_of_turn_are_caught() {
     is_shown(draw, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "job.since = now", "job.since = 0");
+        for script in [&mut scripts.exchange, &mut scripts.exchange_keeping] {
+            *script = planted(script, "job.since = now", "job.since = 0");
+        }
     })
     .await;
 }
