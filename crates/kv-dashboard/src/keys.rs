@@ -13,8 +13,9 @@ const EXAMINED: usize = 100;
 /// How many requests a page sends before it shows what it has.
 const REQUESTS: usize = 50;
 
-/// Enough keys for a page.
-const ENOUGH: usize = 100;
+/// Enough keys for a page: fewer than a request brings as a rule, since a request examines a few keys
+/// more or less, and one that brought 99 would be followed by another.
+const ENOUGH: usize = EXAMINED / 2;
 
 /// Keys of a page, and where the next one goes on.
 pub(crate) struct Keys {
