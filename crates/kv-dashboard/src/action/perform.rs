@@ -7,9 +7,6 @@ use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::letters::{self, MOST_CHANGED};
 
-/// How many letters one request changes.
-const TOGETHER: usize = 500;
-
 /// Does it, and returns how many jobs, groups or schedules it changed.
 pub(super) async fn perform(app: &App, queue: &str, action: &Action) -> Result<u64> {
     let queue = app.queue::<()>(queue).await?;
@@ -24,20 +21,8 @@ pub(super) async fn perform(app: &App, queue: &str, action: &Action) -> Result<u
         Action::Clear => queue.clear().await?,
         Action::Delete => queue.delete().await.map(one)?,
         Action::Redrive(Which::All) => queue.redrive(MOST_CHANGED).await?,
-        Action::Redrive(which) => {
-            let mut changed = 0;
-            for part in ids(&queue, which).await?.chunks(TOGETHER) {
-                changed += queue.redrive_jobs(part).await?;
-            }
-            changed
-        }
-        Action::Discard(which) => {
-            let mut changed = 0;
-            for part in ids(&queue, which).await?.chunks(TOGETHER) {
-                changed += queue.discard(part).await?;
-            }
-            changed
-        }
+        Action::Redrive(which) => queue.redrive_jobs(ids(&queue, which).await?).await?,
+        Action::Discard(which) => queue.discard(ids(&queue, which).await?).await?,
         Action::RunNow(ids) => queue.run_now(ids.as_slice()).await?,
         Action::Cancel(ids) => queue.cancel(ids.as_slice()).await?,
         Action::PauseGroup(group, time) => u64::from(queue.pause_group(group, *time).await?),
