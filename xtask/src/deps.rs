@@ -61,7 +61,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "kv-layers",
         own: &["kv-core"],
-        foreign: Some(&["chacha20poly1305", "fastrand", "tokio", "tracing", "zstd"]),
+        foreign: Some(&["ahash", "chacha20poly1305", "fastrand", "tokio", "tracing", "zstd"]),
         never: &["fred", "config", "rusqlite"],
     },
     rule(

@@ -91,7 +91,7 @@ impl Builder {
         self
     }
 
-    /// What stands around the store, outermost first: any of `observe`, `statistics`, `read-only`,
+    /// What stands around the store, outermost first: any of `observe`, `statistics`, `read-only`, `near-cache`,
     /// `compress`, `encrypt`, `fallback`, `limit`, `retry` and `timeout`, in this order.
     pub fn layers<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         self.with("LAYERS", Setting::List(names.into_iter().map(Into::into).collect()))
@@ -167,6 +167,14 @@ impl Builder {
         sqlite_sync("SQLITE_SYNC", impl Into<String>) => Setting::Text;
         /// The time within which every call returns.
         sqlite_timeout("SQLITE_TIMEOUT", Duration) => Setting::Duration;
+        /// How many entries the near cache keeps.
+        near_cache_entries("NEAR_CACHE_ENTRIES", u64) => integer;
+        /// How many bytes the near cache keeps.
+        near_cache_bytes("NEAR_CACHE_BYTES", u64) => integer;
+        /// How long the near cache answers a value of which nobody tells that it changed.
+        near_cache_max_age("NEAR_CACHE_MAX_AGE", Duration) => Setting::Duration;
+        /// What keys begin with that the near cache keeps, behind the key prefix.
+        near_cache_only("NEAR_CACHE_ONLY", impl Into<String>) => Setting::Text;
         /// How many bytes a value has at least that is compressed.
         compress_above("COMPRESS_ABOVE", u64) => integer;
         /// The key that encrypts, as 64 hexadecimal digits.
@@ -244,6 +252,8 @@ mod tests {
         let builder = builder.redis_mode("").redis_nodes([]).redis_sentinel_master("");
         let builder = builder.redis_sentinel_username("").redis_sentinel_password("");
         let builder = builder.sqlite_path("").sqlite_sync("").sqlite_timeout(second);
+        let builder = builder.near_cache_entries(1).near_cache_bytes(1);
+        let builder = builder.near_cache_max_age(second).near_cache_only("");
         let builder = builder.compress_above(1).encrypt_key("").encrypt_old_key("");
         let builder = builder.fallback_type("").fallback_failures(1);
         let builder = builder.fallback_pause(second).fallback_max_entries(1);

@@ -131,6 +131,12 @@ impl Config {
         self.layers.statistics()
     }
 
+    /// The layer `near-cache`, which tells its figures, of every store that this configuration opened.
+    #[cfg(feature = "layers")]
+    pub fn near_cache(&self) -> &kv_layers::NearCache {
+        self.layers.near_cache()
+    }
+
     /// Connects the backend, with the layers around it: bytes, without serializer and default
     /// lifetime.
     ///

@@ -13,10 +13,11 @@ use crate::values::Values;
 use crate::variables::{LAYERS, PREFIX};
 
 /// Every layer, the outermost first.
-pub(crate) const ORDER: [&str; 9] = [
+pub(crate) const ORDER: [&str; 10] = [
     "observe",
     "statistics",
     "read-only",
+    "near-cache",
     "compress",
     "encrypt",
     "fallback",
@@ -66,6 +67,11 @@ impl Chosen {
     #[cfg(feature = "layers")]
     pub(crate) fn statistics(&self) -> &kv_layers::Statistics {
         self.stack.statistics()
+    }
+
+    #[cfg(feature = "layers")]
+    pub(crate) fn near_cache(&self) -> &kv_layers::NearCache {
+        self.stack.near_cache()
     }
 
     pub(crate) fn around(&self, store: Backend) -> Result<Backend> {
@@ -119,6 +125,11 @@ fn complaint(names: &[String]) -> Option<String> {
     None
 }
 
+/// What the variables of a layer begin with.
+fn group_of(layer: &str) -> String {
+    layer.replace('-', "_")
+}
+
 fn in_order() -> String {
     format!("any of {}, in this order", ORDER.join(", "))
 }
@@ -126,11 +137,12 @@ fn in_order() -> String {
 /// A variable of a layer that is not there is likely one of a layer that was forgotten.
 fn refuse_without_effect(names: &[String], values: &Values, problems: &mut Problems) {
     for (layer, variables) in LAYERS {
-        if names.iter().any(|name| name == layer) {
+        if names.iter().any(|name| group_of(name) == layer) {
             continue;
         }
+        let name = ORDER.iter().find(|name| group_of(name) == layer).unwrap_or(&layer);
         for variable in variables.iter().filter(|one| values.is_set(layer, one.name)) {
-            let expected = format!("{PREFIX}{NAME} to name `{layer}`");
+            let expected = format!("{PREFIX}{NAME} to name `{name}`");
             problems.add(values.subject(layer, variable.name), "has no effect", expected);
         }
     }
@@ -143,7 +155,8 @@ mod tests {
     #[test]
     fn every_layer_with_variables_stands_in_the_order() {
         let with_variables: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
-        let in_order = ORDER.into_iter().filter(|name| with_variables.contains(name));
+        let in_order = ORDER.map(group_of).into_iter();
+        let in_order = in_order.filter(|name| with_variables.contains(&name.as_str()));
         assert_eq!(in_order.collect::<Vec<_>>(), with_variables);
     }
 

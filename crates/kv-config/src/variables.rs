@@ -47,8 +47,8 @@ const GENERAL: &[Variable] = &[
     Variable::list("LAYERS")
         .checked(
             check::anything,
-            "any of observe, statistics, read-only, compress, encrypt, fallback, limit, retry and \
-             timeout, in this order",
+            "any of observe, statistics, read-only, near-cache, compress, encrypt, fallback, limit, \
+             retry and timeout, in this order",
         )
         .help("What stands around the store, outermost first; unset, nothing."),
 ];
@@ -201,6 +201,21 @@ const TIMEOUT: &[Variable] = &[Variable::seconds("AFTER", MILLISECOND, HOUR)
     .default("5")
     .help("The time after which an attempt is given up; a write may have been applied then.")];
 
+const NEAR_CACHE: &[Variable] = &[
+    Variable::integer("ENTRIES", 1..=4_294_967_295)
+        .default("10000")
+        .help("How many entries are kept; beyond, those that were not read lately go."),
+    Variable::integer("BYTES", 1..=1_099_511_627_776)
+        .default("67108864")
+        .help("How many bytes of keys and values are kept, with about 200 for each entry."),
+    Variable::seconds("MAX_AGE", MILLISECOND, DAY)
+        .default("60")
+        .help("How long a value is answered of which nobody tells that it changed."),
+    Variable::text("ONLY")
+        .checked(check::anything, "what keys begin with behind the prefix, such as `pages:`")
+        .help("Keeps only keys that begin with this, behind the key prefix; unset, all."),
+];
+
 const COMPRESS: &[Variable] = &[Variable::integer("ABOVE", 1..=536_870_912)
     .default("1024")
     .help("How many bytes a value has at least that is compressed.")];
@@ -215,7 +230,8 @@ const ENCRYPT: &[Variable] = &[
 ];
 
 /// The layers that have variables, the outermost first.
-pub(crate) const LAYERS: [(&str, &[Variable]); 6] = [
+pub(crate) const LAYERS: [(&str, &[Variable]); 7] = [
+    ("near_cache", NEAR_CACHE),
     ("compress", COMPRESS),
     ("encrypt", ENCRYPT),
     ("fallback", FALLBACK),

@@ -109,7 +109,8 @@ async fn a_fallback_serves_plain_calls_and_the_same_configuration_without_layers
 /// Whoever reads a configuration, or the log of its opening, knows of each layer without queues.
 #[tokio::test]
 async fn each_layer_that_refuses_queues_is_told() {
-    let layers = "observe statistics read-only compress encrypt fallback limit retry timeout";
+    let layers =
+        "observe statistics read-only near-cache compress encrypt fallback limit retry timeout";
     for layer in layers.split(' ') {
         let builder = Config::builder().layers([layer]);
         let builder = match layer {
@@ -133,6 +134,33 @@ async fn what_is_counted_by_namespace_can_be_read_from_the_configuration() {
     store.set("k", &1).await.unwrap();
     store.get::<u32>("k").await.unwrap();
     assert_eq!(config.statistics().snapshot()["pages"].hits, 1);
+}
+
+#[tokio::test]
+async fn what_is_read_again_comes_from_the_near_cache_within_its_bounds() {
+    let builder = Config::builder().layers(["near-cache"]).near_cache_entries(10);
+    let config = builder.near_cache_only("pages:").build().unwrap();
+    let store = config.open().await.unwrap();
+    let pages = store.namespace("pages");
+    for number in 0..100 {
+        pages.set(&format!("k{number}"), &number).await.unwrap();
+        store.set(&format!("k{number}"), &number).await.unwrap();
+    }
+    for number in (0..100).chain(90..100) {
+        assert_eq!(pages.get(&format!("k{number}")).await.unwrap(), Some(number));
+        assert_eq!(store.get(&format!("k{number}")).await.unwrap(), Some(number));
+    }
+    let figures = config.near_cache().figures();
+    assert_eq!((figures.hits, figures.misses, figures.evictions), (10, 210, 90), "{figures:?}");
+}
+
+/// Nobody would tell what changes when the spare store serves.
+#[tokio::test]
+async fn a_near_cache_is_refused_where_nobody_tells_what_changes() {
+    let config = Config::builder().layers(["near-cache", "fallback"]).build().unwrap();
+    let error = config.open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("layer `near-cache`"), "{error}");
 }
 
 #[tokio::test]

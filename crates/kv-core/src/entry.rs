@@ -13,6 +13,28 @@ pub struct Entry {
     pub version: Version,
 }
 
+impl Entry {
+    /// The same entry in memory of its own. A value that came with others is a part of what came,
+    /// and keeps all of that in memory.
+    ///
+    /// ```
+    /// use kv_core::{Bytes, Entry, Version};
+    /// let reply = Bytes::from("k1=one k2=two");
+    /// let entry = Entry { value: reply.slice(3..6), version: Version::of_value(reply.slice(3..6)) };
+    /// assert_eq!(entry.detached(), entry);
+    /// ```
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let value = Bytes::copy_from_slice(&self.value);
+        let version = match &self.version.0 {
+            Repr::Value(of) if *of == value => Version::of_value(value.clone()),
+            Repr::Value(of) => Version::of_value(Bytes::copy_from_slice(of)),
+            Repr::Number(number) => Version::from_number(*number),
+        };
+        Self { value, version }
+    }
+}
+
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry({} bytes)", self.value.len())

@@ -5,6 +5,7 @@
 //! | [`Observe`] | counts and traces each call | nothing |
 //! | [`Statistics`] | counts hits, misses, bytes and time by namespace | nothing |
 //! | [`ReadOnly`] | refuses writes | `ReadOnly` |
+//! | [`NearCache`] | keeps what was read in this process until it changes | what others changed a round trip ago |
 //! | `Compress` | stores large values compressed; feature `compress` | no queues |
 //! | `Encrypt` | stores values encrypted; feature `encrypt` | no queues; `Serialization` for a value that does not decrypt |
 //! | [`Fallback`] | uses a spare store while the primary is away | a store that promises less |
@@ -46,7 +47,8 @@
 //! A store with a [`Fallback`] is two stores and promises less than one: plain reads and writes,
 //! with lifetimes. It always refuses conditions, `take`, counters and queues. Read-only, compress and
 //! encrypt change what may be done or what is stored: they see keys and values, and refuse queues.
-//! Statistics see keys and the sizes of values.
+//! Statistics see keys and the sizes of values. A near cache sees keys and values too; queues pass it,
+//! since nothing of them is kept.
 //!
 //! # What no layer does
 //! A layer sends a write again, to either store, only if the error says that the write was not
@@ -63,6 +65,7 @@ mod encrypt;
 mod fallback;
 mod layer;
 mod limit;
+mod near;
 mod observe;
 mod read_only;
 mod retry;
@@ -78,6 +81,7 @@ pub use encrypt::{Encrypt, EncryptionKey};
 pub use fallback::{Fallback, FallbackStore};
 pub use layer::{Layer, Layered};
 pub use limit::Limit;
+pub use near::{NearCache, NearFigures};
 pub use observe::{Ended, Figures, Latencies, Meter, Metrics, Observe};
 pub use read_only::ReadOnly;
 pub use retry::Retry;

@@ -7,15 +7,18 @@ use crate::Compress;
 #[cfg(feature = "encrypt")]
 use crate::Encrypt;
 use crate::layer::Around;
-use crate::{Fallback, Layered, Limit, Observe, ReadOnly, Retry, Statistics, Timeout};
+use crate::{Fallback, Layered, Limit, NearCache, Observe, ReadOnly, Retry, Statistics, Timeout};
 
 /// Layers around a store, each at most once, in a fixed order, whatever the order of the calls
-/// here. The outermost is observe; then come statistics, read-only, compress, encrypt, fallback,
-/// limit, retry and timeout.
+/// here. The outermost is observe; then come statistics, read-only, near-cache, compress, encrypt,
+/// fallback, limit, retry and timeout.
 ///
 /// - **Observe** is outermost, to see what the program sees.
 /// - **Statistics** are next, to count what the program reads and writes.
 /// - **Read-only** comes next: what it refuses takes nothing of what is inside.
+/// - **Near-cache** is outside compress and encrypt, so that a hit costs neither; this process's
+///   memory then has plain values. It is refused together with fallback, since nobody tells what
+///   changes when another store serves.
 /// - **Compress** is outside encrypt, since encrypted bytes do not become smaller.
 /// - **Encrypt** is outside fallback, so that the spare store has no plain values either.
 /// - **Fallback** comes next, to get the primary's error after all attempts; and the primary's
@@ -50,6 +53,7 @@ pub struct Layers {
     observe: Option<Observe>,
     statistics: Option<Statistics>,
     is_read_only: bool,
+    near_cache: Option<NearCache>,
     #[cfg(feature = "compress")]
     compress: Option<Compress>,
     #[cfg(feature = "encrypt")]
@@ -62,10 +66,11 @@ pub struct Layers {
 
 impl Layers {
     /// The names of the layers, outermost first.
-    pub const ORDER: [&str; 9] = [
+    pub const ORDER: [&str; 10] = [
         "observe",
         "statistics",
         "read-only",
+        "near-cache",
         "compress",
         "encrypt",
         "fallback",
@@ -92,6 +97,11 @@ impl Layers {
     /// Refuses writes.
     pub fn read_only(self) -> Self {
         Self { is_read_only: true, ..self }
+    }
+
+    /// Keeps what was read in this process.
+    pub fn near_cache(self, near_cache: NearCache) -> Self {
+        Self { near_cache: Some(near_cache), ..self }
     }
 
     /// Compresses large values.
@@ -129,13 +139,13 @@ impl Layers {
     /// The store with these layers around it.
     ///
     /// # Errors
-    /// Those of [`Fallback::on`].
+    /// Those of [`Fallback::on`] and [`NearCache::on`].
     pub fn on(self, store: impl KeyValueStore) -> Result<Box<dyn KeyValueStore>> {
         self.around(Box::new(store))
     }
 
     fn is_transparent(&self) -> bool {
-        let changes = self.is_read_only || self.statistics.is_some();
+        let changes = self.is_read_only || self.statistics.is_some() || self.near_cache.is_some();
         #[cfg(feature = "compress")]
         let changes = changes || self.compress.is_some();
         #[cfg(feature = "encrypt")]
@@ -163,6 +173,10 @@ impl Layers {
         #[cfg(feature = "compress")]
         let store = match self.compress {
             Some(compress) => compress.on(store),
+            None => store,
+        };
+        let store = match self.near_cache {
+            Some(near_cache) => near_cache.on(store)?,
             None => store,
         };
         let store = if self.is_read_only { ReadOnly::on(store) } else { store };

@@ -91,14 +91,20 @@ impl Watch {
                 Err(error) => return Some(error),
             };
             let watcher = self.watcher.upgrade()?;
-            match told {
-                Told::Keys(keys) => keys.iter().for_each(|key| tell(&*watcher, key)),
-                Told::Anything => watcher.gap(),
-                Told::Alive => {
-                    if let Err(error) = self.driver.check_places(&tracking) {
-                        return Some(error);
-                    }
+            let checked = match told {
+                Told::Keys(keys) => {
+                    keys.iter().for_each(|key| tell(&*watcher, key));
+                    Ok(())
                 }
+                Told::Anything => {
+                    watcher.gap();
+                    Ok(())
+                }
+                Told::Alive => self.driver.look_now_and_then(&tracking),
+                Told::Moved => self.driver.check_places(&tracking),
+            };
+            if let Err(error) = checked {
+                return Some(error);
             }
         }
     }

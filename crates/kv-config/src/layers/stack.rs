@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kv_core::Result;
-use kv_layers::{Layers, Limit, Metrics, Observe, Retry, Statistics, Timeout};
+use kv_layers::{Layers, Limit, Metrics, NearCache, Observe, Retry, Statistics, Timeout};
 
 use crate::factory::Backend;
 use crate::problem::Problems;
@@ -16,6 +16,7 @@ pub(crate) struct Stack {
     layers: Vec<(String, Settings)>,
     metrics: Metrics,
     statistics: Statistics,
+    near_cache: NearCache,
 }
 
 pub(crate) fn prepare(names: &[String], values: &Values, problems: &mut Problems) -> Stack {
@@ -28,9 +29,15 @@ pub(crate) fn prepare(names: &[String], values: &Values, problems: &mut Problems
         problems.add(values.subject("encrypt", "KEY"), "is not set", "64 hexadecimal digits");
     }
     // What is wrong with a single value is told already.
-    let settings = |name: &String| values.settings(name, &mut Problems::default());
+    let settings =
+        |name: &String| values.settings(&super::group_of(name), &mut Problems::default());
     let layers = names.iter().map(|name| (name.clone(), settings(name))).collect();
-    Stack { layers, metrics: Metrics::new(), statistics: Statistics::new() }
+    Stack {
+        layers,
+        metrics: Metrics::new(),
+        statistics: Statistics::new(),
+        near_cache: NearCache::new(),
+    }
 }
 
 fn refuse_what_is_compiled_out(names: &[String], values: &Values, problems: &mut Problems) {
@@ -54,6 +61,10 @@ impl Stack {
         &self.statistics
     }
 
+    pub(crate) fn near_cache(&self) -> &NearCache {
+        &self.near_cache
+    }
+
     pub(crate) fn around(&self, store: Backend) -> Result<Backend> {
         if self.layers.is_empty() {
             return Ok(store);
@@ -64,6 +75,7 @@ impl Stack {
                 "observe" => layers.observe(Observe::to(self.metrics.clone())),
                 "statistics" => layers.statistics(self.statistics.clone()),
                 "read-only" => layers.read_only(),
+                "near-cache" => layers.near_cache(near_cache(self.near_cache.clone(), settings)?),
                 "compress" => compress(layers, settings)?,
                 "encrypt" => encrypt(layers, settings)?,
                 "fallback" => fallback(layers, settings)?,
@@ -122,6 +134,12 @@ fn encrypt(_: Layers, _: &Settings) -> Result<Layers> {
 fn compiled_out() -> kv_core::Error {
     // Told already, when the configuration was checked.
     kv_core::Error::new(kv_core::ErrorKind::Config, "the layer is compiled out")
+}
+
+fn near_cache(near_cache: NearCache, settings: &Settings) -> Result<NearCache> {
+    let near_cache = near_cache.entries(settings.get("ENTRIES")?).bytes(settings.get("BYTES")?);
+    let prefix: Option<String> = settings.get("ONLY")?;
+    Ok(near_cache.max_age(settings.get("MAX_AGE")?).only(prefix.unwrap_or_default()))
 }
 
 fn limit(settings: &Settings) -> Result<Limit> {

@@ -83,6 +83,22 @@ mod counted {
     }));
 }
 
+mod near {
+    use super::*;
+    kv_testkit::conformance!(over(|store, clock| {
+        Arc::from(kv_layers::NearCache::new().clock(clock.clone()).on(store).unwrap())
+    }));
+}
+
+/// So small that it evicts all the time.
+mod near_and_small {
+    use super::*;
+    kv_testkit::conformance!(over(|store, clock| {
+        let near = kv_layers::NearCache::new().clock(clock.clone()).entries(3).bytes(2_000);
+        Arc::from(near.on(store).unwrap())
+    }));
+}
+
 #[cfg(feature = "compress")]
 mod compressed {
     use super::*;

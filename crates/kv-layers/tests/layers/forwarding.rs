@@ -4,7 +4,9 @@ use kv_core::{
     Bytes, Condition, Entry, KeyValueStore, Outcome, Remaining, Result, ScanPage, ScanRequest,
     Write, async_trait,
 };
-use kv_layers::{Fallback, Layer, Layers, Limit, Metrics, Observe, ReadOnly, Retry, Timeout};
+use kv_layers::{
+    Fallback, Layer, Layers, Limit, Metrics, NearCache, Observe, ReadOnly, Retry, Timeout,
+};
 use kv_testkit::Treatment::{Own, Refused};
 use kv_testkit::{Method, Recorder, forwards};
 use std::time::Duration;
@@ -12,11 +14,12 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a store with a fallback refuses.
-const REFUSED: [(Method, kv_testkit::Treatment); 5] = [
+const REFUSED: [(Method, kv_testkit::Treatment); 6] = [
     (Method::GetNow, Refused),
     (Method::SetDurable, Refused),
     (Method::Increment, Refused),
     (Method::Take, Refused),
+    (Method::Watch, Refused),
     (Method::QueueEngine, Refused),
 ];
 
@@ -27,6 +30,18 @@ async fn a_transparent_layer_forwards_every_method() {
     forwards(|store| Retry::new().on(store), &[]).await.unwrap();
     forwards(|store| Timeout::after(SECOND).on(store), &[]).await.unwrap();
     forwards(|store| kv_layers::Statistics::new().on(store), &[]).await.unwrap();
+}
+
+/// What comes from the cache, and what the cache tells itself; its own tests show it.
+#[tokio::test]
+async fn a_near_cache_forwards_every_method_but_reads_of_values() {
+    let exceptions = [
+        (Method::Get, Own),
+        (Method::GetMany, Own),
+        (Method::GetNow, Refused),
+        (Method::Watch, Own),
+    ];
+    forwards(|store| NearCache::new().on(store).unwrap(), &exceptions).await.unwrap();
 }
 
 /// What a layer that refuses writes does in its own way; its own tests show it.

@@ -9,6 +9,7 @@ mod forwarding;
 mod hidden;
 mod limit;
 mod log;
+mod near;
 mod observe;
 mod queues;
 mod retry;

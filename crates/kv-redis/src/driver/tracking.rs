@@ -16,7 +16,7 @@ use fred::types::config::Server;
 use fred::types::{Message, Value};
 use futures_util::future::try_join_all;
 use futures_util::stream::{SelectAll, StreamExt};
-use kv_core::{Error, Result};
+use kv_core::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::BroadcastStream;
@@ -31,8 +31,15 @@ use crate::config::Address;
 /// The channel of all notices.
 const CHANNEL: &str = "__redis__:invalidate";
 
+/// Without the channel, nothing is told.
+const DENIED: &str = "the server denies this user the channel of its notices; expected the right to \
+                      subscribe to `__redis__:invalidate`";
+
 /// How often each server is asked for a sign of life: a connection may be gone without a word.
-pub(crate) const BEAT: Duration = Duration::from_secs(1);
+const BEAT: Duration = Duration::from_secs(1);
+
+/// After how many signs of life the servers are looked for.
+const BEATS_PER_LOOK: u32 = 5;
 
 /// What was told.
 pub(crate) enum Told {
@@ -42,6 +49,8 @@ pub(crate) enum Told {
     Anything,
     /// Every server has shown a sign of life.
     Alive,
+    /// The servers may be others.
+    Moved,
 }
 
 /// One connection to each server that has keys, where it tells what changes.
@@ -52,6 +61,8 @@ pub(crate) struct Tracking {
     breaks: SelectAll<BroadcastStream<(FredError, Option<Server>)>>,
     trackers: Arc<[Tracker]>,
     beat: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
+    /// How many signs of life there were.
+    beats: u32,
     /// Changes when the servers may be others.
     looks: Option<watch::Receiver<u64>>,
     places: Vec<Address>,
@@ -82,6 +93,7 @@ impl Driver {
             breaks,
             beat: beat(&trackers, Duration::ZERO),
             trackers,
+            beats: 0,
             looks,
             places,
         };
@@ -92,9 +104,19 @@ impl Driver {
     pub(crate) fn check_places(&self, tracking: &Tracking) -> Result<()> {
         self.check_open()?;
         if self.places()? == tracking.places {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(error::unreachable(self.server()))
         }
-        Err(error::unreachable(self.server()))
+    }
+
+    /// Looks for the servers now and then: a primary that has handed over goes on telling what it
+    /// hears, and nobody else says that it is none any more.
+    pub(crate) fn look_now_and_then(&self, tracking: &Tracking) -> Result<()> {
+        if tracking.beats.is_multiple_of(BEATS_PER_LOOK) {
+            self.topology.refresh_soon();
+        }
+        self.check_open()
     }
 
     /// The servers that have keys.
@@ -123,10 +145,11 @@ impl Tracking {
             broke = self.breaks.next() => Err(self.broke(broke.and_then(|it| it.ok()))),
             alive = &mut self.beat => {
                 alive?;
+                self.beats += 1;
                 self.beat = beat(&self.trackers, BEAT);
                 Ok(Told::Alive)
             }
-            () = looked(&mut self.looks) => Ok(Told::Alive),
+            () = looked(&mut self.looks) => Ok(Told::Moved),
             message = self.messages.next() => match message {
                 Some(Ok(message)) => Ok(told(message)),
                 // Some messages were dropped, since this task is behind.
@@ -186,8 +209,13 @@ fn beat(
     Box::pin(async move {
         sleep(after).await;
         let alive = trackers.iter().map(async |Tracker { client, server, .. }| {
-            let pong = client.ping::<Value>(None).await;
-            pong.map_err(|fault| error::convert(&fault, Access::Read, server))
+            match client.ping::<Value>(None).await {
+                // The answer on a connection that has a channel.
+                Ok(Value::Array(_)) => Ok(()),
+                // fred tells nobody that the channel was denied.
+                Ok(_) => Err(Error::new(ErrorKind::Auth, DENIED)),
+                Err(fault) => Err(error::convert(&fault, Access::Read, server)),
+            }
         });
         try_join_all(alive).await.map(drop)
     })

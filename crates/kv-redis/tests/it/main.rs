@@ -23,3 +23,4 @@ mod shared;
 mod support;
 mod together;
 mod verbs;
+mod watching;

@@ -17,3 +17,4 @@ mod support;
 mod tls;
 mod unix;
 mod waits;
+mod watching;

@@ -1,0 +1,199 @@
+//! What is kept, for how long, and what makes it go.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::time::Duration;
+
+use ahash::RandomState;
+use kv_core::{Clock, Entry, Error, ErrorKind, Remaining, Result, Watcher, Watchers, is_reserved};
+
+use super::NearCache;
+use super::figures::Counts;
+use super::shard::{Bounds, Shard, Ticket};
+
+/// The most shards: enough that threads seldom meet.
+pub(super) const MAX_SHARDS: usize = 64;
+
+/// A small cache has one shard for this many entries, so that each shard has some to choose from.
+const MIN_ENTRIES_A_SHARD: usize = 64;
+
+pub(super) struct Cache {
+    shards: Box<[RwLock<Shard>]>,
+    hasher: RandomState,
+    bounds: Bounds,
+    max_age: Duration,
+    prefix: String,
+    clock: Arc<dyn Clock>,
+    /// Whether every change is told now.
+    is_told: AtomicBool,
+    is_closed: AtomicBool,
+    watchers: Watchers,
+    counts: Arc<Counts>,
+}
+
+/// Where a key is, or would be.
+#[derive(Clone, Copy)]
+struct Place {
+    shard: usize,
+    group: usize,
+}
+
+/// A key that may be kept, if nobody changes it until the reply is there.
+pub(super) struct Asked {
+    place: Place,
+    ticket: Ticket,
+    at: Duration,
+}
+
+impl Cache {
+    pub(super) fn new(settings: &NearCache, key_prefix: &str) -> Self {
+        let shards = (settings.entries / MIN_ENTRIES_A_SHARD).clamp(1, MAX_SHARDS);
+        // The largest power of two that is not above it, for a mask.
+        let shards: usize = 1 << shards.ilog2();
+        let bounds = Bounds { entries: settings.entries / shards, bytes: settings.bytes / shards };
+        let hasher = RandomState::new();
+        Self {
+            shards: (0..shards).map(|_| RwLock::new(Shard::new(hasher.clone()))).collect(),
+            hasher,
+            bounds,
+            max_age: settings.max_age,
+            prefix: [key_prefix, &settings.prefix].concat(),
+            clock: Arc::clone(&settings.clock),
+            is_told: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            watchers: Watchers::default(),
+            counts: Arc::clone(&settings.figures),
+        }
+    }
+
+    /// What the keys have in common that may be kept.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    #[inline]
+    fn place(&self, key: &str) -> Place {
+        let hash = self.hasher.hash_one(key);
+        let bits = |shift: u32| usize::try_from(hash >> shift & 0xFFFF).unwrap_or_default();
+        Place { shard: bits(16) & (self.shards.len() - 1), group: bits(32) }
+    }
+
+    fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
+        self.shards[shard].write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept of a key.
+    #[inline]
+    pub(super) fn get(&self, key: &str) -> Option<Option<Entry>> {
+        let place = self.place(key);
+        let shard = self.shards[place.shard].read().unwrap_or_else(PoisonError::into_inner);
+        let entry = shard.get(key, || self.clock.now())?;
+        drop(shard);
+        self.counts.hit(place.shard);
+        Some(entry)
+    }
+
+    /// Notes that a key is about to be asked for; `None` if it is not to be kept.
+    pub(super) fn ask(&self, key: &str) -> Option<Asked> {
+        self.counts.miss();
+        if !key.starts_with(&self.prefix) || is_reserved(key) {
+            return None;
+        }
+        let (place, at) = (self.place(key), self.clock.now());
+        let shard = self.shards[place.shard].read().unwrap_or_else(PoisonError::into_inner);
+        let ticket = shard.ticket(place.group);
+        drop(shard);
+        // After the ticket: whoever says that changes are lost says so first, and makes the tickets
+        // invalid then.
+        self.is_told.load(Ordering::SeqCst).then_some(Asked { place, ticket, at })
+    }
+
+    /// Keeps the reply to what was asked for.
+    pub(super) fn keep(
+        &self,
+        asked: Asked,
+        key: &str,
+        entry: Option<&Entry>,
+        remaining: Option<Remaining>,
+    ) {
+        let left = match (entry, remaining) {
+            // The key went between the two commands.
+            (Some(_), None) => return,
+            (Some(_), Some(Remaining::Expires(left))) => left.min(self.max_age),
+            (Some(_), Some(Remaining::Forever)) | (None, _) => self.max_age,
+        };
+        let Asked { place, ticket, at } = asked;
+        let kept = (entry.map(Entry::detached), at.saturating_add(left));
+        let ticket = (place.group, ticket);
+        let evicted = self.write(place.shard).fill(ticket, key, kept, self.bounds);
+        self.counts.evicted(evicted);
+    }
+
+    /// Forgets a key, and every reply about it that is under way.
+    pub(super) fn forget(&self, key: &str) {
+        let place = self.place(key);
+        if self.write(place.shard).change(place.group, key) {
+            self.counts.invalidated();
+        }
+    }
+
+    fn forget_all(&self) {
+        (0..self.shards.len()).for_each(|shard| self.write(shard).change_all());
+    }
+
+    /// Keeps nothing from now on.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.is_told.store(false, Ordering::SeqCst);
+        self.forget_all();
+    }
+
+    /// Lets somebody else watch the keys that this cache is told of: the cache forgets a key before
+    /// the other is told.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub(super) fn share(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.watchers.add(prefix, Weak::clone(&watcher));
+        let Some(watcher) = watcher.upgrade() else { return Ok(()) };
+        if self.is_told.load(Ordering::SeqCst) {
+            watcher.gap();
+        }
+        // It may have been told in the other order.
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(Error::closed());
+        }
+        if !self.is_told.load(Ordering::SeqCst) {
+            let message = "the store does not tell changes now";
+            watcher.lost(Error::new(ErrorKind::Connection, message));
+        }
+        Ok(())
+    }
+}
+
+impl Watcher for Cache {
+    fn changed(&self, key: &str) {
+        self.forget(key);
+        self.watchers.changed(key);
+    }
+
+    fn gap(&self) {
+        self.forget_all();
+        self.counts.gap();
+        if !self.is_closed.load(Ordering::SeqCst) {
+            self.is_told.store(true, Ordering::SeqCst);
+        }
+        self.watchers.gap();
+    }
+
+    fn lost(&self, error: Error) {
+        if error.kind() == ErrorKind::Closed {
+            self.close();
+        } else {
+            self.is_told.store(false, Ordering::SeqCst);
+            self.forget_all();
+        }
+        let (kind, message) = (error.kind(), error.to_string());
+        self.watchers.lost(|| Error::new(kind, message.clone()));
+    }
+}

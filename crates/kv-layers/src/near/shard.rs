@@ -1,0 +1,243 @@
+//! A part of the cache: entries within bounds, and what tells that a reply came too late.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ahash::RandomState;
+use kv_core::Entry;
+
+/// How many groups of keys a shard tells apart when it asks whether a key changed. Keys of one
+/// group make each other's replies late, which costs a miss.
+pub(super) const GROUPS: usize = 64;
+
+/// About what an entry takes beside the bytes of key and value.
+const OVERHEAD: usize = 200;
+
+/// Says which changes of a key were known when the key was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
+
+pub(super) struct Shard {
+    slots: HashMap<Arc<str>, Slot, RandomState>,
+    /// The keys in no order that matters, for the hand.
+    ring: Vec<Arc<str>>,
+    /// Goes around the keys, and takes the first that was not read since it last passed.
+    hand: usize,
+    bytes: usize,
+    /// Counts the changes of each group of keys.
+    changes: [u64; GROUPS],
+}
+
+struct Slot {
+    /// `None` for an absent key.
+    entry: Option<Entry>,
+    until: Duration,
+    was_read: AtomicBool,
+    /// The place in the ring.
+    at: usize,
+}
+
+/// How much a shard may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+impl Shard {
+    pub(super) fn new(hasher: RandomState) -> Self {
+        let slots = HashMap::with_hasher(hasher);
+        Self { slots, ring: Vec::new(), hand: 0, bytes: 0, changes: [0; GROUPS] }
+    }
+
+    /// What is kept of a key.
+    #[inline]
+    pub(super) fn get(&self, key: &str, now: impl FnOnce() -> Duration) -> Option<Option<Entry>> {
+        let slot = self.slots.get(key)?;
+        if now() >= slot.until {
+            return None;
+        }
+        // Not written where nothing changes, so that readers do not disturb each other.
+        if !slot.was_read.load(Ordering::Relaxed) {
+            slot.was_read.store(true, Ordering::Relaxed);
+        }
+        Some(slot.entry.clone())
+    }
+
+    pub(super) fn ticket(&self, group: usize) -> Ticket {
+        Ticket(self.changes[group % GROUPS])
+    }
+
+    /// Keeps what a key held when the ticket was taken, unless it changed since. Returns how many
+    /// entries had to go.
+    pub(super) fn fill(
+        &mut self,
+        (group, ticket): (usize, Ticket),
+        key: &str,
+        (entry, until): (Option<Entry>, Duration),
+        bounds: Bounds,
+    ) -> u64 {
+        let size = size(key, entry.as_ref());
+        if self.ticket(group) != ticket || size > bounds.bytes || bounds.entries == 0 {
+            return 0;
+        }
+        self.remove(key);
+        let (key, was_read) = (Arc::<str>::from(key), AtomicBool::new(false));
+        let slot = Slot { entry, until, was_read, at: self.ring.len() };
+        self.ring.push(Arc::clone(&key));
+        self.slots.insert(Arc::clone(&key), slot);
+        self.bytes += size;
+        let mut evicted = 0;
+        while self.ring.len() > bounds.entries || self.bytes > bounds.bytes {
+            evicted += u64::from(self.evict(&key));
+        }
+        evicted
+    }
+
+    /// Notes that a key changed. Returns whether it was kept.
+    pub(super) fn change(&mut self, group: usize, key: &str) -> bool {
+        self.changes[group % GROUPS] += 1;
+        self.remove(key)
+    }
+
+    /// Notes that anything may have changed.
+    pub(super) fn change_all(&mut self) {
+        self.changes.iter_mut().for_each(|changes| *changes += 1);
+        self.slots.clear();
+        self.ring.clear();
+        self.bytes = 0;
+    }
+
+    fn remove(&mut self, key: &str) -> bool {
+        let Some((key, slot)) = self.slots.remove_entry(key) else { return false };
+        self.bytes -= size(&key, slot.entry.as_ref());
+        self.ring.swap_remove(slot.at);
+        if let Some(moved) = self.ring.get(slot.at)
+            && let Some(moved) = self.slots.get_mut(moved)
+        {
+            moved.at = slot.at;
+        }
+        true
+    }
+
+    /// Moves the hand on, and removes the entry there unless it was read since or is spared. In two
+    /// rounds it removes one, or there is none but the spared one, which fits.
+    fn evict(&mut self, spared: &str) -> bool {
+        self.hand = (self.hand + 1) % self.ring.len().max(1);
+        let Some(key) = self.ring.get(self.hand).cloned() else { return false };
+        let was_read =
+            self.slots.get_mut(&key).is_some_and(|slot| std::mem::take(slot.was_read.get_mut()));
+        &*key != spared && !was_read && self.remove(&key)
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        assert_eq!(self.slots.len(), self.ring.len());
+        let sizes = self.slots.iter().map(|(key, slot)| size(key, slot.entry.as_ref()));
+        assert_eq!(sizes.sum::<usize>(), self.bytes);
+        let at_home = |(at, key): (usize, &Arc<str>)| self.slots[key].at == at;
+        assert!(self.ring.iter().enumerate().all(at_home));
+        (self.ring.len(), self.bytes)
+    }
+}
+
+fn size(key: &str, entry: Option<&Entry>) -> usize {
+    OVERHEAD + key.len() + entry.map_or(0, |entry| entry.value.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use kv_core::Version;
+
+    use super::*;
+
+    const WIDE: Bounds = Bounds { entries: usize::MAX, bytes: usize::MAX };
+    const LATE: Duration = Duration::from_secs(1);
+
+    fn shard() -> Shard {
+        Shard::new(RandomState::with_seeds(1, 2, 3, 4))
+    }
+
+    fn entry(length: usize) -> Option<Entry> {
+        Some(Entry { value: vec![0; length].into(), version: Version::from_number(1) })
+    }
+
+    fn put(shard: &mut Shard, key: &str, length: usize, bounds: Bounds) -> u64 {
+        let ticket = shard.ticket(0);
+        shard.fill((0, ticket), key, (entry(length), LATE), bounds)
+    }
+
+    fn has(shard: &Shard, key: &str) -> bool {
+        shard.get(key, || Duration::ZERO).is_some()
+    }
+
+    #[test]
+    fn a_reply_that_was_under_way_when_its_key_changed_is_not_kept() {
+        let mut shard = shard();
+        let ticket = shard.ticket(7);
+        assert!(!shard.change(7, "k"), "it was not kept yet");
+        shard.fill((7, ticket), "k", (entry(1), LATE), WIDE);
+        assert!(!has(&shard, "k"));
+        shard.fill((7, shard.ticket(7)), "k", (entry(1), LATE), WIDE);
+        assert!(has(&shard, "k") && shard.change(7, "k") && !has(&shard, "k"));
+    }
+
+    #[test]
+    fn no_reply_that_was_under_way_at_a_gap_is_kept() {
+        let mut shard = shard();
+        let tickets: Vec<_> = (0..GROUPS).map(|group| (group, shard.ticket(group))).collect();
+        shard.change_all();
+        for ticket in tickets {
+            shard.fill(ticket, "k", (entry(1), LATE), WIDE);
+        }
+        assert_eq!(shard.held(), (0, 0));
+    }
+
+    #[test]
+    fn an_entry_is_answered_until_its_end_and_no_longer() {
+        let mut shard = shard();
+        put(&mut shard, "k", 1, WIDE);
+        assert!(shard.get("k", || LATE - Duration::from_nanos(1)).is_some());
+        assert!(shard.get("k", || LATE).is_none());
+    }
+
+    #[test]
+    fn what_was_not_read_goes_first() {
+        let (mut shard, bounds) = (shard(), Bounds { entries: 10, ..WIDE });
+        for key in 0..10 {
+            put(&mut shard, &key.to_string(), 0, bounds);
+        }
+        for _ in 0..4 {
+            assert!((0..5).all(|key| has(&shard, &key.to_string())));
+            put(&mut shard, "new", 0, bounds);
+            shard.change(0, "new");
+        }
+        for key in 20..25 {
+            assert!((0..5).all(|key| has(&shard, &key.to_string())), "before {key}");
+            assert_eq!(put(&mut shard, &key.to_string(), 0, bounds), u64::from(key > 20));
+        }
+    }
+
+    #[test]
+    fn counts_and_places_hold_after_any_changes_within_any_bounds() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let (mut shard, mut random) = (shard(), fastrand::Rng::with_seed(seed));
+        let bounds = Bounds { entries: 20, bytes: 20 * OVERHEAD };
+        for _ in 0..20_000 {
+            let key = random.u8(0..60).to_string();
+            match random.u8(0..10) {
+                0 => shard.change_all(),
+                1 | 2 => drop(shard.change(0, &key)),
+                3 | 4 => drop(has(&shard, &key)),
+                _ => drop(put(&mut shard, &key, random.usize(0..500), bounds)),
+            }
+            let (entries, bytes) = shard.held();
+            assert!(entries <= bounds.entries && bytes <= bounds.bytes);
+        }
+        put(&mut shard, "large", bounds.bytes, bounds);
+        assert!(!has(&shard, "large"));
+    }
+}
