@@ -1,6 +1,6 @@
 //! `soak`: faults under a working queue, for minutes where the tests take seconds.
 //!
-//! The work is done by tests of `kv-queue` and `kv-sqlite` that are left out of every other run; this verb hands
+//! The work is done by tests of `kv-queue`, `kv-sqlite` and `kv-config` that are left out of every other run; this verb hands
 //! them what the command line asks for.
 
 use crate::{Outcome, shell};
@@ -14,7 +14,9 @@ const USAGE: &str = "usage: cargo xtask soak crawl [OPTION N]...
          fails a Cluster over and moves all its slots, then fails a primary under Sentinels over
          --failovers 20 (of each)  --seed (drawn)
        cargo xtask soak sqlite [--kills 200]
-         kills processes that share one file, and looks whether anything was lost";
+         kills processes that share one file, and looks whether anything was lost
+       cargo xtask soak near [--operations 1000000]
+         reads and writes through four near caches, whose connections are cut and whose primary changes";
 
 /// The options of `crawl`; each sets the variable that ends as it does.
 const CRAWL: &[&str] = &["files", "kills", "workers", "seed", "appendfsync"];
@@ -25,6 +27,8 @@ const FAILOVER: &[&str] = &["failovers", "seed"];
 
 const SQLITE: &[&str] = &["kills"];
 
+const NEAR: &[&str] = &["operations"];
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         Some((what, rest)) if what == "crawl" => crawl(variables(rest, CRAWL)?),
@@ -33,6 +37,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
         Some((what, rest)) if what == "sqlite" => {
             soak(["kv-sqlite", "store"], "kills::soak", &variables(rest, SQLITE)?)
+        }
+        Some((what, rest)) if what == "near" => {
+            soak(["kv-config", "near"], "soak", &variables(rest, NEAR)?)
         }
         Some((what, rest)) if what == "failover" => {
             let variables = variables(rest, FAILOVER)?;

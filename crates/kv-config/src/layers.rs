@@ -125,6 +125,11 @@ fn complaint(names: &[String]) -> Option<String> {
     None
 }
 
+/// The layer whose variables begin with this.
+pub(crate) fn with_variables(group: &str) -> Option<&'static str> {
+    ORDER.into_iter().find(|layer| group_of(layer) == group)
+}
+
 /// What the variables of a layer begin with.
 fn group_of(layer: &str) -> String {
     layer.replace('-', "_")
@@ -140,7 +145,7 @@ fn refuse_without_effect(names: &[String], values: &Values, problems: &mut Probl
         if names.iter().any(|name| group_of(name) == layer) {
             continue;
         }
-        let name = ORDER.iter().find(|name| group_of(name) == layer).unwrap_or(&layer);
+        let name = with_variables(layer).unwrap_or(layer);
         for variable in variables.iter().filter(|one| values.is_set(layer, one.name)) {
             let expected = format!("{PREFIX}{NAME} to name `{name}`");
             problems.add(values.subject(layer, variable.name), "has no effect", expected);

@@ -71,10 +71,12 @@ pub fn reference_markdown() -> String {
             "sqlite" => {
                 "`sqlite`\n\nNeeds the feature `sqlite`, which is off by default.".to_owned()
             }
-            name if layers::ORDER.contains(&name) => {
-                format!("The layer `{name}`\n\nOnly where `OC_KV_STORE_LAYERS` names it.")
-            }
-            name => format!("`{name}`\n\nNeeds the feature `{name}`, which is on by default."),
+            name => match layers::with_variables(name) {
+                Some(layer) => {
+                    format!("The layer `{layer}`\n\nOnly where `OC_KV_STORE_LAYERS` names it.")
+                }
+                None => format!("`{name}`\n\nNeeds the feature `{name}`, which is on by default."),
+            },
         };
         let _ = write!(
             text,

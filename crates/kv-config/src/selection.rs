@@ -65,7 +65,7 @@ pub(crate) fn refuse_silent(general: &Settings, values: &Values, problems: &mut 
 }
 
 fn is_backend(group: &Group) -> bool {
-    !group.name.is_empty() && !layers::ORDER.contains(&group.name.as_ref())
+    !group.name.is_empty() && layers::with_variables(&group.name).is_none()
 }
 
 /// As in "A, B and 2 more are".

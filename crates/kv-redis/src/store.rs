@@ -90,6 +90,14 @@ use crate::{batch, many, scan, stats};
 /// since no command can block on several slots. The store closes such a connection when nobody has
 /// waited on it for some seconds.
 ///
+/// # Watching
+/// [`watch`](KeyValueStore::watch) uses Redis's client tracking in broadcast mode (Redis 6.0 or later,
+/// or Valkey), on one more connection to each server with keys. It tells changes by any client, and
+/// also keys of other databases under the same names. A connection without a word is noticed after a
+/// second and the configured timeout. It is lost while any server with keys cannot be reached. A
+/// server's FLUSHALL is a gap. Each change of a key under the prefix is a notice, of a queue's keys
+/// too, which the store drops; so watch a namespace.
+///
 /// # Access control
 /// A user of Redis's access control needs the keys of the prefix and these commands; scripts call
 /// some of them:
@@ -106,6 +114,12 @@ use crate::{batch, many, scan, stats};
 /// ACL SETUSER worker +blpop +exists +hdel +hexists +hget +hincrby +hmget +hset +hstrlen +llen
 ///   +persist +pexpire +rpush +unlink +zadd +zcard +zcount +zlexcount +zrange +zrangebylex
 ///   +zrangebyscore +zrank +zrem +zremrangebyrank +zscore
+/// ```
+///
+/// And for watching:
+///
+/// ```text
+/// ACL SETUSER worker +client|tracking +subscribe &__redis__:invalidate
 /// ```
 ///
 /// And for durable writes, `+wait` or `+waitaof`. And on each node of a Cluster, or on each server
