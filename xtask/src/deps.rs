@@ -76,7 +76,7 @@ const RULES: &[Rule] = &[
     rule("kv-testbed", &[], &["fred", "config", "rusqlite"]),
     rule(
         "kv-bench",
-        &["kv-core", "kv-memory", "kv-queue", "kv-redis", "kv-sqlite", "kv-testbed"],
+        &["kv-core", "kv-layers", "kv-memory", "kv-queue", "kv-redis", "kv-sqlite", "kv-testbed"],
         &[],
     ),
     rule("xtask", &["kv-testbed"], &["fred", "config", "rusqlite"]),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use futures_executor::block_on;
 use kv_core::{Clock, KeyValueStore, Lifetime, Serializer, Store, SystemClock, Write};
+use kv_layers::NearCache;
 use kv_memory::MemoryStore;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub(crate) const SCENARIO: &str = "memory";
 const FIGURE: &str = "gets/s";
 const FLOOR: &str = "DashMap";
 const NOW: &str = "kv-memory, get_now";
+const NEAR: &str = "near cache, get_now";
 const BOXED: &str = "kv-memory, get";
 const VALUE_BYTES: usize = 100;
 const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -52,6 +54,12 @@ fn plan(keys: usize, threads: usize, settings: &Settings) -> Plan {
             "`Box<dyn KeyValueStore>`, `get_now`, which `Store` uses",
             reads(How::Now),
         )
+        .enter(
+            NEAR,
+            Tier::Plain,
+            "the layer `near-cache` around kv-memory, `get_now` of what is kept",
+            reads(How::Near),
+        )
         .enter(BOXED, Tier::Plain, "`Box<dyn KeyValueStore>`, `get().await`", reads(How::Boxed))
         .enter(
             "Store, JSON",
@@ -67,6 +75,7 @@ fn plan(keys: usize, threads: usize, settings: &Settings) -> Plan {
         )
         .floor(FLOOR)
         .target(Target::at_least(0.85, NOW, FLOOR, FIGURE))
+        .target(Target::at_least(0.7, NEAR, NOW, FIGURE))
         .target(Target::at_least(0.6, BOXED, FLOOR, FIGURE))
 }
 
@@ -74,6 +83,7 @@ fn plan(keys: usize, threads: usize, settings: &Settings) -> Plan {
 enum How {
     Map,
     Now,
+    Near,
     Boxed,
     Typed(Serializer),
 }
@@ -138,13 +148,18 @@ impl Reads {
                     Option::is_some,
                 )
             }
-            How::Now | How::Boxed => {
-                let store: Box<dyn KeyValueStore> = Box::new(MemoryStore::new());
+            How::Now | How::Near | How::Boxed => {
+                let store = self.store()?;
                 for key in &keys {
                     let write = Write { lifetime: Lifetime::In(LIFETIME), ..Write::ALWAYS };
                     store.set(key, value(key), write).await?;
                 }
-                if matches!(self.how, How::Now) {
+                if matches!(self.how, How::Near) {
+                    for key in &keys {
+                        store.get(key).await?;
+                    }
+                }
+                if matches!(self.how, How::Now | How::Near) {
                     let get = |key: &str| store.get_now(key);
                     self.time(&keys, gets, get, |got| matches!(got, Some(Ok(Some(_)))))
                 } else {
@@ -163,6 +178,12 @@ impl Reads {
             }
         };
         Ok(count(gets * self.threads) / took?.as_secs_f64())
+    }
+
+    fn store(&self) -> Result<Box<dyn KeyValueStore>> {
+        // With room for more, since no shard has exactly its part of the keys.
+        let near = || NearCache::new().entries(4 * self.keys).on(MemoryStore::new());
+        Ok(if matches!(self.how, How::Near) { near()? } else { Box::new(MemoryStore::new()) })
     }
 
     /// How long it takes to look up so many keys on each thread. What a look-up returns is taken as

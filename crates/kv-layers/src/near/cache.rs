@@ -39,6 +39,7 @@ struct Place {
 }
 
 /// A key that may be kept, if nobody changes it until the reply is there.
+#[derive(Clone, Copy)]
 pub(super) struct Asked {
     place: Place,
     ticket: Ticket,
@@ -153,8 +154,8 @@ impl Cache {
     ///
     /// # Errors
     /// `Closed`.
-    pub(super) fn share(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
-        self.watchers.add(prefix, Weak::clone(&watcher));
+    pub(super) fn share(&self, prefix: &str, watcher: &Weak<dyn Watcher>) -> Result<()> {
+        self.watchers.add(prefix, Weak::clone(watcher));
         let Some(watcher) = watcher.upgrade() else { return Ok(()) };
         if self.is_told.load(Ordering::SeqCst) {
             watcher.gap();

@@ -212,7 +212,7 @@ impl KeyValueStore for NearStore {
         if !prefix.starts_with(self.cache.prefix()) {
             return self.store.watch(prefix, watcher);
         }
-        self.cache.share(prefix, watcher)
+        self.cache.share(prefix, &watcher)
     }
 
     async fn ping(&self) -> Result<()> {

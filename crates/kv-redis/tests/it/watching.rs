@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kv_core::{Change, ErrorKind, KeyValueStore, Store, Watch};
+use kv_core::{Change, ErrorKind, Store, Watch};
 use kv_redis::RedisStore;
 use kv_testbed::{Mode, RedisServer};
 use tokio::time::timeout;

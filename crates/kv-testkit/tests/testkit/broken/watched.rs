@@ -69,7 +69,7 @@ impl Watched {
             let is_wanted = match self.slip {
                 Some(IgnoresThePrefix) => true,
                 Some(ReadsThePrefixAsAPattern) => {
-                    Pattern::new(&format!("{prefix}*")).unwrap().matches(key)
+                    Pattern::new(format!("{prefix}*")).unwrap().matches(key)
                 }
                 Some(TellsTheLastWatchAlone) => key.starts_with(prefix) && !key.contains(RESERVED),
                 _ => key.contains(RESERVED),
