@@ -9,10 +9,7 @@ use kv_core::{Clock, Entry, Error, ErrorKind, Remaining, Result, Watcher, Watche
 
 use super::NearCache;
 use super::figures::Counts;
-use super::shard::{Bounds, Shard, Ticket};
-
-/// The most shards: enough that threads seldom meet.
-pub(super) const MAX_SHARDS: usize = 64;
+use super::shard::{Bounds, MAX_SHARDS, Shard, Ticket};
 
 /// A small cache has one shard for this many entries, so that each shard has some to choose from.
 const MIN_ENTRIES_A_SHARD: usize = 64;

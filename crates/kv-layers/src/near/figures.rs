@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::cache::MAX_SHARDS;
+use super::shard::MAX_SHARDS;
 
 /// What the near caches of one [`NearCache`](crate::NearCache) and its clones did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

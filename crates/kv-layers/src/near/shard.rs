@@ -8,6 +8,9 @@ use std::time::Duration;
 use ahash::RandomState;
 use kv_core::Entry;
 
+/// The most shards: enough that threads seldom meet.
+pub(super) const MAX_SHARDS: usize = 64;
+
 /// How many groups of keys a shard tells apart when it asks whether a key changed. Keys of one
 /// group make each other's replies late, which costs a miss.
 pub(super) const GROUPS: usize = 64;
