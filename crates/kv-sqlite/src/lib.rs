@@ -39,6 +39,7 @@ mod inbox;
 mod pool;
 mod queue;
 mod scan;
+mod spin;
 mod store;
 mod sweep;
 mod time;

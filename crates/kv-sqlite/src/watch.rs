@@ -12,6 +12,7 @@ use kv_core::{Clock, SystemClock};
 use crate::call::{Call, Job, Limits};
 use crate::file::Session;
 use crate::inbox::{Ending, Inbox};
+use crate::spin::Patience;
 
 pub(crate) use wakes::Wakes;
 
@@ -158,6 +159,6 @@ impl Watch {
         };
         let sweep: Arc<dyn Job> = Call::new(limits, step);
         // Where the line is full or closed, not now.
-        self.writes.push(Arc::clone(&sweep)).ok().map(|()| sweep)
+        self.writes.push(Arc::clone(&sweep), Patience::Shared).ok().map(|()| sweep)
     }
 }

@@ -17,6 +17,7 @@ use crate::file::Session;
 use crate::file::{self, LOG_BYTES, Opened, READERS, Settings, Shared};
 use crate::inbox::Inbox;
 use crate::pool;
+use crate::spin::{self, Callers, Patience};
 use crate::watch::{Nudge, Wakes, Watch};
 
 /// The threads of one store. They end when this is dropped, after what is in line.
@@ -24,6 +25,8 @@ pub(crate) struct Workers {
     shared: Arc<Shared>,
     writes: Arc<Inbox>,
     reads: Arc<Inbox>,
+    /// Who waits for a read.
+    readers: Callers,
     /// Before the thread that watches; it takes no calls, and ends last.
     watch: Arc<Inbox>,
     nudge: Arc<Nudge>,
@@ -54,6 +57,7 @@ impl Workers {
             shared: opened.shared,
             writes: Arc::new(Inbox::new(1)),
             reads: Arc::new(Inbox::new(READERS)),
+            readers: Callers::new(spin::can_pay()),
             watch: Arc::new(Inbox::new(1)),
             nudge: Arc::default(),
             wakes: Arc::default(),
@@ -146,7 +150,8 @@ impl Workers {
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
-        let written = self.call(&self.writes, self.limits(bytes, on_disk, true), step)?.await;
+        let limits = self.limits(bytes, on_disk, true);
+        let written = self.call(&self.writes, limits, Patience::Shared, step)?.await;
         written.map_err(|error| self.explained(error))
     }
 
@@ -176,17 +181,29 @@ impl Workers {
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
-        self.call(&self.reads, self.limits(0, false, false), step)?.await
+        let waiting = self.readers.enter();
+        let limits = self.limits(0, false, false);
+        let answer = self.call(&self.reads, limits, waiting.patience, step)?;
+        if waiting.spins_in_vain(&self.clock, || answer.is_ready()) {
+            self.reads.rouse();
+        }
+        answer.await
     }
 
-    fn call<R, F>(&self, inbox: &Inbox, limits: Limits, step: F) -> Result<Answer<R, F>>
+    fn call<R, F>(
+        &self,
+        inbox: &Inbox,
+        limits: Limits,
+        patience: Patience,
+        step: F,
+    ) -> Result<Answer<R, F>>
     where
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
         self.check_process()?;
         let call = Call::new(limits, step);
-        inbox.push(Arc::clone(&call) as _)?;
+        inbox.push(Arc::clone(&call) as _, patience)?;
         self.nudge.nudge();
         Ok(Answer(call))
     }
