@@ -36,6 +36,7 @@ mod committer;
 mod error;
 mod file;
 mod inbox;
+mod large;
 mod pool;
 mod queue;
 mod scan;

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use kv_core::Result;
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use crate::error::of_sqlite;
@@ -109,6 +110,16 @@ impl Session {
         let statement = self.connection.prepare_cached(&self.text(sql));
         let rows = statement.and_then(|mut it| it.query_map(parameters, read)?.collect());
         rows.map_err(|error| self.error(error))
+    }
+
+    /// The number of the row that was inserted last.
+    pub(crate) fn last_id(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// The bytes of a large value, in place.
+    pub(crate) fn blob(&self, id: i64, read_only: bool) -> rusqlite::Result<Blob<'_>> {
+        self.connection.blob_open("main", "large", "value", id, read_only)
     }
 
     /// Runs a pragma to its end; what its first row says.
