@@ -37,6 +37,7 @@ mod error;
 mod file;
 mod inbox;
 mod large;
+mod log;
 mod pool;
 mod queue;
 mod scan;

@@ -199,7 +199,8 @@ pub(super) fn tune_writer(connection: &Connection, sync: SqliteSync) -> rusqlite
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "synchronous", level(sync))?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES.cast_signed())?;
-    connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
+    // A thread of its own does so.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }

@@ -135,6 +135,13 @@ impl Session {
         Ok(first)
     }
 
+    /// How many pages the log has, and how many of them are not in the file yet.
+    pub(crate) fn log_pages(&self) -> Result<(i64, i64)> {
+        let sql = "PRAGMA wal_checkpoint(NOOP)";
+        let pages = self.row(sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+        Ok(pages.map(|(all, done)| (all, all - done)).unwrap_or_default())
+    }
+
     /// How many entries there are, expired ones included, and how large the file is.
     pub(crate) fn figures(&self) -> Result<(u64, u64)> {
         let sql = "SELECT (SELECT count(*) FROM entries),
