@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -75,23 +76,26 @@ pub(crate) struct Call<R, F> {
     limits: Limits,
     step: F,
     state: Mutex<State<R>>,
+    /// Whether the answer is there, for those who look for it.
+    answered: AtomicBool,
 }
 
 impl<R, F> Call<R, F> {
     pub(crate) fn new(limits: Limits, step: F) -> Arc<Self> {
         let state = State { phase: Phase::Queued, outcome: None, answer: None, waker: None };
-        Arc::new(Self { limits, step, state: Mutex::new(state) })
+        Arc::new(Self { limits, step, state: Mutex::new(state), answered: AtomicBool::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn conclude(mut state: MutexGuard<'_, State<R>>, answer: Result<R>) {
+    fn conclude(&self, mut state: MutexGuard<'_, State<R>>, answer: Result<R>) {
         state.phase = Phase::Over;
         state.answer = Some(answer);
         let waker = state.waker.take();
         drop(state);
+        self.answered.store(true, Ordering::Release);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -142,7 +146,7 @@ where
             (Ok(()), Some(done)) => done,
             (Ok(()), None) => Err(Error::closed()),
         };
-        Self::conclude(state, answer);
+        self.conclude(state, answer);
     }
 
     fn expire(&self, now: Duration) {
@@ -152,7 +156,7 @@ where
         let state = self.state();
         if state.phase != Phase::Over {
             let late = self.late(state.phase);
-            Self::conclude(state, Err(late));
+            self.conclude(state, Err(late));
         }
     }
 
@@ -174,6 +178,13 @@ where
 /// # Cancel safety
 /// Dropped, it withdraws a call that is still in line; one that runs happens whole.
 pub(crate) struct Answer<R, F>(pub(crate) Arc<Call<R, F>>);
+
+impl<R, F> Answer<R, F> {
+    /// Whether it is there.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.answered.load(Ordering::Acquire)
+    }
+}
 
 impl<R, F> Future for Answer<R, F> {
     type Output = Result<R>;

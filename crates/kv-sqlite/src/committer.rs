@@ -1,6 +1,5 @@
 //! The one thread that writes.
 
-use std::cell::Cell;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,8 +8,9 @@ use kv_core::{Error, Result};
 
 use crate::call::Job;
 use crate::error::{is_busy, is_full, of_sqlite};
-use crate::file::{LOG_BYTES, Session, SqliteSync, level, not_writable};
+use crate::file::{Session, SqliteSync, level, not_writable};
 use crate::inbox::{Ending, Inbox};
+use crate::log::Log;
 use crate::turn::{Held, Turn};
 use crate::watch::Wakes;
 
@@ -27,8 +27,7 @@ pub(crate) struct Committer {
     pub(crate) turn: Turn,
     pub(crate) sync: SqliteSync,
     pub(crate) wakes: Arc<Wakes>,
-    /// How large the log may be before it is emptied with some force.
-    pub(crate) log_limit: Cell<u64>,
+    pub(crate) log: Log,
 }
 
 /// Why a transaction was not committed.
@@ -76,9 +75,7 @@ impl Committer {
         // Between the first look and the commit, too.
         let log = identity.check().map_err(|error| Broken::Error(error.maybe_applied()))?;
         self.wakes.wake(&woken);
-        if log > self.log_limit.get() {
-            self.empty_log(log);
-        }
+        self.log.keep_short(&self.session, log);
         Ok(())
     }
 
@@ -89,17 +86,6 @@ impl Committer {
         let held = self.turn.take();
         shared.awaits_turn.store(false, Ordering::Release);
         held.map_err(|error| not_writable(&shared.path, error))
-    }
-
-    /// Waits a moment for readers to leave the log, which SQLite does not by itself. One that stays
-    /// is given up on, until the log has grown by half.
-    fn empty_log(&self, bytes: u64) {
-        let emptied = self.session.pragma("PRAGMA wal_checkpoint(TRUNCATE)");
-        let is_busy = !matches!(emptied, Ok(Some(0)));
-        if is_busy {
-            tracing::warn!(bytes, "a reader keeps the log of the file from being emptied");
-        }
-        self.log_limit.set(if is_busy { bytes.saturating_add(bytes / 2) } else { LOG_BYTES });
     }
 
     /// Makes commits wait for the disk, or as the store is configured.

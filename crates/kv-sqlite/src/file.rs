@@ -59,6 +59,8 @@ pub(crate) struct Opened {
     pub(crate) committer: Session,
     pub(crate) readers: Vec<Session>,
     pub(crate) watch: Session,
+    /// For the thread that brings the log into the file.
+    pub(crate) log: Session,
     pub(crate) turn: Turn,
 }
 
@@ -92,9 +94,9 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened> {
         Ok(Session::new(connection, Arc::clone(&shared)))
     };
     let readers = (0..READERS).map(|_| read()).collect::<Result<_>>()?;
-    let watch = read()?;
+    let (watch, log) = (read()?, read()?);
     let committer = Session::new(first, Arc::clone(&shared));
-    Ok(Opened { committer, readers, watch, turn, shared })
+    Ok(Opened { committer, readers, watch, log, turn, shared })
 }
 
 fn connect(path: &Path, timeout: Duration) -> Result<Connection> {

@@ -1,12 +1,14 @@
 //! A bounded line of calls before one or several threads.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Error, ErrorKind, Result, SystemClock};
 
 use crate::call::Job;
+use crate::spin::{self, Patience};
 
 /// The most calls in line.
 pub(crate) const MAX_CALLS: usize = 65_536;
@@ -21,6 +23,9 @@ pub(crate) type Calls = Vec<Arc<dyn Job>>;
 pub(crate) struct Inbox {
     line: Mutex<Line>,
     filled: Condvar,
+    /// How many calls are in line, for the thread that looks for one.
+    count: AtomicUsize,
+    clock: SystemClock,
 }
 
 #[derive(Debug)]
@@ -33,6 +38,10 @@ struct Line {
     threads: usize,
     /// Threads that wait for a call: nobody else has to be woken, which is a system call.
     idle: usize,
+    /// Whether a thread looks for a call.
+    spinning: bool,
+    /// Whether the last caller will soon be back: then it pays to look.
+    expected: bool,
     closed: bool,
     /// Those who wait for the end of the threads.
     closers: Calls,
@@ -47,21 +56,28 @@ impl Inbox {
             running: vec![Calls::new(); threads],
             threads,
             idle: 0,
+            spinning: false,
+            expected: false,
             closed: false,
             closers: Calls::new(),
         };
-        Self { line: Mutex::new(line), filled: Condvar::new() }
+        Self {
+            line: Mutex::new(line),
+            filled: Condvar::new(),
+            count: AtomicUsize::new(0),
+            clock: SystemClock::new(),
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call in line.
+    /// Puts a call in line. A caller that spins calls [`rouse`](Self::rouse) if that is in vain.
     ///
     /// # Errors
     /// `Closed` and `Backpressure`.
-    pub(crate) fn push(&self, call: Arc<dyn Job>) -> Result<()> {
+    pub(crate) fn push(&self, call: Arc<dyn Job>, patience: Patience) -> Result<()> {
         let mut line = self.line();
         if line.closed {
             return Err(Error::closed());
@@ -72,7 +88,11 @@ impl Inbox {
         }
         line.bytes = bytes;
         line.calls.push_back(call);
-        let wakes = line.idle > 0;
+        self.count.store(line.calls.len(), Ordering::Release);
+        line.expected = patience != Patience::Shared;
+        let spins = patience == Patience::Spins;
+        let is_looked_for = line.spinning && spins && line.calls.len() == 1;
+        let wakes = line.idle > 0 && !is_looked_for;
         drop(line);
         if wakes {
             self.filled.notify_one();
@@ -80,16 +100,21 @@ impl Inbox {
         Ok(())
     }
 
+    /// Wakes a thread for a call that none has taken: the one that looks may not be running.
+    pub(crate) fn rouse(&self) {
+        let wakes = {
+            let line = self.line();
+            line.idle > 0 && !line.calls.is_empty()
+        };
+        if wakes {
+            self.filled.notify_one();
+        }
+    }
+
     /// Takes a share of what has gathered, at most so many calls and about so many bytes; waits
     /// for the first. Nothing once the line is closed and empty.
     pub(crate) fn take(&self, thread: usize, most: usize, most_bytes: usize) -> Option<Calls> {
-        let mut line = self.line();
-        line.answered(thread);
-        while line.calls.is_empty() && !line.closed {
-            line.idle += 1;
-            line = self.filled.wait(line).unwrap_or_else(PoisonError::into_inner);
-            line.idle = line.idle.saturating_sub(1);
-        }
+        let mut line = self.filled_line(thread);
         let share = line.calls.len().div_ceil(line.running.len().max(1)).min(most);
         let (mut taken, mut bytes) = (Calls::with_capacity(share), 0_usize);
         while taken.len() < share {
@@ -101,6 +126,7 @@ impl Inbox {
             line.bytes = line.bytes.saturating_sub(next.bytes());
             taken.extend(line.calls.pop_front());
         }
+        self.count.store(line.calls.len(), Ordering::Release);
         if taken.is_empty() {
             return None;
         }
@@ -108,6 +134,28 @@ impl Inbox {
             running.extend(taken.iter().cloned());
         }
         Some(taken)
+    }
+
+    /// Waits until a call is in line, or the line is closed.
+    fn filled_line(&self, thread: usize) -> MutexGuard<'_, Line> {
+        let mut line = self.line();
+        line.answered(thread);
+        if !line.is_idle() {
+            return line;
+        }
+        if std::mem::take(&mut line.expected) && !line.spinning {
+            line.spinning = true;
+            drop(line);
+            spin::until(&self.clock, spin::SERVER, || self.count.load(Ordering::Acquire) > 0);
+            line = self.line();
+            line.spinning = false;
+        }
+        while line.is_idle() {
+            line.idle += 1;
+            line = self.filled.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line.idle = line.idle.saturating_sub(1);
+        }
+        line
     }
 
     /// Gives up all calls whose time is over; whether any call is left.
@@ -122,6 +170,7 @@ impl Inbox {
                 line.bytes = line.bytes.saturating_sub(late.as_ref().map_or(0, |it| it.bytes()));
                 over.extend(late);
             }
+            self.count.store(line.calls.len(), Ordering::Release);
             let open = !over.is_empty() || !line.calls.is_empty();
             (over, open)
         };
@@ -165,6 +214,7 @@ impl Inbox {
         }
         line.closed = true;
         let left: Calls = line.calls.drain(..).collect();
+        self.count.store(0, Ordering::Release);
         let closers = std::mem::take(&mut line.closers);
         drop(line);
         left.iter().for_each(|call| call.answer(Err(Error::closed())));
@@ -173,6 +223,11 @@ impl Inbox {
 }
 
 impl Line {
+    /// Whether nothing is to be done, now or ever.
+    fn is_idle(&self) -> bool {
+        self.calls.is_empty() && !self.closed
+    }
+
     fn answered(&mut self, thread: usize) {
         if let Some(running) = self.running.get_mut(thread) {
             running.clear();

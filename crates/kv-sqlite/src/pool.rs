@@ -13,8 +13,8 @@ const MOST_READS: usize = 32;
 pub(crate) fn read(inbox: &Inbox, thread: usize, session: Session) {
     let _ending = Ending { inbox, thread };
     while let Some(calls) = inbox.take(thread, MOST_READS, usize::MAX) {
-        match session.shared().identity.check() {
-            Ok(_) => answer_all(&calls, &session),
+        match session.shared().identity.check_lately() {
+            Ok(()) => answer_all(&calls, &session),
             Err(error) => calls.iter().for_each(|call| call.answer(Err(error.clone()))),
         }
     }

@@ -12,13 +12,13 @@ use crate::file::Session;
 /// The largest value, and the largest body of a job, in bytes: 16 MiB, the least that a
 /// store must take.
 ///
-/// A commit that writes 10 MiB takes ten times as long as a plain file does, and holds up all other
-/// writers of the file meanwhile.
+/// A commit that writes 10 MiB takes several times as long as a plain file does, and holds up all
+/// other writers of the file meanwhile.
 pub const MAX_VALUE_BYTES: usize = 16 << 20;
 
 const UPSERT: &str = "
-INSERT INTO entries(key, version, expires, value) VALUES(?1, ?2, ?3, ?4)
-ON CONFLICT(key) DO UPDATE SET version = ?2, expires = ?3, value = ?4";
+INSERT INTO entries(key, version, expires, small, large) VALUES(?1, ?2, ?3, ?4, ?5)
+ON CONFLICT(key) DO UPDATE SET version = ?2, expires = ?3, small = ?4, large = ?5";
 
 /// Refuses a value that is too large.
 ///
@@ -43,9 +43,13 @@ struct Found {
 
 impl Session {
     pub(crate) fn get(&self, key: &str) -> Result<Option<Entry>> {
-        let sql = "SELECT value, version FROM entries
+        let sql = "SELECT small, large, version FROM entries
                    WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
-        self.row(sql, (key, self.now()), entry)
+        self.row(sql, (key, self.now()), |row| {
+            let version: i64 = row.get(2)?;
+            let version = Version::from_number(version.unsigned_abs());
+            Ok(Entry { value: self.value(row, 0)?, version })
+        })
     }
 
     pub(crate) fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Entry>>> {
@@ -89,18 +93,19 @@ impl Session {
     }
 
     pub(crate) fn take(&self, key: &str) -> Result<Option<Entry>> {
-        let sql = "DELETE FROM entries WHERE key = ?1 AND (expires IS NULL OR expires > ?2)
-                   RETURNING value, version";
-        self.row(sql, (key, self.now()), entry)
+        let found = self.get(key)?;
+        if found.is_some() {
+            self.delete(key, &Condition::Always)?;
+        }
+        Ok(found)
     }
 
     pub(crate) fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
         let (millis, now) = (lifetime.as_millis()?, self.now());
-        let sql = "SELECT value, expires FROM entries
+        let sql = "SELECT small, large, expires FROM entries
                    WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
         let stored = self.row(sql, (key, now), |row| {
-            let value = row.get_ref(0)?.as_blob()?;
-            Ok((add_to_counter(value, by), row.get(1)?))
+            Ok((add_to_counter(&self.value(row, 0)?, by), row.get(2)?))
         })?;
         let (sum, expires) = match stored {
             Some((sum, expires)) => (sum?, expires),
@@ -121,8 +126,7 @@ impl Session {
         Ok(self.execute(sql, (key, now, expires))? > 0)
     }
 
-    /// One command of a batch. Each writes with one statement, so that one which fails wrote
-    /// nothing.
+    /// One command of a batch. Each that fails wrote nothing.
     pub(crate) fn command(&self, command: &Command) -> Result<Reply> {
         Ok(match command {
             Command::Get { key } => Reply::Entry(self.get(key)?),
@@ -150,14 +154,10 @@ impl Session {
     }
 
     fn store(&self, key: &str, version: i64, expires: Option<i64>, value: &[u8]) -> Result<()> {
-        self.execute(UPSERT, (key, version, expires, value)).map(drop)
+        self.with_value(key, value, |(small, large)| {
+            self.execute(UPSERT, (key, version, expires, small, large)).map(drop)
+        })
     }
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let value = Bytes::copy_from_slice(row.get_ref(0)?.as_blob()?);
-    let version: i64 = row.get(1)?;
-    Ok(Entry { value, version: Version::from_number(version.unsigned_abs()) })
 }
 
 fn number(version: &Version) -> Option<i64> {

@@ -12,6 +12,7 @@ use kv_core::{Clock, SystemClock};
 use crate::call::{Call, Job, Limits};
 use crate::file::Session;
 use crate::inbox::{Ending, Inbox};
+use crate::spin::Patience;
 
 pub(crate) use wakes::Wakes;
 
@@ -64,6 +65,7 @@ pub(crate) struct Watch {
     pub(crate) nudge: Arc<Nudge>,
     pub(crate) writes: Arc<Inbox>,
     pub(crate) reads: Arc<Inbox>,
+    pub(crate) log: Arc<Inbox>,
     /// Until the store is closed: the last connection empties the log, and that is not to be this.
     pub(crate) session: Option<Session>,
     /// Ends with the thread.
@@ -84,16 +86,16 @@ struct Last {
 }
 
 impl Watch {
-    /// Watches until both inboxes have ended.
+    /// Watches until all inboxes have ended.
     pub(crate) fn run(mut self) {
         let end = Arc::clone(&self.end);
         let _ending = Ending { inbox: &end, thread: 0 };
         let mut last = Last::default();
         let tick = (self.timeout / 20).clamp(Duration::from_millis(1), LATEST);
-        while !(self.writes.has_ended() && self.reads.has_ended()) {
+        while !self.inboxes().iter().all(|inbox| inbox.has_ended()) {
             self.nudge.awake.store(false, Ordering::Release);
             let now = self.clock.now();
-            let open = [&self.writes, &self.reads].map(|inbox| inbox.expire(now));
+            let open = self.inboxes().map(|inbox| inbox.expire(now));
             if open.contains(&true) {
                 self.nudge.awake.store(true, Ordering::Release);
             }
@@ -113,6 +115,10 @@ impl Watch {
         // Whoever was in line when the inboxes ended is answered by them.
         self.wakes.wake_all();
         self.close();
+    }
+
+    fn inboxes(&self) -> [&Inbox; 3] {
+        [&self.writes, &self.reads, &self.log]
     }
 
     fn close(&mut self) {
@@ -158,6 +164,6 @@ impl Watch {
         };
         let sweep: Arc<dyn Job> = Call::new(limits, step);
         // Where the line is full or closed, not now.
-        self.writes.push(Arc::clone(&sweep)).ok().map(|()| sweep)
+        self.writes.push(Arc::clone(&sweep), Patience::Shared).ok().map(|()| sweep)
     }
 }

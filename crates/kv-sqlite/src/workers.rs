@@ -1,6 +1,5 @@
 //! The threads of a store, and how calls reach them.
 
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,9 +13,11 @@ use crate::call::{Answer, Call, Job, Limits};
 use crate::committer::Committer;
 use crate::error::no_thread;
 use crate::file::Session;
-use crate::file::{self, LOG_BYTES, Opened, READERS, Settings, Shared};
+use crate::file::{self, Opened, READERS, Settings, Shared};
 use crate::inbox::Inbox;
+use crate::log::Log;
 use crate::pool;
+use crate::spin::{self, Callers, Patience};
 use crate::watch::{Nudge, Wakes, Watch};
 
 /// The threads of one store. They end when this is dropped, after what is in line.
@@ -24,6 +25,10 @@ pub(crate) struct Workers {
     shared: Arc<Shared>,
     writes: Arc<Inbox>,
     reads: Arc<Inbox>,
+    /// Who waits for a read.
+    readers: Callers,
+    /// Before the thread that brings the log into the file.
+    log: Arc<Inbox>,
     /// Before the thread that watches; it takes no calls, and ends last.
     watch: Arc<Inbox>,
     nudge: Arc<Nudge>,
@@ -54,6 +59,8 @@ impl Workers {
             shared: opened.shared,
             writes: Arc::new(Inbox::new(1)),
             reads: Arc::new(Inbox::new(READERS)),
+            readers: Callers::new(spin::can_pay()),
+            log: Arc::new(Inbox::new(1)),
             watch: Arc::new(Inbox::new(1)),
             nudge: Arc::default(),
             wakes: Arc::default(),
@@ -65,6 +72,7 @@ impl Workers {
             nudge: Arc::clone(&workers.nudge),
             writes: Arc::clone(&workers.writes),
             reads: Arc::clone(&workers.reads),
+            log: Arc::clone(&workers.log),
             session: Some(opened.watch),
             end: Arc::clone(&workers.watch),
             wakes: Arc::clone(&workers.wakes),
@@ -77,12 +85,14 @@ impl Workers {
             turn: opened.turn,
             sync: settings.sync,
             wakes: Arc::clone(&workers.wakes),
-            log_limit: Cell::new(LOG_BYTES),
+            log: Log::new(Arc::clone(&workers.log)),
         };
         for (thread, session) in opened.readers.into_iter().enumerate() {
             let inbox = Arc::clone(&workers.reads);
             spawn("kv-sqlite-read", move || pool::read(&inbox, thread, session))?;
         }
+        let inbox = Arc::clone(&workers.log);
+        spawn("kv-sqlite-log", move || pool::read(&inbox, 0, opened.log))?;
         spawn("kv-sqlite-write", move || committer.run())?;
         // Last: it ends when all others have ended, and so not if one of them did not begin.
         spawn("kv-sqlite-watch", move || watch.run())?;
@@ -146,7 +156,8 @@ impl Workers {
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
-        let written = self.call(&self.writes, self.limits(bytes, on_disk, true), step)?.await;
+        let limits = self.limits(bytes, on_disk, true);
+        let written = self.call(&self.writes, limits, Patience::Shared, step)?.await;
         written.map_err(|error| self.explained(error))
     }
 
@@ -176,17 +187,29 @@ impl Workers {
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
-        self.call(&self.reads, self.limits(0, false, false), step)?.await
+        let waiting = self.readers.enter();
+        let limits = self.limits(0, false, false);
+        let answer = self.call(&self.reads, limits, waiting.patience, step)?;
+        if waiting.spins_in_vain(&self.clock, || answer.is_ready()) {
+            self.reads.rouse();
+        }
+        answer.await
     }
 
-    fn call<R, F>(&self, inbox: &Inbox, limits: Limits, step: F) -> Result<Answer<R, F>>
+    fn call<R, F>(
+        &self,
+        inbox: &Inbox,
+        limits: Limits,
+        patience: Patience,
+        step: F,
+    ) -> Result<Answer<R, F>>
     where
         R: Send + 'static,
         F: Fn(&Session) -> Result<R> + Send + Sync + 'static,
     {
         self.check_process()?;
         let call = Call::new(limits, step);
-        inbox.push(Arc::clone(&call) as _)?;
+        inbox.push(Arc::clone(&call) as _, patience)?;
         self.nudge.nudge();
         Ok(Answer(call))
     }
@@ -199,6 +222,7 @@ impl Workers {
     fn stop(&self) {
         self.writes.close();
         self.reads.close();
+        self.log.close();
         self.wakes.wake_all();
         self.nudge.wake();
     }
@@ -207,7 +231,7 @@ impl Workers {
     pub(crate) async fn close(&self) -> Result<()> {
         self.check_process()?;
         self.stop();
-        for inbox in [&self.reads, &self.writes, &self.watch] {
+        for inbox in [&self.reads, &self.writes, &self.log, &self.watch] {
             let end = Call::new(self.limits(0, false, false), |_: &Session| Ok(()));
             inbox.at_end(Arc::clone(&end) as Arc<dyn Job>);
             self.nudge.wake();

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Clock, Error, ErrorKind, Result, SystemClock};
 
 /// The absolute path of a database file, if one may be there.
 pub(crate) fn check_path(path: &Path) -> Result<PathBuf> {
@@ -83,12 +85,19 @@ fn network(_: &Path) -> Option<&'static str> {
     None
 }
 
+/// For how long reads trust that the file is there: to ask the system takes a quarter as long as a
+/// small read.
+const TRUSTED: Duration = Duration::from_millis(10);
+
 /// The file and its log, as they were when the store was opened.
 #[derive(Debug)]
 pub(crate) struct Identity {
     path: PathBuf,
     log: PathBuf,
     file: Option<(u64, u64)>,
+    clock: SystemClock,
+    /// Until when the last answer is trusted, in microseconds of the clock.
+    trusted: AtomicU64,
 }
 
 impl Identity {
@@ -97,7 +106,17 @@ impl Identity {
         let metadata = fs::metadata(path).map_err(|error| wrong(path, "is gone").because(error))?;
         let mut log = OsString::from(path);
         log.push("-wal");
-        Ok(Self { path: path.to_owned(), log: log.into(), file: number(&metadata) })
+        let (file, clock) = (number(&metadata), SystemClock::new());
+        Ok(Self { path: path.to_owned(), log: log.into(), file, clock, trusted: AtomicU64::new(0) })
+    }
+
+    /// The same as [`check`](Self::check), unless somebody has checked it just now.
+    ///
+    /// # Errors
+    /// `Backend`.
+    pub(crate) fn check_lately(&self) -> Result<()> {
+        let is_trusted = micros(self.clock.now()) < self.trusted.load(Ordering::Relaxed);
+        if is_trusted { Ok(()) } else { self.check().map(drop) }
     }
 
     /// Checks that the file, and the log of what is not in it yet, are still there. What is
@@ -109,8 +128,11 @@ impl Identity {
         let found = fs::metadata(&self.path);
         let same = found.is_ok_and(|metadata| number(&metadata) == self.file);
         if same && let Ok(log) = fs::metadata(&self.log) {
+            let trusted = micros(self.clock.now().saturating_add(TRUSTED));
+            self.trusted.store(trusted, Ordering::Relaxed);
             return Ok(log.len());
         }
+        self.trusted.store(0, Ordering::Relaxed);
         let message = format!(
             "{}: the file, or its log, was removed or replaced while it was open; expected nobody \
              to touch it. Open the store anew",
@@ -118,6 +140,10 @@ impl Identity {
         );
         Err(Error::new(ErrorKind::Backend, message))
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(unix)]

@@ -14,12 +14,12 @@ use crate::turn::Turn;
 const APPLICATION: i64 = 0x6f63_6b76;
 
 /// The format of the tables. A newer one is refused, and left as it is.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 /// What makes each format of the one before it, from that of format 1 on. A process that has the
-/// file open in the older format fails its next steps on queues, and changes nothing: in format 3 it
-/// misses a column that has another name now.
-const STEPS: [&str; 2] = [
+/// file open in an older format fails its next steps, and changes nothing: it misses a column that
+/// has another name now.
+const STEPS: [&str; 3] = [
     "
 ALTER TABLE partitions ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE partitions ADD COLUMN plain_turn INTEGER NOT NULL DEFAULT 0;
@@ -31,6 +31,21 @@ ALTER TABLE partitions ADD COLUMN groups INTEGER NOT NULL DEFAULT 0;
     "
 ALTER TABLE partitions RENAME COLUMN 'lanes' TO sessions;
 ALTER TABLE partitions ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+",
+    "
+CREATE TABLE large(id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;
+ALTER TABLE entries RENAME COLUMN value TO small;
+ALTER TABLE entries ADD COLUMN large INTEGER;
+CREATE TRIGGER entries_removed AFTER DELETE ON entries WHEN old.large IS NOT NULL
+BEGIN DELETE FROM large WHERE id = old.large; END;
+CREATE TRIGGER entries_replaced AFTER UPDATE OF large ON entries WHEN old.large IS NOT NULL
+BEGIN DELETE FROM large WHERE id = old.large; END;
+ALTER TABLE items RENAME COLUMN value TO small;
+ALTER TABLE items ADD COLUMN large INTEGER;
+CREATE TRIGGER items_removed AFTER DELETE ON items WHEN old.large IS NOT NULL
+BEGIN DELETE FROM large WHERE id = old.large; END;
+CREATE TRIGGER items_replaced AFTER UPDATE OF large ON items WHEN old.large IS NOT NULL
+BEGIN DELETE FROM large WHERE id = old.large; END;
 ",
 ];
 
@@ -46,8 +61,11 @@ pub(crate) const LOG_BYTES: u64 = 64 << 20;
 /// - `ready`, `members`, `items`: the sets and maps of all partitions. A place is a set or a map of
 ///   a partition; `ready` members are in the order of their names.
 ///
-/// These are the tables of format 1; [`STEPS`] brings them to the present format.
 /// - `garbage`: places whose rows nobody needs any more.
+/// - `large`, of format 4: values that do not fit into a leaf of `entries` or `items`. Their rows
+///   have a number in place of the value.
+///
+/// These are the tables of format 1; [`STEPS`] brings them to the present format.
 const TABLES: &str = "
 CREATE TABLE meta(
     mark INTEGER NOT NULL, versions INTEGER NOT NULL,
@@ -181,7 +199,8 @@ pub(super) fn tune_writer(connection: &Connection, sync: SqliteSync) -> rusqlite
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "synchronous", level(sync))?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES.cast_signed())?;
-    connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
+    // A thread of its own does so.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }

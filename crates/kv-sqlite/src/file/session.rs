@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use kv_core::Result;
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use crate::error::of_sqlite;
@@ -111,6 +112,16 @@ impl Session {
         rows.map_err(|error| self.error(error))
     }
 
+    /// The number of the row that was inserted last.
+    pub(crate) fn last_id(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// The bytes of a large value, in place.
+    pub(crate) fn blob(&self, id: i64, read_only: bool) -> rusqlite::Result<Blob<'_>> {
+        self.connection.blob_open("main", "large", "value", id, read_only)
+    }
+
     /// Runs a pragma to its end; what its first row says.
     pub(crate) fn pragma(&self, sql: &str) -> rusqlite::Result<Option<i64>> {
         let mut statement = self.connection.prepare(sql)?;
@@ -122,6 +133,13 @@ impl Session {
             }
         }
         Ok(first)
+    }
+
+    /// How many pages the log has, and how many of them are not in the file yet.
+    pub(crate) fn log_pages(&self) -> Result<(i64, i64)> {
+        let sql = "PRAGMA wal_checkpoint(NOOP)";
+        let pages = self.row(sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+        Ok(pages.map(|(all, done)| (all, all - done)).unwrap_or_default())
     }
 
     /// How many entries there are, expired ones included, and how large the file is.

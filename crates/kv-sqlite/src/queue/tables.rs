@@ -380,29 +380,31 @@ impl Tables for SqlTables<'_> {
     }
 
     fn get(&self, map: Map, key: &str) -> Result<Option<Bytes>> {
-        let sql = "SELECT value FROM items WHERE place = ?1 AND key = ?2";
-        let read = |row: &Row<'_>| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_blob()?));
-        self.session.row(sql, (self.place_in(map), key), read)
+        let sql = "SELECT small, large FROM items WHERE place = ?1 AND key = ?2";
+        self.session.row(sql, (self.place_in(map), key), |row| self.session.value(row, 0))
     }
 
     fn size(&self, map: Map, key: &str) -> Result<Option<usize>> {
-        let sql = "SELECT length(value) FROM items WHERE place = ?1 AND key = ?2";
+        let sql = "SELECT CASE WHEN large IS NULL THEN length(small) ELSE
+                   (SELECT length(value) FROM large WHERE id = items.large) END
+                   FROM items WHERE place = ?1 AND key = ?2";
         let size = self.session.row(sql, (self.place_in(map), key), |row| row.get::<_, i64>(0))?;
         Ok(size.map(|size| usize::try_from(size).unwrap_or(usize::MAX)))
     }
 
     fn walk(&self, map: Map, after: &str, count: usize) -> Result<Vec<(String, Bytes)>> {
-        let sql = "SELECT key, value FROM items WHERE place = ?1 AND key > ?2
+        let sql = "SELECT key, small, large FROM items WHERE place = ?1 AND key > ?2
                    ORDER BY key LIMIT ?3";
-        let read =
-            |row: &Row<'_>| Ok((row.get(0)?, Bytes::copy_from_slice(row.get_ref(1)?.as_blob()?)));
+        let read = |row: &Row<'_>| Ok((row.get(0)?, self.session.value(row, 1)?));
         self.session.rows(sql, &[&self.place_in(map), &after, &limit(count)], read)
     }
 
     fn put(&mut self, map: Map, key: &str, value: Bytes) -> Result<()> {
-        let sql = "INSERT INTO items(place, key, value) VALUES(?1, ?2, ?3)
-                   ON CONFLICT(place, key) DO UPDATE SET value = ?3";
-        self.session.execute(sql, (self.place_in(map), key, &*value)).map(drop)
+        let sql = "INSERT INTO items(place, key, small, large) VALUES(?1, ?2, ?3, ?4)
+                   ON CONFLICT(place, key) DO UPDATE SET small = ?3, large = ?4";
+        self.session.with_value(key, &value, |(small, large)| {
+            self.session.execute(sql, (self.place_in(map), key, small, large)).map(drop)
+        })
     }
 
     fn delete(&mut self, map: Map, key: &str) -> Result<bool> {

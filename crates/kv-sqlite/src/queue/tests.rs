@@ -86,10 +86,10 @@ fn copy(session: &Session, partition: &Partition) -> kv_core::Result<NaiveTables
     }
     for map in Map::ALL {
         let place = tables.place_in(map);
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
-        let sql = "SELECT key, value FROM items WHERE place = ?1";
-        for (key, value) in session.rows::<(String, Vec<u8>)>(sql, &[&place], read)? {
-            naive.put(map, &key, value.into())?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, session.value(row, 1)?));
+        let sql = "SELECT key, small, large FROM items WHERE place = ?1";
+        for (key, value) in session.rows(sql, &[&place], read)? {
+            naive.put(map, &key, value)?;
         }
     }
     for counter in Counter::ALL {
@@ -155,7 +155,10 @@ fn the_oracle_catches_a_bug_in_the_statements_of_the_host() {
         ),
         ("ORDER BY score, name", "ORDER BY score DESC, name"),
         ("UPDATE members SET score = ?3", "UPDATE members SET score = score + 0 * ?3"),
-        ("ON CONFLICT(place, key) DO UPDATE SET value = ?3", "ON CONFLICT(place, key) DO NOTHING"),
+        (
+            "ON CONFLICT(place, key) DO UPDATE SET small = ?3, large = ?4",
+            "ON CONFLICT(place, key) DO NOTHING",
+        ),
         (
             "DELETE FROM items WHERE place = ?1 AND key = ?2",
             "DELETE FROM items WHERE 0 AND ?1 = ?2",

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use kv_core::queue::{
-    Claim, Claimed, Exchange, GroupLimit, Inspect, Inspected, NewJob, Partition, Policy,
-    QueueEngine, QueueSupport, Session, State, Submit,
-};
+use kv_core::queue::{GroupLimit, Inspect, Inspected, Policy, State};
 use kv_core::{Clock, KeyValueStore, Lifetime, Remaining, Write};
 use kv_sqlite::SqliteStore;
 use kv_testkit::ManualClock;
 
-use crate::support::{Place, put, value};
+use crate::jobs::{ack, claim, engine, partition, submit};
+use crate::support::{Place, assert_whole, put, value};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -89,7 +87,7 @@ async fn a_date_that_was_set_back_while_nobody_ran_prolongs_no_lifetime() {
 async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs() {
     let place = Place::new();
     let store = place.open().await;
-    submit(&store, None, "old").await;
+    submit(&store, None, "old".into()).await;
     store.close().await.unwrap();
     let file = rusqlite::Connection::open(place.path()).unwrap();
     undo_format_3(&file);
@@ -100,14 +98,28 @@ async fn a_file_of_before_there_were_groups_is_brought_up_to_date_with_its_jobs(
     drop(file);
 
     let store = place.open().await;
-    submit(&store, Some("group"), "new").await;
+    submit(&store, Some("group"), "new".into()).await;
     let claimed = claim(&store).await;
     let claimed: Vec<_> = claimed.iter().map(|it| (&it.body[..], it.group.as_deref())).collect();
     assert_eq!(claimed, [(&b"old"[..], None), (b"new", Some("group"))]);
 }
 
+/// A file of format 3 has all values in their rows, in a column of another name.
+fn undo_format_4(file: &rusqlite::Connection) {
+    for table in ["entries", "items"] {
+        let undo = format!(
+            "DROP TRIGGER {table}_removed; DROP TRIGGER {table}_replaced;
+             ALTER TABLE {table} DROP COLUMN large;
+             ALTER TABLE {table} RENAME COLUMN small TO value;"
+        );
+        file.execute_batch(&undo).unwrap();
+    }
+    file.execute_batch("DROP TABLE large; PRAGMA user_version = 3").unwrap();
+}
+
 /// A file of format 2 has no column for done jobs, and another name for one of its columns.
 fn undo_format_3(file: &rusqlite::Connection) {
+    undo_format_4(file);
     file.execute("ALTER TABLE partitions DROP COLUMN kept", []).unwrap();
     file.execute("ALTER TABLE partitions RENAME COLUMN sessions TO 'lanes'", []).unwrap();
 }
@@ -116,7 +128,7 @@ fn undo_format_3(file: &rusqlite::Connection) {
 async fn a_file_of_before_done_jobs_were_kept_is_brought_up_to_date_and_older_builds_notice() {
     let place = Place::new();
     let store = place.open().await;
-    submit(&store, None, "old").await;
+    submit(&store, None, "old".into()).await;
     store.close().await.unwrap();
     let file = rusqlite::Connection::open(place.path()).unwrap();
     undo_format_3(&file);
@@ -126,11 +138,7 @@ async fn a_file_of_before_done_jobs_were_kept_is_brought_up_to_date_and_older_bu
 
     let store = place.open().await;
     let handle = claim(&store).await.remove(0).handle;
-    let policy = Policy { keep_done: 9, ..Policy::default() };
-    let session = Session { name: "session".into(), request: 2 };
-    let (acks, operations) = (vec![handle], Vec::new());
-    let settle = Exchange { session, acks, operations, claim: None, policy };
-    engine(&store).exchange(&partition(), settle).await.unwrap();
+    ack(&store, vec![handle], Policy { keep_done: 9, ..Policy::default() }).await;
     let default = GroupLimit::new();
     let look = Inspect::Job { key: handle.key, bytes: true, default };
     let answer = engine(&store).inspect(&partition(), look).await.unwrap();
@@ -140,37 +148,28 @@ async fn a_file_of_before_done_jobs_were_kept_is_brought_up_to_date_and_older_bu
     assert!(error.to_string().contains("lanes"), "{error}");
 }
 
-fn engine(store: &SqliteStore) -> std::sync::Arc<dyn QueueEngine> {
-    let QueueSupport::Native(engine) = store.queue_engine() else { panic!("no engine") };
-    engine
-}
+#[tokio::test]
+async fn a_file_of_before_large_values_stood_apart_keeps_them_and_older_builds_notice() {
+    let place = Place::new();
+    let store = place.open().await;
+    put(&store, "small", "v").await;
+    store.close().await.unwrap();
+    let file = rusqlite::Connection::open(place.path()).unwrap();
+    undo_format_4(&file);
+    let large = "large".repeat(20_000);
+    file.execute("INSERT INTO entries VALUES('old', 1, NULL, ?1)", [large.as_bytes()]).unwrap();
+    let mut older = file.prepare("SELECT value FROM entries WHERE key = 'small'").unwrap();
+    assert!(older.query_row([], |row| row.get::<_, Vec<u8>>(0)).is_ok());
 
-fn partition() -> Partition {
-    Partition { queue: "q".into(), number: 0 }
-}
-
-async fn submit(store: &SqliteStore, group: Option<&str>, body: &'static str) {
-    engine(store).open("q", 1).await.unwrap();
-    let job = NewJob {
-        body: body.into(),
-        priority: 8,
-        delay: Duration::ZERO,
-        unique: None,
-        time_to_live: None,
-        group: group.map(Into::into),
-        note_time: false,
-    };
-    let jobs = Submit { session: None, jobs: vec![job] };
-    engine(store).submit(&partition(), jobs).await.unwrap();
-}
-
-async fn claim(store: &SqliteStore) -> Vec<Claimed> {
-    let exchange = Exchange {
-        session: Session { name: "session".into(), request: 1 },
-        acks: Vec::new(),
-        operations: Vec::new(),
-        claim: Some(Claim { limit: 9, bytes: 99, lease: HOUR }),
-        policy: Policy::default(),
-    };
-    engine(store).exchange(&partition(), exchange).await.unwrap().claimed
+    let store = place.open().await;
+    assert_eq!(value(&store, "small").await.unwrap(), "v");
+    assert_eq!(value(&store, "old").await.unwrap(), large);
+    put(&store, "old", &large).await;
+    assert_eq!(value(&store, "old").await.unwrap(), large);
+    let apart = "SELECT count(*) FROM large";
+    assert_eq!(file.query_row(apart, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    let error = older.query_row([], |row| row.get::<_, Vec<u8>>(0)).unwrap_err();
+    assert!(error.to_string().contains("value"), "{error}");
+    store.close().await.unwrap();
+    assert_whole(&place.path());
 }
