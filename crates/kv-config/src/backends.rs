@@ -33,6 +33,15 @@ pub(crate) fn compiled_out(name: &str) -> Option<&'static str> {
     FEATURES.into_iter().find(|feature| *feature == name && !COMPILED.contains(feature))
 }
 
+/// The builder with the value, or as it is where there is none.
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
+fn with<B, T>(builder: B, value: Option<T>, set: impl Fn(B, T) -> B) -> B {
+    match value {
+        Some(value) => set(builder, value),
+        None => builder,
+    }
+}
+
 /// How the backend of this name is connected. Variables of the others are checked too.
 pub(crate) fn prepare(name: &str, values: &Values, problems: &mut Problems) -> Option<Connect> {
     // A backend that is compiled out leaves some of them unused.

@@ -2,21 +2,16 @@
 
 use kv_core::Serializer;
 
-use crate::problem::Problems;
-use crate::settings::Settings;
+use crate::problem::{Problems, compiled_out};
 use crate::values::Values;
+use crate::variables::general::SERIALIZER;
 
 /// The format that is set; nothing where a problem was told.
-pub(crate) fn prepare(
-    general: &Settings,
-    values: &Values,
-    problems: &mut Problems,
-) -> Option<Serializer> {
-    let name = general.get::<String>("SERIALIZER").ok()?;
+pub(crate) fn prepare(values: &Values, problems: &mut Problems) -> Option<Serializer> {
+    let name = values.get(&SERIALIZER)?;
     let format = find(&name);
     if format.is_none() {
-        let problem = format!("`{name}` is compiled out: kv-config's feature `{name}` brings it");
-        problems.add(values.subject("", "SERIALIZER"), problem, "json or msgpack");
+        problems.add(values.subject(&SERIALIZER), compiled_out(&name), "json or msgpack");
     }
     format
 }

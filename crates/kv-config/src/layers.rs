@@ -7,10 +7,9 @@ use kv_core::Result;
 
 use crate::factory::Backend;
 use crate::problem::{Problems, quote};
-use crate::settings::Settings;
 use crate::suggest::nearest;
 use crate::values::Values;
-use crate::variables::{LAYERS, PREFIX};
+use crate::variables::general::LAYERS;
 
 /// Every layer, the outermost first.
 pub(crate) const ORDER: [&str; 9] = [
@@ -36,8 +35,6 @@ const REFUSED: [(&str, &str); 4] = [
          durable writes and queues; use a configuration without it for these",
     ),
 ];
-
-const NAME: &str = "LAYERS";
 
 /// What stands around each store that is connected.
 #[derive(Clone, Default)]
@@ -76,18 +73,18 @@ impl Chosen {
 }
 
 /// The layers that are named; what is wrong with them is told.
-pub(crate) fn prepare(general: &Settings, values: &Values, problems: &mut Problems) -> Chosen {
+pub(crate) fn prepare(values: &Values, problems: &mut Problems) -> Chosen {
     // A value that was refused is told already.
-    let names = general.get::<Option<Vec<String>>>(NAME).ok().flatten().unwrap_or_default();
+    let names = values.get(&LAYERS).unwrap_or_default();
     let names: Vec<String> = names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
     if let Some(problem) = complaint(&names) {
-        problems.add(values.subject("", NAME), problem, in_order());
+        problems.add(values.subject(&LAYERS), problem, in_order());
         return Chosen::default();
     }
     refuse_without_effect(&names, values, problems);
     if cfg!(not(feature = "layers")) && !names.is_empty() {
         let problem = "needs what is compiled out: kv-config's feature `layers` brings it";
-        problems.add(values.subject("", NAME), problem, "no layers");
+        problems.add(values.subject(&LAYERS), problem, "no layers");
     }
     Chosen {
         #[cfg(feature = "layers")]
@@ -125,13 +122,14 @@ fn in_order() -> String {
 
 /// A variable of a layer that is not there is likely one of a layer that was forgotten.
 fn refuse_without_effect(names: &[String], values: &Values, problems: &mut Problems) {
-    for (layer, variables) in LAYERS {
-        if names.iter().any(|name| name == layer) {
+    for group in values.groups() {
+        let layer = group.name.as_ref();
+        if !ORDER.contains(&layer) || names.iter().any(|name| name == layer) {
             continue;
         }
-        for variable in variables.iter().filter(|one| values.is_set(layer, one.name)) {
-            let expected = format!("{PREFIX}{NAME} to name `{layer}`");
-            problems.add(values.subject(layer, variable.name), "has no effect", expected);
+        for (subject, _) in values.set_in(group) {
+            let expected = format!("{} to name `{layer}`", LAYERS.name());
+            problems.add(subject, "has no effect", expected);
         }
     }
 }
@@ -142,7 +140,11 @@ mod tests {
 
     #[test]
     fn every_layer_with_variables_stands_in_the_order() {
-        let with_variables: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+        let groups = crate::variables::groups();
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_ref()).collect();
+        let with_variables: Vec<&str> =
+            names.into_iter().filter(|name| ORDER.contains(name)).collect();
+        assert!(with_variables.contains(&"timeout"));
         let in_order = ORDER.into_iter().filter(|name| with_variables.contains(name));
         assert_eq!(in_order.collect::<Vec<_>>(), with_variables);
     }

@@ -10,13 +10,13 @@ use crate::config::Config;
 use crate::factory::{Connect, Factory};
 use crate::formats;
 use crate::layers;
-use crate::problem::{Problems, either, quote};
+use crate::problem::{Problems, compiled_out, either, quote};
 use crate::selection::{refuse_silent, selected};
 use crate::settings::Settings;
 use crate::source::{Given, environment, file};
 use crate::suggest::nearest;
 use crate::values::Values;
-use crate::variables::{Group, groups};
+use crate::variables::{Group, general, groups};
 
 /// Opens the store that the process's environment describes.
 ///
@@ -166,17 +166,16 @@ impl Loader {
         }
         given.extend(last);
         let values = Values::read(groups, given, &mut problems);
-        let general = values.settings("", &mut problems);
-        let backend = selected(&general, &values);
+        let backend = selected(&values);
         let settings = values.settings(&backend, &mut problems);
         let connect = self.connect(&backend, &settings, &values, &mut problems);
-        let serializer = formats::prepare(&general, &values, &mut problems);
-        let layers = layers::prepare(&general, &values, &mut problems);
-        refuse_silent(&general, &values, &mut problems);
+        let serializer = formats::prepare(&values, &mut problems);
+        let layers = layers::prepare(&values, &mut problems);
+        refuse_silent(&values, &mut problems);
         problems.into_result()?;
         let connect = connect.ok_or_else(|| Error::new(ErrorKind::Config, "no backend"))?;
         let serializer = serializer.ok_or_else(|| Error::new(ErrorKind::Config, "no format"))?;
-        let default_ttl = general.get("DEFAULT_TTL")?;
+        let default_ttl = values.get(&general::DEFAULT_TTL);
         Ok(Config { backend, settings, serializer, default_ttl, connect, layers })
     }
 
@@ -226,16 +225,15 @@ impl Loader {
         let registered = self.factories.iter().map(|(name, _)| name.clone());
         let mut usable: Vec<String> =
             backends::COMPILED.iter().map(ToString::to_string).chain(registered).collect();
-        let shown = quote(name);
         let problem = if let Some(feature) = backends::compiled_out(name) {
-            format!("{shown} is compiled out: kv-config's feature `{feature}` brings it")
+            compiled_out(feature)
         } else {
             let meant = nearest(name, &usable);
             let meant = meant.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
-            format!("{shown} is no known backend{meant}")
+            format!("{} is no known backend{meant}", quote(name))
         };
         usable.push("a registered name".into());
-        problems.add(values.subject("", "TYPE"), problem, either(&usable));
+        problems.add(values.subject(&general::TYPE), problem, either(&usable));
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) fn quote(value: &str) -> String {
     if hides { "the value".into() } else { format!("`{value}`") }
 }
 
+/// That a part of the library is not in the program, and which feature brings it.
+pub(crate) fn compiled_out(name: &str) -> String {
+    format!("`{name}` is compiled out: kv-config's feature `{name}` brings it")
+}
+
 /// The words as in "a, b or c".
 pub(crate) fn either<S: AsRef<str>>(words: &[S]) -> String {
     match words {

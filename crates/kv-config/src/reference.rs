@@ -106,7 +106,7 @@ fn row(group: &Group, variable: &Variable) -> String {
 
 /// The help, and what holds between this variable and others.
 fn meaning(group: &Group, variable: &Variable) -> String {
-    let mut text = variable.help.to_owned();
+    let mut text = variable.help.trim_start().to_owned();
     if let Some((other, words)) = variable.needs {
         let words = either(&quoted(words));
         let _ = write!(text, " Only where `{}` is {words}.", group.whole_name(other));

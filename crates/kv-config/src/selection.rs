@@ -3,47 +3,44 @@
 use crate::check;
 use crate::layers;
 use crate::problem::{Problems, either};
-use crate::settings::Settings;
 use crate::source::Origin;
 use crate::values::Values;
 use crate::variables::Group;
+use crate::variables::general::{TYPE, URL};
 
 /// How many variables the problem names.
 const MOST_NAMED: usize = 3;
 
-/// The backend where neither a type nor a URL is set.
-const DEFAULT: &str = "memory";
-
 /// The name that was set, in lowercase, or that the URL tells, or the default; empty where it was
 /// refused.
-pub(crate) fn selected(general: &Settings, values: &Values) -> String {
-    if !values.is_set("", "TYPE") {
-        return by_default(general, values).into();
+pub(crate) fn selected(values: &Values) -> String {
+    if !values.is_set(&TYPE) {
+        return by_default(values);
     }
-    let name: String = general.get("TYPE").unwrap_or_default();
+    let name = values.given(&TYPE).unwrap_or_default();
     match name.trim() {
         "" => name,
         word => word.to_ascii_lowercase(),
     }
 }
 
-fn by_default(general: &Settings, values: &Values) -> &'static str {
-    if !values.is_set("", "URL") {
-        return DEFAULT;
+fn by_default(values: &Values) -> String {
+    match values.given(&URL) {
+        Some(url) if check::is_sqlite(&url) => "sqlite".into(),
+        None if !values.is_set(&URL) => values.get(&TYPE).unwrap_or_default(),
+        _ => "redis".into(),
     }
-    let url = general.get::<Option<String>>("URL").ok().flatten();
-    if url.is_some_and(|url| check::is_sqlite(&url)) { "sqlite" } else { "redis" }
 }
 
 /// Refuses variables of a backend that nobody selected: a service that meant it would keep its
 /// data elsewhere, and nothing would tell.
 ///
 /// A variable that is wrong by itself was told already, and so was a slip in the name of the type.
-pub(crate) fn refuse_silent(general: &Settings, values: &Values, problems: &mut Problems) {
-    if values.is_set("", "TYPE") || values.is_type_misspelled() {
+pub(crate) fn refuse_silent(values: &Values, problems: &mut Problems) {
+    if values.is_set(&TYPE) || values.is_type_misspelled() {
         return;
     }
-    let selected = by_default(general, values);
+    let selected = by_default(values);
     let mut backends = Vec::new();
     let mut variables = Vec::new();
     let mut in_file = false;
@@ -60,7 +57,7 @@ pub(crate) fn refuse_silent(general: &Settings, values: &Values, problems: &mut 
     }
     if !backends.is_empty() {
         let problem = format!("is not set, but {}", told(&variables));
-        problems.add(values.subject("", "TYPE"), problem, wanted(&backends, selected, in_file));
+        problems.add(values.subject(&TYPE), problem, wanted(&backends, &selected, in_file));
     }
 }
 

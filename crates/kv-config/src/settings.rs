@@ -8,8 +8,7 @@ use std::time::Duration;
 use kv_core::{Error, ErrorKind, Result};
 
 use crate::value::Value;
-use crate::variable::Variable;
-use crate::variables::PREFIX;
+use crate::variable::{PREFIX, Variable};
 
 /// The values of one backend's variables, checked, with the defaults of what is unset.
 ///
@@ -99,10 +98,25 @@ pub trait FromSetting: sealed::Read {}
 
 impl<T: sealed::Read> FromSetting for T {}
 
+/// What a type can hold, to compare it with the kind of a variable.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    Text,
+    Path,
+    /// Up to this.
+    Integer(u64),
+    Seconds,
+    Flag,
+    List,
+}
+
 mod sealed {
+    use super::Shape;
     use crate::value::Value;
 
     pub trait Read: Sized {
+        const SHAPE: Shape;
+
         /// The value, or what is wrong, as in "is no integer".
         fn read(value: Option<&Value>) -> Result<Self, &'static str>;
     }
@@ -111,14 +125,18 @@ mod sealed {
 const UNSET: &str = "is not set";
 
 impl<T: sealed::Read> sealed::Read for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+
     fn read(value: Option<&Value>) -> Result<Self, &'static str> {
         value.map(|value| T::read(Some(value))).transpose()
     }
 }
 
 macro_rules! readable {
-    ($($target:ty, $pattern:pat => $found:expr, $problem:literal;)*) => {$(
+    ($($target:ty, $shape:expr, $pattern:pat => $found:expr, $problem:literal;)*) => {$(
         impl sealed::Read for $target {
+            const SHAPE: Shape = $shape;
+
             fn read(value: Option<&Value>) -> Result<Self, &'static str> {
                 match value.ok_or(UNSET)? {
                     $pattern => $found,
@@ -130,16 +148,16 @@ macro_rules! readable {
 }
 
 readable! {
-    String, Value::Text(text) => Ok(text.clone()), "text";
-    PathBuf, Value::Text(text) => Ok(text.into()), "text";
-    bool, Value::Flag(flag) => Ok(*flag), "a flag";
-    Duration, Value::Seconds(duration) => Ok(*duration), "seconds";
-    Vec<String>, Value::List(items) => Ok(items.clone()), "a list";
-    u64, Value::Integer(number) => Ok(*number), "an integer";
-    u32, Value::Integer(number) => narrow(*number), "an integer";
-    u16, Value::Integer(number) => narrow(*number), "an integer";
-    u8, Value::Integer(number) => narrow(*number), "an integer";
-    usize, Value::Integer(number) => narrow(*number), "an integer";
+    String, Shape::Text, Value::Text(text) => Ok(text.clone()), "text";
+    PathBuf, Shape::Path, Value::Text(text) => Ok(text.into()), "text";
+    bool, Shape::Flag, Value::Flag(flag) => Ok(*flag), "a flag";
+    Duration, Shape::Seconds, Value::Seconds(duration) => Ok(*duration), "seconds";
+    Vec<String>, Shape::List, Value::List(items) => Ok(items.clone()), "a list";
+    u64, Shape::Integer(u64::MAX), Value::Integer(number) => Ok(*number), "an integer";
+    u32, Shape::Integer(u32::MAX as u64), Value::Integer(number) => narrow(*number), "an integer";
+    u16, Shape::Integer(u16::MAX as u64), Value::Integer(number) => narrow(*number), "an integer";
+    u8, Shape::Integer(u8::MAX as u64), Value::Integer(number) => narrow(*number), "an integer";
+    usize, Shape::Integer(usize::MAX as u64), Value::Integer(number) => narrow(*number), "an integer";
 }
 
 fn narrow<T: TryFrom<u64>>(number: u64) -> Result<T, &'static str> {

@@ -1,11 +1,13 @@
 //! From what a source gives to what a variable may hold.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::problem::{either, quote};
 use crate::variable::{Kind, Variable};
 
 /// A value as a source gives it.
+#[derive(Clone)]
 pub(crate) enum Raw {
     /// Of an environment or a builder: the variable tells the type.
     Untyped(String),
@@ -34,6 +36,10 @@ pub enum Value {
 }
 
 impl Raw {
+    pub(crate) fn of_path(path: PathBuf) -> Self {
+        path.into_os_string().into_string().map_or(Self::Unreadable, Self::Untyped)
+    }
+
     /// An empty value counts as unset: compose files pass those.
     pub(crate) fn is_unset(&self) -> bool {
         match self {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::key::Key;
 use crate::problem::{Problems, either};
-use crate::settings::Settings;
+use crate::settings::{FromSetting, Settings};
 use crate::source::{Given, Origin};
 use crate::suggest::{by_distance, nearest};
 use crate::value::{Raw, Value, expected, parse, word};
-use crate::variable::Variable;
-use crate::variables::{Group, PREFIX};
+use crate::variable::{PREFIX, Variable};
+use crate::variables::Group;
 
 /// How many names an error lists in place of an unknown one.
 const MOST_NAMED: usize = 3;
@@ -36,6 +37,12 @@ impl Values {
         }
         values.check_against_each_other(problems);
         values
+    }
+
+    /// Nothing set, of the table's variables.
+    #[cfg(test)]
+    pub(crate) fn unset() -> Self {
+        Self::read(crate::variables::groups(), Vec::new(), &mut Problems::default())
     }
 
     fn take(&mut self, given: &Given, problems: &mut Problems) {
@@ -161,19 +168,25 @@ impl Values {
     }
 
     /// Whether something is set, be it right or wrong.
-    pub(crate) fn is_set(&self, group: &str, name: &str) -> bool {
-        self.named(group, name).is_some_and(|(group, v)| self.set.contains_key(&group.variable(v)))
+    pub(crate) fn is_set<T: FromSetting>(&self, key: &Key<T>) -> bool {
+        self.set.contains_key(&key.name())
     }
 
     /// What an error calls the variable.
-    pub(crate) fn subject(&self, group: &str, name: &str) -> String {
-        let Some((group, variable)) = self.named(group, name) else { return PREFIX.into() };
-        let name = group.variable(variable);
+    pub(crate) fn subject<T: FromSetting>(&self, key: &Key<T>) -> String {
+        let name = key.name();
         self.set.get(&name).map_or(name, |set| set.subject.clone())
     }
 
-    fn named(&self, group: &str, name: &str) -> Option<(&Group, &Variable)> {
-        self.all().find(|(known, variable)| known.name == group && variable.name == name)
+    /// The value that is set; nothing where it was refused, since that is told.
+    pub(crate) fn given<T: FromSetting>(&self, key: &Key<T>) -> Option<T> {
+        T::read(self.set.get(&key.name())?.value.as_ref()).ok()
+    }
+
+    /// The value that is set, or else the default.
+    pub(crate) fn get<T: FromSetting>(&self, key: &Key<T>) -> Option<T> {
+        let by_default = || parse(&key.variable, &Raw::Untyped(key.variable.default?.into())).ok();
+        self.given(key).or_else(|| T::read(Some(&by_default()?)).ok())
     }
 
     /// The values of a group, with the defaults of what is unset.

@@ -3,6 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// What every variable begins with.
+pub(crate) const PREFIX: &str = "OC_KV_STORE_";
+
 /// One variable of a backend: its name, what it may hold, its default and its meaning.
 ///
 /// The variables of the library's own backends are made of the same type, in one table that
@@ -148,6 +151,14 @@ impl Variable {
     /// The name behind the backend's prefix, such as `PATH`.
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The name in the environment, as a variable of a group; the general ones have none.
+    pub(crate) fn name_in(&self, group: &str) -> String {
+        match group {
+            "" => format!("{PREFIX}{}", self.name),
+            group => format!("{PREFIX}{}_{}", group.to_ascii_uppercase(), self.name),
+        }
     }
 
     pub(crate) const fn is_secret(&self) -> bool {

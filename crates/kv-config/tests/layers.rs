@@ -157,6 +157,35 @@ async fn values_are_compressed_and_encrypted_by_variables() {
     assert!(wrong.contains("64 hexadecimal digits") && !wrong.contains("s3cret"), "{wrong}");
 }
 
+#[cfg(feature = "encrypt")]
+#[tokio::test]
+async fn a_key_may_be_in_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let builder = || Config::builder().layers(["encrypt"]).encrypt_key_file(file.path());
+    for (text, problem) in
+        [("", "names an empty file"), ("s3cret\n", "names a file that holds no key")]
+    {
+        std::fs::write(file.path(), text).unwrap();
+        let wrong = builder().build().unwrap_err().to_string();
+        assert!(wrong.starts_with("OC_KV_STORE_ENCRYPT_KEY_FILE: "), "{wrong}");
+        assert!(wrong.contains(problem) && !wrong.contains("s3cret"), "{wrong}");
+    }
+    let key = "07".repeat(32);
+    std::fs::write(file.path(), format!("{key}\n")).unwrap();
+    let store = open(builder().encrypt_old_key_file(file.path())).await;
+    store.set("k", &1).await.unwrap();
+    assert_eq!(store.get("k").await.unwrap(), Some(1));
+    let both = builder().encrypt_key(key).build().unwrap_err().to_string();
+    assert!(both.contains("is set together with OC_KV_STORE_ENCRYPT_KEY; expected"), "{both}");
+}
+
+#[cfg(not(feature = "encrypt"))]
+#[test]
+fn a_layer_that_is_compiled_out_names_the_feature() {
+    let text = Config::builder().layers(["encrypt"]).build().unwrap_err().to_string();
+    assert!(text.contains("`encrypt` is compiled out: kv-config's feature `encrypt`"), "{text}");
+}
+
 #[tokio::test]
 async fn what_is_observed_can_be_read_from_the_configuration() {
     let config = Config::builder().layers(["observe"]).build().unwrap();

@@ -3,7 +3,7 @@
 pub(crate) mod provided;
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::queue::QueueSupport;
 use crate::{
     Achieved, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write,
 };
 
 /// Bytes under string keys: what a backend implements and [`Store`](crate::Store) builds on.
@@ -233,6 +233,30 @@ pub trait KeyValueStore: Send + Sync + 'static {
         Err(Error::unsupported("a clock of its own"))
     }
 
+    /// Tells a watcher of changes of the keys that begin with a prefix, until the watcher is
+    /// dropped: whoever asks keeps it.
+    ///
+    /// - It tells a gap first, as soon as it can tell changes, perhaps before this call returns.
+    ///   Until then, and after it has told that changes are lost, it tells no change, or tells some.
+    /// - From a gap on it tells each change of a key after the change: every write, every delete,
+    ///   every other lifetime, and the removal of a key that expired or was evicted. A read after
+    ///   that returns what was changed, or something later. It may tell a key more often than the
+    ///   key changed, and several changes of a key once.
+    /// - Where it may have missed a change, it tells a gap. Where it cannot tell changes for a while,
+    ///   it tells that they are lost at once, tries again for as long as the store is open, and then
+    ///   tells a gap.
+    /// - It does not tell keys that contain [`RESERVED`](crate::RESERVED).
+    /// - When the store is closed, it tells that changes are lost, with the kind `Closed`.
+    ///
+    /// [`Watchers`](crate::Watchers) does most of this for a store that makes all changes itself.
+    ///
+    /// # Errors
+    /// `Unsupported` if the backend does not declare [`WATCH`](Capabilities::WATCH).
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        let _ = (prefix, watcher);
+        Err(Error::unsupported("watch"))
+    }
+
     /// Whether the store answers.
     ///
     /// # Errors
@@ -350,6 +374,9 @@ macro_rules! forward {
             }
             async fn now(&self) -> Result<Duration> {
                 (**self).now().await
+            }
+            fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+                (**self).watch(prefix, watcher)
             }
             async fn ping(&self) -> Result<()> {
                 (**self).ping().await

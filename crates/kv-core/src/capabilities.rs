@@ -37,12 +37,16 @@ impl Capabilities {
     /// [`Store::get_or_set_with`](crate::Store::get_or_set_with).
     pub const SHARED: Self = Self::of(16);
 
-    const NAMES: [(Self, &'static str); 5] = [
+    /// Changes are told, see [`Store::watch`](crate::Store::watch).
+    pub const WATCH: Self = Self::of(32);
+
+    const NAMES: [(Self, &'static str); 6] = [
         (Self::TTL, "ttl"),
         (Self::CONDITIONS, "conditions"),
         (Self::COUNTERS, "counters"),
         (Self::DURABILITY, "durability"),
         (Self::SHARED, "shared"),
+        (Self::WATCH, "watch"),
     ];
 
     const fn of(declared: u8) -> Self {

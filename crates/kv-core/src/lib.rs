@@ -21,6 +21,7 @@ mod scan;
 mod serializer;
 mod stats;
 mod store;
+mod watch;
 mod write;
 
 pub use backend::provided::add_to_counter;
@@ -42,6 +43,7 @@ pub use store::{
     Batch, BatchReplies, CacheOptions, CachePolicy, Flag, Limiter, Lock, Number, Pipeline, Read,
     Scan, SetOptions, Step, Store, Ticket, Undecodable, Wrote,
 };
+pub use watch::{Change, Watch, Watcher, Watchers};
 pub use write::{Condition, Expiry, Lifetime, MAX_LIFETIME, Outcome, Remaining, Write};
 
 pub use {async_trait::async_trait, bytes::Bytes, erased_serde};

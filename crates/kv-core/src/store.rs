@@ -18,6 +18,7 @@ mod scan;
 mod step;
 mod tags;
 mod transaction;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;

@@ -17,9 +17,10 @@ use axum::response::Response;
 use crate::access::Denied;
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::json;
 use crate::page::failure_page;
 use crate::parameters::MAX_QUERY;
-use crate::visit::{Base, Viewer};
+use crate::visit::{Base, Viewer, wants_json};
 
 /// How long a page may take. The store's own verbs give up after 15 s.
 const PAGE_TIME: Duration = Duration::from_secs(30);
@@ -52,6 +53,7 @@ pub(crate) async fn guard(
         Some(base) => Base(base.clone()),
         None => Base::of(request.extensions().get::<OriginalUri>(), request.uri()),
     };
+    let is_program = wants_json(request.uri(), request.headers());
     let mut response = match check(&app, &request) {
         Ok(viewer) => {
             request.extensions_mut().insert(base.clone());
@@ -61,7 +63,10 @@ pub(crate) async fn guard(
         Err(failure) => axum::response::IntoResponse::into_response(failure),
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        response = failure_page(&base, &failure);
+        response = match is_program {
+            true => json::failure(&failure),
+            false => failure_page(&base, &failure),
+        };
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

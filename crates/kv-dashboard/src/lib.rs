@@ -5,6 +5,9 @@
 //! [`Dashboard::serve`] serves it alone, as `oc-kv dashboard` does. Pages are made on the server and
 //! work without JavaScript. Everything is in the binary; nothing comes from another host.
 //!
+//! Every page is JSON for a program that sends `Accept: application/json`, or `format=json` in the
+//! query.
+//!
 //! A dashboard is safe until it is told otherwise. [`Access`] says who may see it. It answers under
 //! host names that it knows, changes nothing, and shows neither payloads nor values.
 //!
@@ -43,6 +46,7 @@ mod cursors;
 mod dashboard;
 mod failure;
 mod guard;
+mod json;
 mod keys;
 mod letters;
 mod live;

@@ -1,8 +1,8 @@
 //! One request of a viewer: what it asks for, and where the dashboard is for the viewer.
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
 
 use crate::failure::{Failure, Result};
 use crate::parameters::Parameters;
@@ -21,6 +21,8 @@ pub(crate) struct Visit {
     pub(crate) base: Base,
     pub(crate) viewer: Viewer,
     pub(crate) parameters: Parameters,
+    /// Whether a program asks.
+    pub(crate) wants_json: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
@@ -33,8 +35,20 @@ impl<S: Sync> FromRequestParts<S> for Visit {
             // Without the guard nobody was checked.
             viewer: viewer.ok_or_else(|| Failure::forbidden("the request was not checked"))?,
             parameters: Parameters::parse(parts.uri.query().unwrap_or_default().as_bytes())?,
+            wants_json: wants_json(&parts.uri, &parts.headers),
         })
     }
+}
+
+/// Whether a request asks for JSON: by `format=json` in its query, or by accepting it and no page.
+pub(crate) fn wants_json(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accepts = |kind| {
+        let values = headers.get_all(header::ACCEPT).into_iter();
+        values.filter_map(|value| value.to_str().ok()).any(|value| value.contains(kind))
+    };
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    query.into_iter().any(|(name, value)| name == "format" && value == "json")
+        || (accepts("application/json") && !accepts("text/html"))
 }
 
 impl Base {

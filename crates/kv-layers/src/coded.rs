@@ -1,12 +1,13 @@
 //! A store whose values are stored in another form: the one place that codes every method.
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind,
     KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
-    Write, add_to_counter, async_trait,
+    Watcher, Write, add_to_counter, async_trait,
 };
 
 /// How often an increment is tried before it is a conflict.
@@ -196,6 +197,10 @@ impl<C: Codec> KeyValueStore for Coded<C> {
 
     async fn now(&self) -> Result<Duration> {
         self.store.now().await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.store.watch(prefix, watcher)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,12 +1,13 @@
 //! Read-only: a store that a program can look at and not change.
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind,
     KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
-    Write, async_trait,
+    Watcher, Write, async_trait,
 };
 
 /// Refuses every call that may change the store, with [`ErrorKind::ReadOnly`], before it is sent.
@@ -134,6 +135,10 @@ impl KeyValueStore for ReadOnlyStore {
 
     async fn now(&self) -> Result<Duration> {
         self.0.now().await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.0.watch(prefix, watcher)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Clock, Command, Condition, Durability, Entry, KeyValueStore,
-    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, SystemClock, Write,
-    async_trait,
+    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, SystemClock,
+    Watcher, Write, async_trait,
 };
 
 /// The most namespaces that are told apart. Keys of others count as [`OTHERS`].
@@ -349,6 +349,10 @@ impl KeyValueStore for Counted {
 
     async fn now(&self) -> Result<Duration> {
         self.store.now().await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.store.watch(prefix, watcher)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use kv_core::Result;
 
 use crate::eviction::Victims;
-use crate::record::Record;
+use crate::shard::Removed;
 use crate::table::Table;
 use crate::time::NEVER;
 
@@ -39,12 +39,13 @@ impl Table {
         let done = self.pop_expired(now, &mut removed);
         // Dropping a value runs the caller's code, which may come back here.
         drop(alone);
+        self.tell_removed(&removed);
         done.map(|()| removed.len())
     }
 
     /// Takes out at most [`CHUNK`] expired records. Only one thread at a time may do this, since
     /// `next_due` is wrong until a pass has ended.
-    fn pop_expired(&self, now: u64, removed: &mut Vec<Record>) -> Result<()> {
+    fn pop_expired(&self, now: u64, removed: &mut Vec<Removed>) -> Result<()> {
         if self.tally.next_due.load(Ordering::Relaxed) > now {
             return Ok(());
         }
@@ -89,6 +90,11 @@ impl Table {
             removed.push(record);
         }
         drop(alone);
+        self.tell_removed(&removed);
+    }
+
+    fn tell_removed(&self, removed: &[Removed]) {
+        removed.iter().for_each(|(key, _)| self.watchers.changed(key));
     }
 
     fn is_too_large(&self) -> bool {
@@ -96,7 +102,7 @@ impl Table {
     }
 
     /// Evicts a plain record if there is one anywhere, else any other.
-    fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Record> {
+    fn evict_one(&self, first: usize, version: u64, random: &mut Rng) -> Option<Removed> {
         let mut evict = |who| self.evict_from(who, first, version, random);
         evict(Victims::Plain).or_else(|| evict(Victims::All))
     }
@@ -108,7 +114,7 @@ impl Table {
         first: usize,
         version: u64,
         random: &mut Rng,
-    ) -> Option<Record> {
+    ) -> Option<Removed> {
         for step in 0..self.shards() {
             let shard = (first + step) % self.shards();
             let mut writing = self.write(shard).ok()?;

@@ -17,6 +17,9 @@ use crate::time::{Moment, NEVER};
 /// A shard with room for fewer records never shrinks.
 const MIN_CAPACITY: usize = 64;
 
+/// What was taken out of a shard.
+pub(crate) type Removed = (Box<str>, Record);
+
 /// A shard that fills a smaller part of its room than one in this many gives memory back.
 const SPARSE: usize = 8;
 
@@ -150,14 +153,14 @@ impl<'a> Writing<'a> {
 
     /// Takes out the record of a key, visible or expired.
     pub(crate) fn remove(&mut self, place: Place, key: &str) -> Option<Record> {
-        self.remove_where(place.hash, |stored, _| *stored == *key)
+        self.remove_where(place.hash, |stored, _| *stored == *key).map(|(_, record)| record)
     }
 
     fn remove_where(
         &mut self,
         hash: u64,
         wanted: impl Fn(&str, &Record) -> bool,
-    ) -> Option<Record> {
+    ) -> Option<Removed> {
         let is_wanted = |(key, record): &(Box<str>, SharedValue<Record>)| wanted(key, record.get());
         let (key, record) = self.records.remove_entry(hash, is_wanted)?;
         let record = record.into_inner();
@@ -170,7 +173,7 @@ impl<'a> Writing<'a> {
             moved.get_mut().at = record.at;
         }
         self.shrink_if_sparse();
-        Some(record)
+        Some((key, record))
     }
 
     /// Gives memory back after many removals. The cost is spread over these.
@@ -189,7 +192,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Takes out one expired record; examines no other.
-    pub(crate) fn pop_due(&mut self, now: u64) -> Option<Record> {
+    pub(crate) fn pop_due(&mut self, now: u64) -> Option<Removed> {
         let due = self.beside.order().expiry.due(now)?;
         let side = self.beside.side;
         let removed = self.remove_where(due.hash, |_, record| {
@@ -210,7 +213,7 @@ impl<'a> Writing<'a> {
         who: Victims,
         spare: Option<u64>,
         random: &mut Rng,
-    ) -> Option<Record> {
+    ) -> Option<Removed> {
         let Self { beside, records, .. } = self;
         let (side, order) = (beside.side, beside.order());
         let at = Eviction { records, order, side, who, spare }.choose(random)?;
@@ -293,7 +296,7 @@ mod tests {
             insert(&mut writing, 3, key, expires);
         }
         assert!(writing.pop_due(4).is_none());
-        assert_eq!(writing.pop_due(5).map(|record| record.expires), Some(5));
+        assert_eq!(writing.pop_due(5).map(|(_, record)| record.expires), Some(5));
         assert!(writing.pop_due(5).is_none());
         assert_eq!(keys(&mut writing), ["b", "c"]);
         assert_eq!(table.side(0).bytes.load(Ordering::Relaxed), 4);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Capabilities, CheckedRate, Command, Condition, Decision, Entry, Error, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write,
 };
 
 use crate::queue::MemoryQueues;
@@ -226,7 +226,7 @@ impl KeyValueStore for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS
+        Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS | Capabilities::WATCH
     }
 
     fn get_now(&self, key: &str) -> Option<Result<Option<Entry>>> {
@@ -293,6 +293,14 @@ impl KeyValueStore for MemoryStore {
     async fn now(&self) -> Result<Duration> {
         self.table.check_open()?;
         Ok(self.table.time.clock().wall())
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.table.watchers.add(prefix, Weak::clone(&watcher));
+        // Afterwards: a close in between has told it.
+        self.table.check_open()?;
+        watcher.upgrade().into_iter().for_each(|watcher| watcher.gap());
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ahash::RandomState;
 use dashmap::{DashMap, RwLockReadGuard};
 use fastrand::Rng;
-use kv_core::{Error, Result, Stats};
+use kv_core::{Error, Result, Stats, Watchers};
 
 use crate::order::MAX_RECORDS;
 use crate::reads::Reads;
@@ -49,6 +49,8 @@ pub(crate) struct Table {
     /// to evict.
     cleaning: Mutex<Rng>,
     pub(crate) tally: Tally,
+    /// Told once a shard is unlocked, since they may come back here.
+    pub(crate) watchers: Watchers,
 }
 
 impl Table {
@@ -75,6 +77,7 @@ impl Table {
             closed: AtomicBool::new(false),
             cleaning: Mutex::new(random),
             tally: Tally::default(),
+            watchers: Watchers::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl Table {
             let records = self.lock(shard).clear();
             drop(records);
         }
+        self.watchers.lost(Error::closed);
     }
 }
 

@@ -97,9 +97,14 @@ impl Table {
         let kept = live.map_or(NEVER, |record| record.expires);
         let expires = deadline(write.lifetime, millis, kept, &moment);
         let version = match found {
-            Some(found) => found.replace(value, expires, is_guarded),
+            Some(found) => {
+                let version = found.replace(value, expires, is_guarded);
+                drop(writing);
+                version
+            }
             None => self.insert(writing, place, key, value, expires, is_guarded),
         };
+        self.watchers.changed(key);
         Ok(Outcome::Written(Version::from_number(version)))
     }
 
@@ -144,9 +149,13 @@ impl Table {
         };
         let value = Bytes::from(sum.to_string());
         match found {
-            Some(found) => found.replace(value, expires, true),
-            None => self.insert(writing, place, key, value, expires, true),
-        };
+            Some(found) => {
+                found.replace(value, expires, true);
+                drop(writing);
+            }
+            None => drop(self.insert(writing, place, key, value, expires, true)),
+        }
+        self.watchers.changed(key);
         Ok(sum)
     }
 
@@ -180,6 +189,8 @@ impl Table {
         if let Some(found) = found {
             found.set_deadline(expires);
         }
+        drop(writing);
+        self.watchers.changed(key);
         Ok(true)
     }
 
@@ -218,6 +229,7 @@ impl Table {
         // Before the record, as dropping a value can run the caller's code, which can come back.
         drop(writing);
         let record = removed?;
+        self.watchers.changed(key);
         if record.is_live(moment) {
             return Some(record);
         }

@@ -23,6 +23,7 @@ mod sizes;
 mod slot;
 mod tls;
 mod topology;
+mod tracking;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -47,6 +48,7 @@ use self::send::SendMode;
 pub(crate) use self::send::decimal;
 pub(crate) use self::sizes::Sizes;
 use self::topology::Topology;
+pub(crate) use self::tracking::{Told, Tracking};
 use crate::config::{Address, RedisConfig};
 use crate::info::Info;
 

@@ -48,6 +48,7 @@ mod scripts;
 mod stats;
 mod store;
 mod verbs;
+mod watch;
 
 pub use config::{Protocol, RedisConfig, RedisConfigBuilder, Tls};
 pub use store::RedisStore;

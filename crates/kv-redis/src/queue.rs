@@ -101,9 +101,12 @@ impl RedisQueues {
     fn submission(&self, partition: &Partition, request: Submit) -> Result<Request> {
         check_submit(&request)?;
         let keys = self.keys(partition)?;
-        let has_groups = request.jobs.iter().any(|job| job.group.is_some());
-        let keys = if has_groups { keys.without_done() } else { keys.without_groups() };
-        let (script, args) = (self.scripts.submit, encode::submit(request));
+        let (script, keys) = if request.jobs.iter().any(|job| job.group.is_some()) {
+            (self.scripts.submit_grouped, keys.without_done())
+        } else {
+            (self.scripts.submit, keys.without_groups())
+        };
+        let args = encode::submit(request);
         Ok(Request::Script { script, keys, args })
     }
 
@@ -167,16 +170,15 @@ impl QueueEngine for RedisQueues {
             let args = encode::exchange(&request);
             self.calls.call(Request::Script { script, keys, args })
         };
-        let script = self.scripts.exchange;
         let mut answer = Answer::Int(NEEDS_GROUPS);
         if request.policy.keep_done > 0 {
             answer = call(self.scripts.exchange_keeping, keys.all()).await?;
         } else if !keys.has_groups() {
-            answer = call(script, keys.without_groups()).await?;
+            answer = call(self.scripts.exchange, keys.without_groups()).await?;
         }
         if matches!(answer, Answer::Int(NEEDS_GROUPS)) {
             keys.learn_of_groups();
-            answer = call(script, keys.without_done()).await?;
+            answer = call(self.scripts.exchange_grouped, keys.without_done()).await?;
         }
         decode::exchanged(answer).map_err(Error::maybe_applied)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +10,8 @@ use futures_util::future::{Either, FutureExt, TryFutureExt, join3, ready};
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Capabilities, Command, Condition, Durability, Effect, Entry, Error, KeyValueStore,
-    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Write,
-    async_trait,
+    Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Watcher,
+    Write, async_trait,
 };
 
 use crate::coalesce::{Coalescer, Lifetimes, Put, Values, Writes, millis};
@@ -19,6 +19,7 @@ use crate::config::RedisConfig;
 use crate::driver::{Answer, CallPool, Driver, Durable, Request};
 use crate::queue::RedisQueues;
 use crate::verbs::{self, KEYS_AT_ONCE, Plan, plan, unexpected};
+use crate::watch::Watches;
 use crate::{batch, many, scan, stats};
 
 /// A store on one Redis server, on a Cluster, or on the primary that Sentinels name. A clone is
@@ -135,6 +136,7 @@ pub struct RedisStore {
     key_prefix: Arc<str>,
     db: u8,
     queues: Arc<RedisQueues>,
+    watches: Arc<Watches>,
 }
 
 impl RedisStore {
@@ -159,8 +161,9 @@ impl RedisStore {
         let values = Arc::new(Coalescer::new(Values::new(&driver)));
         let lifetimes = Arc::new(Coalescer::new(Lifetimes::new(&driver)));
         let writes = Arc::new(Coalescer::new(Writes::new(&driver)));
+        let watches = Arc::new(Watches::new(Arc::clone(&driver)));
         let (key_prefix, db) = (config.key_prefix.into(), config.db);
-        Ok(Self { driver, calls, values, lifetimes, writes, key_prefix, db, queues })
+        Ok(Self { driver, calls, values, lifetimes, writes, key_prefix, db, queues, watches })
     }
 
     /// The reply to a command on this key.
@@ -264,6 +267,7 @@ impl KeyValueStore for RedisStore {
             | Capabilities::COUNTERS
             | Capabilities::DURABILITY
             | Capabilities::SHARED
+            | Capabilities::WATCH
     }
 
     fn key_prefix(&self) -> &str {
@@ -360,6 +364,10 @@ impl KeyValueStore for RedisStore {
         answer.and_then(verbs::time).map_err(|error| error.operation("now"))
     }
 
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.watches.begin(prefix, watcher)
+    }
+
     async fn ping(&self) -> Result<()> {
         let answers = self.driver.call_each(Request::Ping).await;
         let answers = answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>>>());
@@ -377,6 +385,7 @@ impl KeyValueStore for RedisStore {
 
     async fn close(&self) -> Result<()> {
         self.queues.close();
+        self.watches.close();
         let calls = async {
             join3(self.values.finish(), self.lifetimes.finish(), self.writes.finish()).await;
         };

@@ -30,6 +30,7 @@ pub(crate) mod typed;
 pub(crate) mod values;
 pub(crate) mod versions;
 pub(crate) mod walks;
+pub(crate) mod watched;
 
 /// What each case returns.
 type Tried = Result<(), crate::Failure>;

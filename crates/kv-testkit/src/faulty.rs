@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, Error, ErrorKind,
     KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
-    Write, async_trait,
+    Watcher, Write, async_trait,
 };
 
 use crate::Method;
@@ -228,6 +228,13 @@ impl KeyValueStore for Faulty {
 
     async fn now(&self) -> Result<Duration> {
         self.call(Method::Now, self.inner.now()).await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        match self.next(Method::Watch) {
+            Some(fault) => Err(fault.error()),
+            None => self.inner.watch(prefix, watcher),
+        }
     }
 
     async fn ping(&self) -> Result<()> {

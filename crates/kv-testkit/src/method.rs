@@ -22,6 +22,7 @@ pub enum Method {
     Touch,
     Execute,
     Now,
+    Watch,
     Ping,
     Stats,
     Close,
@@ -30,7 +31,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the trait.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Get,
         Self::Set,
         Self::Delete,
@@ -49,6 +50,7 @@ impl Method {
         Self::Touch,
         Self::Execute,
         Self::Now,
+        Self::Watch,
         Self::Ping,
         Self::Stats,
         Self::Close,
@@ -80,6 +82,7 @@ impl Method {
             Self::Touch => "touch",
             Self::Execute => "execute",
             Self::Now => "now",
+            Self::Watch => "watch",
             Self::Ping => "ping",
             Self::Stats => "stats",
             Self::Close => "close",

@@ -3,15 +3,17 @@
 mod call;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Write, async_trait,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Version, Watcher, Write,
+    async_trait,
 };
 
+pub(crate) use self::call::Deaf;
 use self::call::{Called, call};
 use crate::failure::ensure;
 use crate::{Failure, Method};
@@ -126,7 +128,7 @@ impl KeyValueStore for Recorder {
 
     fn capabilities(&self) -> Capabilities {
         let all = Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS;
-        self.note(Method::Capabilities, all | Capabilities::DURABILITY)
+        self.note(Method::Capabilities, all | Capabilities::DURABILITY | Capabilities::WATCH)
     }
 
     fn key_prefix(&self) -> &str {
@@ -188,6 +190,11 @@ impl KeyValueStore for Recorder {
 
     async fn now(&self) -> Result<Duration> {
         self.note(Method::Now, Ok(Duration::ZERO))
+    }
+
+    fn watch(&self, _: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        watcher.upgrade().into_iter().for_each(|watcher| watcher.gap());
+        self.note(Method::Watch, Ok(()))
     }
 
     async fn ping(&self) -> Result<()> {

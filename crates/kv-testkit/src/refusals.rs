@@ -1,25 +1,28 @@
 //! What a store has to refuse when it does not declare it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use kv_core::{
     Capabilities, Command, Condition, Error, ErrorKind, Lifetime, Result, SetOptions, Version,
-    Write,
+    Watcher, Write,
 };
 use tokio::task::JoinSet;
 
 use crate::failure::{ensure, ensure_eq};
+use crate::recorder::Deaf;
 use crate::trial::{bytes, millis, ms_of, refused};
 use crate::{Failure, Trial};
 
 const TTL: &str = "time to live";
 const CONDITIONS: &str = "conditions";
 const COUNTERS: &str = "counters";
+const WATCH: &str = "watch";
 
-const ABILITIES: [(Capabilities, &str); 3] = [
+const ABILITIES: [(Capabilities, &str); 4] = [
     (Capabilities::TTL, TTL),
     (Capabilities::CONDITIONS, CONDITIONS),
     (Capabilities::COUNTERS, COUNTERS),
+    (Capabilities::WATCH, WATCH),
 ];
 
 /// What the store lacks of what is needed.
@@ -36,6 +39,7 @@ pub(crate) async fn check(t: &Trial<'_>, missing: &[&str]) -> Result<(), Failure
             TTL => lifetimes(t).await,
             CONDITIONS => conditions(t).await,
             COUNTERS => counters(t).await,
+            WATCH => watch(t),
             _ => Ok(()),
         };
         checked.map_err(|failure| failure.during(ability))?;
@@ -160,6 +164,13 @@ async fn increment_is_refused_or_right(t: &Trial<'_>) -> Result<(), Failure> {
         task??;
     }
     t.holds("n", Some("101")).await
+}
+
+fn watch(t: &Trial<'_>) -> Result<(), Failure> {
+    let watcher: Weak<dyn Watcher> = Weak::<Deaf>::new();
+    unsupported("watch", t.store().watch("", watcher))?;
+    unsupported("Store::watch", t.typed().watch(""))?;
+    Ok(())
 }
 
 async fn unchanged(t: &Trial<'_>) -> Result<(), Failure> {

@@ -301,6 +301,17 @@ macro_rules! for_each_case {
                 a_counter_is_created_with_any_number
                 concurrent_increments_by_every_route_all_count
             }
+            watched [WATCH] {
+                a_watch_begins_with_a_gap
+                every_way_to_change_a_key_is_told
+                a_watch_tells_the_keys_of_its_prefix_alone
+                the_librarys_own_keys_are_not_told
+                every_watch_is_told_what_every_handle_did
+                a_closed_store_ends_its_watches
+            }
+            watched [WATCH TTL] {
+                a_key_that_expired_is_told_when_it_is_removed
+            }
             declared [] {
                 what_is_not_declared_is_refused
             }

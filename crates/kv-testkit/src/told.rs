@@ -1,13 +1,13 @@
 //! What a case asked of its stores, for the text of its failure.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write, async_trait,
 };
 
 use crate::show::{Show, bytes, cut, list};
@@ -226,6 +226,10 @@ impl KeyValueStore for Told {
 
     async fn now(&self) -> Result<Duration> {
         self.call("now".to_owned(), self.store.now(), Show::show).await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.store.watch(prefix, watcher)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -3,29 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Result;
-use kv_memory::MemoryStore;
+use kv_memory::{MemoryStore, MemoryStoreBuilder};
 
+use crate::backends::with;
 use crate::factory::{Backend, Connect};
-use crate::problem::Problems;
-use crate::settings::Settings;
 use crate::values::Values;
+use crate::variables::memory::{CLEANUP_INTERVAL, MAX_ENTRIES};
 
 pub(crate) fn prepare(values: &Values) -> Connect {
-    let settings = values.settings("memory", &mut Problems::default());
+    let (entries, interval) = (values.get(&MAX_ENTRIES), values.get(&CLEANUP_INTERVAL));
     Arc::new(move || {
-        let built = build(&settings);
-        Box::pin(async { built })
+        let store = builder(entries, interval).build();
+        Box::pin(async { Ok(Box::new(store) as Backend) })
     })
 }
 
-fn build(settings: &Settings) -> Result<Backend> {
-    let mut builder = MemoryStore::builder();
-    if let Some(entries) = settings.get::<Option<usize>>("MAX_ENTRIES")? {
-        builder = builder.max_entries(entries);
+fn builder(entries: Option<usize>, interval: Option<Duration>) -> MemoryStoreBuilder {
+    let builder = with(MemoryStore::builder(), entries, MemoryStoreBuilder::max_entries);
+    with(builder, interval, MemoryStoreBuilder::cleanup_interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_builder() {
+        let values = Values::unset();
+        let built = builder(values.get(&MAX_ENTRIES), values.get(&CLEANUP_INTERVAL));
+        assert_eq!(format!("{built:?}"), format!("{:?}", MemoryStore::builder()));
     }
-    if let Some(interval) = settings.get::<Option<Duration>>("CLEANUP_INTERVAL")? {
-        builder = builder.cleanup_interval(interval);
-    }
-    Ok(Box::new(builder.build()))
 }

@@ -1,58 +1,69 @@
 //! `sqlite`: its settings, or a URL, to an open file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::Result;
 use kv_sqlite::{SqliteStore, SqliteStoreBuilder, SqliteSync};
 
+use crate::backends::with;
 use crate::check;
 use crate::factory::{Backend, Connect};
 use crate::problem::Problems;
-use crate::settings::Settings;
 use crate::values::Values;
-
-const NAME: &str = "sqlite";
+use crate::variables::general::URL;
+use crate::variables::sqlite::{PATH, SYNC, TIMEOUT};
 
 /// Checks that it is told where the file is; it is opened where the store is connected.
 pub(crate) fn prepare(values: &Values, problems: &mut Problems) -> Option<Connect> {
-    // What is wrong with a single value is told already.
-    let settings = values.settings(NAME, &mut Problems::default());
-    let path = path(&settings, values, problems)?;
+    let path = path(values, problems)?;
+    let settings = (values.get(&SYNC), values.get(&TIMEOUT));
     Some(Arc::new(move || {
-        let builder = configure(SqliteStore::builder(&path), &settings);
-        Box::pin(async { Ok(Box::new(builder?.open().await?) as Backend) })
+        let builder = builder(&path, settings.clone());
+        Box::pin(async { Ok(Box::new(builder.open().await?) as Backend) })
     }))
 }
 
-fn path(settings: &Settings, values: &Values, problems: &mut Problems) -> Option<PathBuf> {
-    let general = values.settings("", &mut Problems::default());
-    if let Some(url) = general.get::<Option<String>>("URL").ok().flatten() {
+fn path(values: &Values, problems: &mut Problems) -> Option<PathBuf> {
+    if let Some(url) = values.get(&URL) {
         let path = check::sqlite_path(&url);
-        let subject = values.subject("", "URL");
-        if values.is_set(NAME, "PATH") {
+        let subject = values.subject(&URL);
+        if values.is_set(&PATH) {
             let together = format!("is set together with {subject}");
-            problems.add(values.subject(NAME, "PATH"), together, "only one of the two");
+            problems.add(values.subject(&PATH), together, "only one of the two");
         } else if path.is_none() {
             problems.add(subject, "names no file", "sqlite:///path/of/the/file");
         }
         return path;
     }
-    let path = settings.get::<Option<PathBuf>>("PATH").ok().flatten();
-    if path.is_none() && !values.is_set(NAME, "PATH") {
-        problems.add(values.subject(NAME, "PATH"), "is not set", "a path");
+    if !values.is_set(&PATH) {
+        problems.add(values.subject(&PATH), "is not set", "a path");
     }
-    path
+    values.get(&PATH)
 }
 
-fn configure(builder: SqliteStoreBuilder, settings: &Settings) -> Result<SqliteStoreBuilder> {
-    let mut builder = builder;
-    if settings.get::<Option<String>>("SYNC")?.as_deref() == Some("full") {
-        builder = builder.sync(SqliteSync::Full);
+fn builder(path: &Path, (sync, timeout): (Option<String>, Option<Duration>)) -> SqliteStoreBuilder {
+    let sync = match sync.as_deref() {
+        Some("full") => SqliteSync::Full,
+        _ => SqliteSync::Normal,
+    };
+    with(SqliteStore::builder(path).sync(sync), timeout, SqliteStoreBuilder::timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_builder() {
+        let values = Values::unset();
+        let path = Path::new("state.db");
+        let built = builder(path, (values.get(&SYNC), values.get(&TIMEOUT)));
+        let shown = |builder: SqliteStoreBuilder| {
+            let text = format!("{builder:?}");
+            // Each clock has an origin of its own.
+            text.split(", clock").next().map(str::to_owned)
+        };
+        assert_eq!(shown(built), shown(SqliteStore::builder(path)));
     }
-    if let Some(timeout) = settings.get::<Option<Duration>>("TIMEOUT")? {
-        builder = builder.timeout(timeout);
-    }
-    Ok(builder)
 }

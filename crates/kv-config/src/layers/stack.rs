@@ -1,48 +1,45 @@
 //! From the values of the layers to the layers.
 
-use std::time::Duration;
+#[cfg(feature = "encrypt")]
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use kv_core::Result;
 use kv_layers::{Layers, Limit, Metrics, Observe, Retry, Statistics, Timeout};
 
 use crate::factory::Backend;
+#[cfg(feature = "encrypt")]
+use crate::key::Key;
 use crate::problem::Problems;
-use crate::settings::Settings;
+#[cfg(not(all(feature = "compress", feature = "encrypt", feature = "memory")))]
+use crate::problem::compiled_out;
+#[cfg(feature = "encrypt")]
+use crate::secret;
 use crate::values::Values;
+use crate::variables::{compress, encrypt, fallback, limit, retry, timeout};
+
+/// What a key of the layer `encrypt` is.
+#[cfg(feature = "encrypt")]
+const HEX: &str = "64 hexadecimal digits";
+
+/// Puts one more layer inside of those that are there.
+type Step = Arc<dyn Fn(Layers) -> Layers + Send + Sync>;
 
 /// The layers that are named, with their values, made anew for each store. They count together.
 #[derive(Clone, Default)]
 pub(crate) struct Stack {
-    layers: Vec<(String, Settings)>,
+    steps: Vec<Step>,
     metrics: Metrics,
     statistics: Statistics,
 }
 
 pub(crate) fn prepare(names: &[String], values: &Values, problems: &mut Problems) -> Stack {
-    if cfg!(not(feature = "memory")) && names.iter().any(|name| name == "fallback") {
-        let problem = "`memory` is compiled out: kv-config's feature `memory` brings it";
-        problems.add(values.subject("fallback", "TYPE"), problem, "no fallback");
+    let mut stack = Stack::default();
+    for name in names {
+        let step = stack.step(name, values, problems);
+        stack.steps.extend(step);
     }
-    refuse_what_is_compiled_out(names, values, problems);
-    if names.iter().any(|name| name == "encrypt") && !values.is_set("encrypt", "KEY") {
-        problems.add(values.subject("encrypt", "KEY"), "is not set", "64 hexadecimal digits");
-    }
-    // What is wrong with a single value is told already.
-    let settings = |name: &String| values.settings(name, &mut Problems::default());
-    let layers = names.iter().map(|name| (name.clone(), settings(name))).collect();
-    Stack { layers, metrics: Metrics::new(), statistics: Statistics::new() }
-}
-
-fn refuse_what_is_compiled_out(names: &[String], values: &Values, problems: &mut Problems) {
-    let compiled =
-        [("compress", cfg!(feature = "compress")), ("encrypt", cfg!(feature = "encrypt"))];
-    for (layer, _) in compiled.into_iter().filter(|(_, is_there)| !is_there) {
-        if names.iter().any(|name| name == layer) {
-            let problem =
-                format!("`{layer}` is compiled out: kv-config's feature `{layer}` brings it");
-            problems.add(values.subject("", "LAYERS"), problem, format!("no `{layer}`"));
-        }
-    }
+    stack
 }
 
 impl Stack {
@@ -55,82 +52,139 @@ impl Stack {
     }
 
     pub(crate) fn around(&self, store: Backend) -> Result<Backend> {
-        if self.layers.is_empty() {
+        if self.steps.is_empty() {
             return Ok(store);
         }
-        let mut layers = Layers::new();
-        for (name, settings) in &self.layers {
-            layers = match name.as_str() {
-                "observe" => layers.observe(Observe::to(self.metrics.clone())),
-                "statistics" => layers.statistics(self.statistics.clone()),
-                "read-only" => layers.read_only(),
-                "compress" => compress(layers, settings)?,
-                "encrypt" => encrypt(layers, settings)?,
-                "fallback" => fallback(layers, settings)?,
-                "limit" => layers.limit(limit(settings)?),
-                "retry" => layers.retry(retry(settings)?),
-                "timeout" => layers.timeout(Timeout::after(settings.get("AFTER")?)),
-                _ => layers,
-            };
+        self.steps.iter().fold(Layers::new(), |layers, step| step(layers)).on(store)
+    }
+
+    /// The layer of this name; nothing where a problem was told.
+    fn step(&self, name: &str, values: &Values, problems: &mut Problems) -> Option<Step> {
+        let (metrics, statistics) = (self.metrics.clone(), self.statistics.clone());
+        match name {
+            "observe" => step(move |layers| layers.observe(Observe::to(metrics.clone()))),
+            "statistics" => step(move |layers| layers.statistics(statistics.clone())),
+            "read-only" => step(Layers::read_only),
+            "compress" => compress(values, problems),
+            "encrypt" => encrypt(values, problems),
+            "fallback" => fallback(values, problems),
+            "limit" => limit(values),
+            "retry" => {
+                let retry = retry(values)?;
+                step(move |layers| layers.retry(retry()))
+            }
+            "timeout" => {
+                let after = values.get(&timeout::AFTER)?;
+                step(move |layers| layers.timeout(Timeout::after(after)))
+            }
+            _ => None,
         }
-        layers.on(store)
     }
 }
 
-#[cfg(feature = "memory")]
-fn fallback(layers: Layers, settings: &Settings) -> Result<Layers> {
-    let entries: usize = settings.get("MAX_ENTRIES")?;
-    let spare = move || kv_memory::MemoryStore::builder().max_entries(entries).build();
-    let fallback = kv_layers::Fallback::to(spare).failures(settings.get("FAILURES")?);
-    Ok(layers.fallback(fallback.pause(settings.get("PAUSE")?)))
-}
-
-#[cfg(not(feature = "memory"))]
-fn fallback(_: Layers, _: &Settings) -> Result<Layers> {
-    // Told already, when the configuration was checked.
-    Err(kv_core::Error::new(kv_core::ErrorKind::Config, "there is no store to fall back to"))
+#[expect(clippy::unnecessary_wraps, reason = "the steps of other layers may be refused")]
+fn step(step: impl Fn(Layers) -> Layers + Send + Sync + 'static) -> Option<Step> {
+    Some(Arc::new(step))
 }
 
 #[cfg(feature = "compress")]
-fn compress(layers: Layers, settings: &Settings) -> Result<Layers> {
-    Ok(layers.compress(kv_layers::Compress::above(settings.get("ABOVE")?)))
+fn compress(values: &Values, _: &mut Problems) -> Option<Step> {
+    let above = values.get(&compress::ABOVE)?;
+    step(move |layers| layers.compress(kv_layers::Compress::above(above)))
 }
 
 #[cfg(not(feature = "compress"))]
-fn compress(_: Layers, _: &Settings) -> Result<Layers> {
-    Err(compiled_out())
+fn compress(values: &Values, problems: &mut Problems) -> Option<Step> {
+    refuse("compress", values, problems)
 }
 
 #[cfg(feature = "encrypt")]
-fn encrypt(layers: Layers, settings: &Settings) -> Result<Layers> {
-    use kv_layers::{Encrypt, EncryptionKey};
-    let key: String = settings.get("KEY")?;
-    let encrypt = Encrypt::with(EncryptionKey::from_hex(&key)?);
-    let old: Option<String> = settings.get("OLD_KEY")?;
-    Ok(layers.encrypt(match old {
-        Some(old) => encrypt.old_key(EncryptionKey::from_hex(&old)?),
+fn encrypt(values: &Values, problems: &mut Problems) -> Option<Step> {
+    use encrypt::{KEY, KEY_FILE, OLD_KEY, OLD_KEY_FILE};
+    if !values.is_set(&KEY) && !values.is_set(&KEY_FILE) {
+        problems.add(values.subject(&KEY), "is not set", HEX);
+    }
+    let key = encryption_key((&KEY, &KEY_FILE), values, problems);
+    let old = encryption_key((&OLD_KEY, &OLD_KEY_FILE), values, problems);
+    let encrypt = kv_layers::Encrypt::with(key?);
+    let encrypt = match old {
+        Some(old) => encrypt.old_key(old),
         None => encrypt,
-    }))
+    };
+    step(move |layers| layers.encrypt(encrypt.clone()))
+}
+
+#[cfg(feature = "encrypt")]
+fn encryption_key(
+    (key, file): (&Key<String>, &Key<PathBuf>),
+    values: &Values,
+    problems: &mut Problems,
+) -> Option<kv_layers::EncryptionKey> {
+    let text = secret::read((key, file), "the key", values, problems)?;
+    let key = kv_layers::EncryptionKey::from_hex(&text);
+    if key.is_err() {
+        // A key that is set was checked with the other values.
+        problems.add(values.subject(file), "names a file that holds no key", HEX);
+    }
+    key.ok()
 }
 
 #[cfg(not(feature = "encrypt"))]
-fn encrypt(_: Layers, _: &Settings) -> Result<Layers> {
-    Err(compiled_out())
+fn encrypt(values: &Values, problems: &mut Problems) -> Option<Step> {
+    refuse("encrypt", values, problems)
 }
 
 #[cfg(not(all(feature = "compress", feature = "encrypt")))]
-fn compiled_out() -> kv_core::Error {
-    // Told already, when the configuration was checked.
-    kv_core::Error::new(kv_core::ErrorKind::Config, "the layer is compiled out")
+fn refuse(layer: &str, values: &Values, problems: &mut Problems) -> Option<Step> {
+    let subject = values.subject(&crate::variables::general::LAYERS);
+    problems.add(subject, compiled_out(layer), format!("no `{layer}`"));
+    None
 }
 
-fn limit(settings: &Settings) -> Result<Limit> {
-    Ok(Limit::to(settings.get("CONCURRENCY")?).queue(settings.get("QUEUE")?))
+#[cfg(feature = "memory")]
+fn fallback(values: &Values, _: &mut Problems) -> Option<Step> {
+    let entries = values.get(&fallback::MAX_ENTRIES)?;
+    let spare = move || kv_memory::MemoryStore::builder().max_entries(entries).build();
+    let fallback = kv_layers::Fallback::to(spare).failures(values.get(&fallback::FAILURES)?);
+    let fallback = fallback.pause(values.get(&fallback::PAUSE)?);
+    step(move |layers| layers.fallback(fallback.clone()))
 }
 
-fn retry(settings: &Settings) -> Result<Retry> {
-    let (first, longest): (Duration, Duration) =
-        (settings.get("FIRST_PAUSE")?, settings.get("LONGEST_PAUSE")?);
-    let retry = Retry::new().attempts(settings.get("ATTEMPTS")?).pauses(first, longest);
-    Ok(retry.within(settings.get("WITHIN")?))
+#[cfg(not(feature = "memory"))]
+fn fallback(values: &Values, problems: &mut Problems) -> Option<Step> {
+    problems.add(values.subject(&fallback::TYPE), compiled_out("memory"), "no fallback");
+    None
+}
+
+fn limit(values: &Values) -> Option<Step> {
+    let (running, waiting) = (values.get(&limit::CONCURRENCY)?, values.get(&limit::QUEUE)?);
+    step(move |layers| layers.limit(Limit::to(running).queue(waiting)))
+}
+
+fn retry(values: &Values) -> Option<impl Fn() -> Retry + Send + Sync + 'static> {
+    let attempts = values.get(&retry::ATTEMPTS)?;
+    let (first, longest) = (values.get(&retry::FIRST_PAUSE)?, values.get(&retry::LONGEST_PAUSE)?);
+    let within = values.get(&retry::WITHIN)?;
+    Some(move || Retry::new().attempts(attempts).pauses(first, longest).within(within))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_retry_are_those_of_the_layer() {
+        let ours = retry(&Values::unset()).unwrap()().seeded(1);
+        assert_eq!(format!("{ours:?}"), format!("{:?}", Retry::new().seeded(1)));
+    }
+
+    #[cfg(feature = "memory")]
+    #[test]
+    fn the_defaults_of_fallback_are_those_of_the_layer() {
+        let values = Values::unset();
+        let own = kv_layers::Fallback::to(kv_memory::MemoryStore::new);
+        let ours = own.clone().failures(values.get(&fallback::FAILURES).unwrap());
+        let ours = ours.pause(values.get(&fallback::PAUSE).unwrap());
+        assert_eq!(format!("{ours:?}"), format!("{own:?}"));
+    }
 }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use super::Given;
 use crate::value::Raw;
-use crate::variables::PREFIX;
+use crate::variable::PREFIX;
 
 /// The process's own variables: the one place that reads them.
 pub(crate) fn of_process() -> impl Iterator<Item = (OsString, OsString)> {

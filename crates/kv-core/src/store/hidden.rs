@@ -5,7 +5,7 @@
 //! key is replaced or left out.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +15,8 @@ use crate::key::HIDDEN;
 use crate::queue::QueueSupport;
 use crate::{
     Achieved, Capabilities, Command, Condition, Durability, Entry, Error, KeyValueStore, Lifetime,
-    Outcome, Pattern, RESERVED, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write,
-    async_trait,
+    Outcome, Pattern, RESERVED, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher,
+    Write, async_trait,
 };
 
 /// A shorter secret is looked for in a text with what stands before it in the key: by itself it is
@@ -237,6 +237,12 @@ impl KeyValueStore for Hiding {
 
     async fn now(&self) -> Result<Duration> {
         self.inner.now().await
+    }
+
+    /// Errors of a watch are about the connection, not about a key.
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        let watched = self.inner.watch(prefix, watcher);
+        watched.map_err(|error| self.of(error, prefix))
     }
 
     async fn ping(&self) -> Result<()> {

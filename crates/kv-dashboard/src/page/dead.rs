@@ -8,10 +8,12 @@ use axum::extract::State;
 use axum::response::Response;
 use kv_queue::DeadJob;
 use maud::{Markup, html};
+use serde_json::{Value, json};
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::letters::{self, Letters, MOST_READ};
 use crate::show::{cut, date, decoded, number};
 use crate::visit::Visit;
@@ -28,6 +30,9 @@ pub(crate) async fn dead(State(app): State<Arc<App>>, visit: Visit) -> Result<Re
     let all = queue.stats().await?.dead;
     let letters = letters::read(&queue, MOST_READ, |_| true).await?;
     let reason = visit.parameters.get("reason");
+    if visit.wants_json {
+        return Ok(json::answer(&told(&app, all, &letters, reason)));
+    }
     let content = html! {
         p { (number(all)) " dead letters."
             @if letters.is_cut { " The oldest " (number(letters.read.len() as u64)) " were read." }
@@ -41,13 +46,42 @@ pub(crate) async fn dead(State(app): State<Arc<App>>, visit: Visit) -> Result<Re
     Ok(page(&visit, &Subject { title: name, queue: Some((name, "/dead")) }, &content))
 }
 
-fn by_reason(visit: &Visit, queue: &str, letters: &Letters) -> Markup {
+fn told(app: &App, all: u64, letters: &Letters, reason: Option<&str>) -> Value {
+    let reasons = json::list(
+        counts(letters).iter().take(REASONS),
+        |(reason, count)| json!({ "reason": reason, "letters": count }),
+    );
+    let shown = json::list(asked(letters, reason).take(SHOWN), |letter| {
+        let mut told = json::letter(letter);
+        if app.settings.payloads {
+            let payload = json::content(app.store.serializer(), &letter.payload);
+            json::add(&mut told, json!({ "payload": payload }));
+        }
+        told
+    });
+    json!({ "dead": all, "read": letters.read.len(), "reasons": reasons, "letters": shown })
+}
+
+/// How many letters have each reason, the most frequent first.
+fn counts(letters: &Letters) -> Vec<(&str, u64)> {
     let mut counts = BTreeMap::<&str, u64>::new();
     for letter in &letters.read {
         *counts.entry(letters::first_line(letter)).or_default() += 1;
     }
     let mut sorted: Vec<_> = counts.into_iter().collect();
     sorted.sort_by_key(|(_, count)| Reverse(*count));
+    sorted
+}
+
+/// The letters with a reason, or all.
+fn asked<'a>(letters: &'a Letters, reason: Option<&str>) -> impl Iterator<Item = &'a DeadJob> {
+    let is_asked =
+        move |it: &&DeadJob| reason.is_none_or(|reason| letters::first_line(it) == reason);
+    letters.read.iter().filter(is_asked)
+}
+
+fn by_reason(visit: &Visit, queue: &str, letters: &Letters) -> Markup {
+    let sorted = counts(letters);
     let link = |reason| visit.base.link("/dead", &[("queue", queue), ("reason", reason)]);
     html! {
         h2 { "Reasons" }
@@ -69,9 +103,7 @@ fn by_reason(visit: &Visit, queue: &str, letters: &Letters) -> Markup {
 }
 
 fn list(app: &App, visit: &Visit, queue: &str, letters: &Letters, reason: Option<&str>) -> Markup {
-    let is_asked =
-        |letter: &&DeadJob| reason.is_none_or(|reason| letters::first_line(letter) == reason);
-    let found: Vec<_> = letters.read.iter().filter(is_asked).collect();
+    let found: Vec<_> = asked(letters, reason).collect();
     let actions = app.settings.actions;
     html! {
         h2 { "Letters" }

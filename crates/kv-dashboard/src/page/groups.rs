@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::response::Response;
 use kv_queue::{GroupBlock, GroupState};
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::show::{number, span};
 use crate::visit::Visit;
 
@@ -20,6 +22,9 @@ const SHOWN: usize = 200;
 pub(crate) async fn groups(State(app): State<Arc<App>>, visit: Visit) -> Result<Response> {
     let name = visit.parameters.required("queue")?;
     let groups = app.queue::<()>(name).await?.some_groups(SHOWN).await?;
+    if visit.wants_json {
+        return Ok(json::answer(&json!({ "groups": json::list(&groups, json::group) })));
+    }
     let content = html! {
         @if groups.is_empty() {
             p { "No job that waits or runs has a group, and no group has a limit or a pause." }

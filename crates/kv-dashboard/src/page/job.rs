@@ -6,11 +6,13 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use kv_queue::{JobId, JobInfo, JobPast, State};
 use maud::{Markup, html};
+use serde_json::{Value, json};
 
 use super::jobs::whereabouts;
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::json;
 use crate::show::{cut, date, decoded, number};
 use crate::visit::Visit;
 
@@ -20,6 +22,9 @@ pub(crate) async fn job(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<R
     let missing =
         || Failure::missing("there is no such job: it was cancelled, or is done and not kept");
     let job = app.queue::<()>(name).await?.job(id).await?.ok_or_else(missing)?;
+    if visit.wants_json {
+        return Ok(json::answer(&told(&app, &job)));
+    }
     let content = html! {
         (facts(&visit, name, &job))
         @if let Some(past) = &job.detail { (history(past)) (content(&app, &job, past)) }
@@ -27,6 +32,16 @@ pub(crate) async fn job(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<R
     };
     let title = format!("{name} {id}");
     Ok(page(&visit, &Subject { title: &title, queue: Some((name, "/job")) }, &content))
+}
+
+fn told(app: &App, job: &JobInfo) -> Value {
+    let mut told = json::job(job);
+    let bytes = job.detail.as_ref().and_then(|past| past.bytes.as_ref());
+    if let Some(bytes) = bytes.filter(|_| app.settings.payloads) {
+        let what = if job.status.state() == State::Done { "returned" } else { "payload" };
+        json::add(&mut told, json!({ what: json::content(app.store.serializer(), bytes) }));
+    }
+    told
 }
 
 fn facts(visit: &Visit, queue: &str, job: &JobInfo) -> Markup {

@@ -6,10 +6,12 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use kv_queue::{JobFilter, JobInfo, JobStatus, Jobs, State};
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::json;
 use crate::show::{cut, date, span};
 use crate::visit::Visit;
 
@@ -30,6 +32,10 @@ pub(crate) async fn jobs(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<
         filter = filter.after(after);
     }
     let found = app.queue::<()>(name).await?.list(state, filter).await?;
+    if visit.wants_json {
+        let jobs = json::list(&found.jobs, json::job);
+        return Ok(json::answer(&json!({ "jobs": jobs, "next": found.next })));
+    }
     let content = html! {
         (choice(&visit, name, state, group))
         @if found.jobs.is_empty() {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::store::time;
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::json;
 use crate::show::{decoded, number};
 use crate::visit::Visit;
 
@@ -21,6 +23,15 @@ pub(crate) async fn key(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
     }
     let missing = || Failure::missing("there is no such key");
     let left = app.store.ttl(key).await?.ok_or_else(missing)?;
+    if visit.wants_json {
+        let mut told = json!({ "key": key, "ttl_s": json::left(left) });
+        if app.settings.values {
+            let stored = app.store.get_bytes(key).await?.ok_or_else(missing)?;
+            let value = json::content(app.store.serializer(), &stored);
+            json::add(&mut told, json!({ "bytes": stored.len(), "value": value }));
+        }
+        return Ok(json::answer(&told));
+    }
     let content = html! {
         dl { div { dt { "Time left" } dd { (time(left)) } } }
         h2 { "Value" }

@@ -11,6 +11,7 @@ use super::queues::told;
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::sampler::{QueueSample, Snapshot};
 use crate::show::{line, number, rate};
 use crate::visit::Visit;
@@ -18,10 +19,15 @@ use crate::visit::Visit;
 pub(crate) async fn queue(State(app): State<Arc<App>>, visit: Visit) -> Result<Response> {
     let name = visit.parameters.required("queue")?;
     let snapshot = app.sampler.snapshot().await;
-    let found = match figures(&snapshot, name) {
-        Some(found) => found,
-        None => alone(&app, name).await?,
+    let counted = snapshot.queues.iter().find(|queue| queue.name == name);
+    let sample = match counted {
+        Some(sample) => sample,
+        None => &alone(&app, name).await?,
     };
+    if visit.wants_json {
+        return Ok(json::answer(&json::queue(sample)));
+    }
+    let found = figures(&snapshot, name).unwrap_or_else(|| shown(sample));
     let content = html! {
         div data-live=(visit.base.link("/live", &[("queue", name)])) { (found) }
         @if app.settings.actions { (actions(&visit, name)) }
@@ -30,11 +36,11 @@ pub(crate) async fn queue(State(app): State<Arc<App>>, visit: Visit) -> Result<R
 }
 
 /// The figures of a queue that is younger than the last count, or one of very many.
-async fn alone(app: &App, name: &str) -> Result<Markup> {
+async fn alone(app: &App, name: &str) -> Result<QueueSample> {
     let stats = app.queue::<()>(name).await?.stats().await?;
     let names = kv_queue::queue_names(&app.store).await?;
     let partitions = names.get(name).copied().unwrap_or_default();
-    Ok(counted(&QueueSample::alone(name, partitions, stats), &stats))
+    Ok(QueueSample::alone(name, partitions, stats))
 }
 
 /// The figures of a queue, if it was counted.
@@ -42,11 +48,15 @@ pub(crate) fn figures(snapshot: &Snapshot, name: &str) -> Option<Markup> {
     let queue = snapshot.queues.iter().find(|queue| queue.name == name)?;
     Some(html! {
         (told(snapshot))
-        @match &queue.stats {
-            Ok(stats) => (counted(queue, stats)),
-            Err(why) => p class="note bad" role="alert" { (why) },
-        }
+        (shown(queue))
     })
+}
+
+fn shown(queue: &QueueSample) -> Markup {
+    match &queue.stats {
+        Ok(stats) => counted(queue, stats),
+        Err(why) => html! { p class="note bad" role="alert" { (why) } },
+    }
 }
 
 fn counted(queue: &QueueSample, stats: &QueueStats) -> Markup {

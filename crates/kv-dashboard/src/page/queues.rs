@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::sampler::{QueueSample, Snapshot};
 use crate::show::{date, line, number, rate};
 use crate::visit::{Base, Visit};
@@ -19,6 +21,14 @@ const SHOWN: usize = 100;
 pub(crate) async fn queues(State(app): State<Arc<App>>, visit: Visit) -> Result<Response> {
     let snapshot = app.sampler.snapshot().await;
     let (filter, after) = (visit.parameters.get("filter"), visit.parameters.get("after"));
+    if visit.wants_json {
+        let (shown, next) = found(&snapshot, filter, after);
+        let queues = json::list(shown, json::queue);
+        let next = next.map(|last| &last.name);
+        return Ok(json::answer(
+            &json!({ "queues": queues, "next": next, "error": snapshot.failed }),
+        ));
+    }
     let live: Vec<_> = [("filter", filter), ("after", after)]
         .into_iter()
         .filter_map(|(k, v)| Some((k, v?)))
@@ -35,20 +45,30 @@ pub(crate) async fn queues(State(app): State<Arc<App>>, visit: Visit) -> Result<
     Ok(page(&visit, &Subject { title: "Queues", queue: None }, &content))
 }
 
-/// The queues whose names contain a text, from behind a name on.
-pub(crate) fn table(
-    base: &Base,
-    snapshot: &Snapshot,
+/// The queues whose names contain a text, from behind a name on; and the last, if others follow.
+fn found<'a>(
+    snapshot: &'a Snapshot,
     filter: Option<&str>,
     after: Option<&str>,
-) -> Markup {
+) -> (Vec<&'a QueueSample>, Option<&'a QueueSample>) {
     let is_asked = |queue: &&QueueSample| {
         filter.is_none_or(|filter| queue.name.contains(filter))
             && after.is_none_or(|after| queue.name.as_str() > after)
     };
     let mut found = snapshot.queues.iter().filter(is_asked);
     let shown: Vec<_> = found.by_ref().take(SHOWN).collect();
-    let next = found.next().and_then(|_| shown.last());
+    let next = found.next().and_then(|_| shown.last().copied());
+    (shown, next)
+}
+
+/// The same as a table.
+pub(crate) fn table(
+    base: &Base,
+    snapshot: &Snapshot,
+    filter: Option<&str>,
+    after: Option<&str>,
+) -> Markup {
+    let (shown, next) = found(snapshot, filter, after);
     html! {
         (told(snapshot))
         div class="scroll" tabindex="0" role="region" aria-label="Queues" {

@@ -6,10 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use kv_queue::{Firing, ScheduleInfo};
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::show::{date, since_1970, span};
 use crate::visit::Visit;
 
@@ -17,6 +19,9 @@ pub(crate) async fn schedules(State(app): State<Arc<App>>, visit: Visit) -> Resu
     let name = visit.parameters.required("queue")?;
     // A queue has at most a thousand.
     let schedules = app.queue::<()>(name).await?.schedules().list().await?;
+    if visit.wants_json {
+        return Ok(json::answer(&json!({ "schedules": json::list(&schedules, json::schedule) })));
+    }
     let content = html! {
         @if schedules.is_empty() {
             p { "No schedule." }

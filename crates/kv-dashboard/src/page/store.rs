@@ -7,10 +7,12 @@ use axum::response::Response;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kv_core::Remaining;
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::json;
 use crate::keys::{self, Keys};
 use crate::show::{number, span};
 use crate::visit::Visit;
@@ -28,6 +30,11 @@ pub(crate) async fn store(State(app): State<Arc<App>>, visit: Visit) -> Result<R
     };
     let is_first = prefix.is_empty() && from.is_none();
     let found = keys::page(&app, prefix, from).await?;
+    if visit.wants_json {
+        let (keys, next) = listed(&app, found).await?;
+        let keys = json::list(keys, |(key, left)| json!({ "key": key, "ttl_s": json::left(left) }));
+        return Ok(json::answer(&json!({ "keys": keys, "next": next })));
+    }
     let content = html! {
         @if is_first { (figures(&app).await?) (namespaces(&app, &visit).await?) }
         h2 { "Keys" }
@@ -74,18 +81,24 @@ async fn namespaces(app: &App, visit: &Visit) -> Result<Markup> {
     })
 }
 
-async fn list(app: &App, visit: &Visit, prefix: &str, found: Keys) -> Result<Markup> {
+/// The keys with the time that each has left, and where the next page begins.
+async fn listed(app: &App, found: Keys) -> Result<(Vec<(String, Remaining)>, Option<String>)> {
     let asked: Vec<_> = found.keys.into_iter().map(|key| with_ttl(app, key)).collect();
     let rows: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
-    let next = found.next.map(|cursor| app.cursors.remember(cursor).to_string());
+    let rows = rows.into_iter().filter_map(|(key, left)| Some((key, left?))).collect();
+    Ok((rows, found.next.map(|cursor| app.cursors.remember(cursor).to_string())))
+}
+
+async fn list(app: &App, visit: &Visit, prefix: &str, found: Keys) -> Result<Markup> {
+    let (rows, next) = listed(app, found).await?;
     Ok(html! {
         div class="scroll" tabindex="0" role="region" aria-label="Keys" {
             table {
                 thead { tr { th scope="col" { "Key" } th scope="col" { "Time left" } } }
-                tbody { @for (key, left) in rows.iter().filter_map(|(key, left)| Some((key, (*left)?))) {
+                tbody { @for (key, left) in &rows {
                     tr {
                         th scope="row" { a href=(visit.base.link("/key", &[("key", key)])) { (key) } }
-                        td class="when" { (time(left)) }
+                        td class="when" { (time(*left)) }
                     }
                 } }
             }

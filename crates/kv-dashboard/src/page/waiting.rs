@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use maud::html;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
-use crate::show::{json, number};
+use crate::json;
+use crate::show::{self, number};
 use crate::visit::Visit;
 
 /// How many jobs are shown. Each may be as large as the queue allows.
@@ -21,6 +22,10 @@ pub(crate) async fn waiting(State(app): State<Arc<App>>, visit: Visit) -> Result
     let queue = app.queue::<Value>(name).await?;
     let ready = queue.stats().await?.ready;
     let shown = if app.settings.payloads { queue.peek(SHOWN).await? } else { Vec::new() };
+    if visit.wants_json {
+        let payloads = app.settings.payloads.then_some(&shown);
+        return Ok(json::answer(&json!({ "ready": ready, "payloads": payloads })));
+    }
     let content = html! {
         p { (number(ready)) " jobs are ready." }
         @if !app.settings.payloads {
@@ -31,7 +36,7 @@ pub(crate) async fn waiting(State(app): State<Arc<App>>, visit: Visit) -> Result
                     thead { tr { th scope="col" class="number" { "Place" } th scope="col" { "Payload" } } }
                     tbody {
                         @for (place, payload) in shown.iter().enumerate() {
-                            tr { td class="number" { (place + 1) } td { (json(payload)) } }
+                            tr { td class="number" { (place + 1) } td { (show::json(payload)) } }
                         }
                     }
                 }

@@ -6,10 +6,12 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use kv_queue::WorkerInfo;
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::{Subject, page};
 use crate::app::App;
 use crate::failure::Result;
+use crate::json;
 use crate::show::{cut, date, number};
 use crate::visit::Visit;
 
@@ -19,6 +21,10 @@ const SHOWN: usize = 200;
 pub(crate) async fn workers(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<Response> {
     let name = visit.parameters.required("queue")?;
     let workers = app.queue::<()>(name).await?.workers().await?;
+    if visit.wants_json {
+        let shown = json::list(workers.iter().take(SHOWN), json::worker);
+        return Ok(json::answer(&json!({ "workers": shown, "in_all": workers.len() })));
+    }
     let content = html! {
         p { (number(workers.len() as u64)) " workers. Each says every 10 s that it is there." }
         @if !workers.is_empty() {

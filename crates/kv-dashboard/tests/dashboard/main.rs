@@ -12,6 +12,7 @@ mod log;
 mod monitoring;
 mod pages;
 mod place;
+mod programs;
 mod served;
 mod store;
 
@@ -52,6 +53,8 @@ on_every_backend! {
     store::a_secret_namespace_is_never_shown,
     store::a_value_is_shown_only_where_that_is_allowed,
     store::every_key_is_on_some_page,
+    programs::every_page_of_a_queue_is_json_for_a_program,
+    programs::a_program_sees_payloads_and_values_only_where_that_is_allowed,
     actions::a_queue_is_paused_and_resumed,
     actions::a_queue_is_cleared_and_deleted_only_when_its_name_is_written,
     actions::selected_dead_letters_are_redriven_or_discarded,

@@ -1,14 +1,14 @@
 //! The part of the contract that two stores can keep.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Effect, Entry, Error, ErrorKind,
     KeyValueStore, Lifetime, Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats,
-    Write, async_trait,
+    Watcher, Write, async_trait,
 };
 
 use super::Fallback;
@@ -197,6 +197,11 @@ impl KeyValueStore for FallbackStore {
 
     async fn now(&self) -> Result<Duration> {
         self.plain((), |side, ()| async move { side.store.now().await }).await
+    }
+
+    /// Refused: nobody would tell what changes when the serving store does.
+    fn watch(&self, _: &str, _: Weak<dyn Watcher>) -> Result<()> {
+        Err(self.offered.unsupported("watch"))
     }
 
     async fn ping(&self) -> Result<()> {

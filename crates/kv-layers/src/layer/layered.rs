@@ -3,13 +3,13 @@
 mod queue;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kv_core::queue::QueueSupport;
 use kv_core::{
     Achieved, Bytes, Capabilities, Command, Condition, Durability, Entry, KeyValueStore, Lifetime,
-    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Write, async_trait,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write, async_trait,
 };
 
 use self::queue::LayeredQueues;
@@ -140,6 +140,10 @@ impl<L: Layer> KeyValueStore for Layered<L> {
 
     async fn now(&self) -> Result<Duration> {
         self.layer.call(of(Operation::Now), (), |()| self.store.now()).await
+    }
+
+    fn watch(&self, prefix: &str, watcher: Weak<dyn Watcher>) -> Result<()> {
+        self.store.watch(prefix, watcher)
     }
 
     async fn ping(&self) -> Result<()> {

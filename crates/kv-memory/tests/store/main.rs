@@ -18,3 +18,5 @@ mod support;
 mod undecodable;
 #[cfg(test)]
 mod verbs;
+#[cfg(test)]
+mod watching;

@@ -172,7 +172,7 @@ impl Connection {
 }
 
 /// A connection that breaks at once is an error too, since fred would retry for ever.
-async fn wait_until_connected(
+pub(super) async fn wait_until_connected(
     client: &Client,
     mut router: AbortOnDrop<Ended>,
     mut breaks: Receiver<(FredError, Option<Server>)>,

@@ -20,6 +20,8 @@ use crate::config::{Address, Protocol, RedisConfig, Secret, Sentinels, Servers};
 /// How long fred waits between two attempts to connect, at least and at most.
 const RECONNECT_MILLIS: (u32, u32) = (100, 1_500);
 const RECONNECT_JITTER_MILLIS: u32 = 100;
+/// How many notices of changes wait for the task that reads them.
+const NOTICES: usize = 4_096;
 /// After this long without traffic the system probes the peer.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -93,6 +95,18 @@ impl Connector {
     /// Marks the store as closed. Returns whether it already was.
     pub(super) fn close(&self) -> bool {
         self.closed.swap(true, Ordering::SeqCst)
+    }
+
+    /// A connection for notices of changes, which is not made yet. It is not made again once it
+    /// breaks, since notices would be missing.
+    pub(super) fn tracking_client(&self, address: &Address) -> Client {
+        let performance = PerformanceConfig {
+            default_command_timeout: self.timeout,
+            broadcast_channel_capacity: NOTICES,
+            ..PerformanceConfig::default()
+        };
+        let config = Config { version: RespVersion::RESP2, ..self.server(address) };
+        Client::new(config, Some(performance), Some(self.connection()), None)
     }
 
     /// A connection that is not made yet.

@@ -173,7 +173,11 @@ where
 }
 
 /// A command that fred does not offer, or offers in a worse form.
-async fn custom<C>(client: &C, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError>
+pub(super) async fn custom<C>(
+    client: &C,
+    name: &'static str,
+    args: Vec<Bytes>,
+) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
 {

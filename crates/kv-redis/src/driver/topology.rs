@@ -116,6 +116,14 @@ impl Topology {
         }
     }
 
+    /// Counts the refreshes that ended, if the servers can move.
+    pub(super) fn looks(&self) -> Option<watch::Receiver<u64>> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Discovered(found) => Some(found.shared.looks.subscribe()),
+        }
+    }
+
     /// Starts a refresh soon, if the servers can move.
     pub(super) fn refresh_soon(&self) {
         if let Self::Discovered(found) = self {

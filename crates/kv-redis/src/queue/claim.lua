@@ -25,33 +25,6 @@ local function claim(token)
   return keys, met
 end
 
--- The same where groups take turns.
-local function claim_in_turns(token)
-  local keys, lent, till = {}, {}, number(after(lease))
-  local function deliver_if_it_fits(key, job, size, body, name, group)
-    if not fits(size) then
-      return false
-    end
-    if group then
-      groups.deliver(group, name)
-    else
-      call('ZREM', READY, name)
-    end
-    tell(reply, key, job, body)
-    lent[#lent + 1] = till
-    lent[#lent + 1] = key .. ':' .. token
-    keys[#keys + 1] = key
-    return true
-  end
-  take_turns(deliver_if_it_fits, function()
-    return limit - #keys
-  end)
-  if #keys > 0 then
-    call('ZADD', LEASES, unpack(lent))
-  end
-  return keys, #keys > 0
-end
-
 -- Whether a job or a group can be claimed.
 local function has_claimable()
   return call('ZCARD', READY) > 0
@@ -61,7 +34,7 @@ end
 local token, due, keys, changed = '0', -1, {}, {}
 if limit > 0 and control[2] ~= '1' then
   local next_token, met = number(math.max((control[3] or 0) + 1, now))
-  if control[1] == GROUPED_FORMAT and count_queued() > 0 then
+  if control[1] == GROUPED_FORMAT and has_queued() then
     keys, met = claim_in_turns(next_token)
   else
     keys, met = claim(next_token)

@@ -41,13 +41,28 @@ local function length(hash, field)
   return (size > 0 or call('HEXISTS', hash, field) == 1) and size or nil
 end
 
+-- Bodies that were read together, by their keys.
+local bodies = {}
+
+-- Reads bodies together if all of them are sure to fit.
+local function read_bodies(keys)
+  if largest and #keys > 0 and (sum or 0) + largest * #keys <= bytes then
+    for i, body in ipairs(call('HMGET', JOBS, unpack(keys))) do
+      bodies[keys[i]] = body
+    end
+  end
+end
+
 -- Looks whether all of a job is there. Answers what is missing, or false; how many bytes its body
 -- and checkpoint have; and the body, if it is sure to fit.
 local function find(key, job)
   if not job then
     return RECORD
   end
-  local body = largest and (sum or 0) + largest <= bytes and call('HGET', JOBS, key)
+  local body = bodies[key]
+  if body == nil then
+    body = largest and (sum or 0) + largest <= bytes and call('HGET', JOBS, key)
+  end
   local size = body and #body or length(JOBS, key)
   if not size then
     return BODY
@@ -98,8 +113,7 @@ local function finish(lease, value)
   if call('ZREM', LEASES, lease) == 0 then
     return 's'
   end
-  local key = sub(lease, 1, 14)
-  free_slot(end_as_done(key, value, policy))
+  free_slot(end_as_done(sub(lease, 1, 14), value, policy))
   count('done')
   return 'a'
 end
@@ -273,8 +287,19 @@ if repeated then
 end
 
 local settled, operated = {}, {}
-for i = 1, acks do
-  settled[i] = finish(ARGV[HEADER + i])
+if acks > 0 then
+  local keys = {}
+  for i = 1, acks do
+    keys[i] = sub(ARGV[HEADER + i], 1, 14)
+  end
+  read_ahead(keys)
+  gone_bodies, gone_records = {}, {}
+  for i = 1, acks do
+    settled[i] = finish(ARGV[HEADER + i])
+  end
+  call_with('HDEL', JOBS, gone_bodies)
+  call_with('HDEL', RECORDS, gone_records)
+  gone_bodies, gone_records = nil, nil
 end
 for i = 1, operations do
   local at = HEADER + acks + 4 * i - 4

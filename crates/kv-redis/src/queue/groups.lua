@@ -21,10 +21,9 @@ local function grouped()
   local counters = call('HMGET', CONTROL, 'turn', 'plain_turn')
   local turn, plain_turn = tonumber(counters[1] or 0), tonumber(counters[2] or 0)
   local known, moved, may_work = {}, false, false
-  -- In a claim: the ring's new members by their groups, the members of GROUPED that are to go, and the
-  -- groups whose jobs are among them. They are written together. And the first of the ring's new
-  -- members since the ring was read.
-  local arriving, leaving, left, first_new
+  -- The members of GROUPED that come (true) and go (false), which are written together; the groups
+  -- with ready jobs among them; and the ring's new members by their groups, the first of them too.
+  local pending, touched, arriving, first_new = {}, {}, {}
 
   -- Terms of a limit: jobs at a time or -1, microseconds between starts, how early one may come,
   -- and how many a turn starts.
@@ -45,10 +44,10 @@ local function grouped()
       stored = stored,
       place = place or '-',
       listed = listed or '-',
-      running = tonumber(running or 0),
-      next = tonumber(next_start or 0),
-      paused = tonumber(paused or 0),
-      started = tonumber(started or 0),
+      running = (running or 0) + 0,
+      next = (next_start or 0) + 0,
+      paused = (paused or 0) + 0,
+      started = (started or 0) + 0,
       own = own or '-',
     }
     known[name] = group
@@ -60,12 +59,32 @@ local function grouped()
   end
 
   local function write_group(group)
-    return table.concat({ group.place, group.listed, group.running, number(group.next),
-      number(group.paused), group.started, group.own }, ' ')
+    return format('%s %s %d %d %d %d %s', group.place, group.listed, group.running, group.next,
+      group.paused, group.started, group.own)
+  end
+
+  -- Writes the members that come and go.
+  local function settle()
+    if not next(pending) then
+      return
+    end
+    local added, removed = {}, {}
+    for member, comes in pairs(pending) do
+      if comes then
+        added[#added + 1] = '0'
+        added[#added + 1] = member
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    pending, touched = {}, {}
+    call_with('ZREM', GROUPED, removed)
+    call_with('ZADD', GROUPED, added)
   end
 
   -- Writes what was changed, and wakes somebody if a group may have work.
   function groups.flush()
+    settle()
     local changed, gone = {}, {}
     for name, group in pairs(known) do
       local stored = group.listed ~= '-' and write_group(group) or ''
@@ -76,13 +95,8 @@ local function grouped()
         changed[#changed + 1] = stored
       end
     end
-    -- A call has room for some thousand values.
-    for from = 1, #changed, 2000 do
-      call('HSET', GROUPS, unpack(changed, from, math.min(from + 1999, #changed)))
-    end
-    for from = 1, #gone, 2000 do
-      call('HDEL', GROUPS, unpack(gone, from, math.min(from + 1999, #gone)))
-    end
+    call_with('HSET', GROUPS, changed)
+    call_with('HDEL', GROUPS, gone)
     if moved then
       call('HSET', CONTROL, 'format', GROUPED_FORMAT, 'turn', number(turn), 'plain_turn',
         number(plain_turn))
@@ -103,38 +117,24 @@ local function grouped()
   end
 
   local function move(name, group, place)
-    if arriving and arriving[name] then
+    local left = group.place .. name
+    if arriving[name] == left then
       arriving[name] = nil
-    elseif #group.place > 1 and leaving then
-      leaving[#leaving + 1] = group.place .. name
-    elseif #group.place > 1 then
-      call('ZREM', GROUPED, group.place .. name)
     end
-    if arriving and sub(place, 1, 1) == 'r' then
+    if sub(left, 1, 1) == 'r' and pending[left] then
+      -- A place in the ring is never taken twice, so one that was not written yet need not go.
+      pending[left] = nil
+    elseif #group.place > 1 then
+      pending[left] = false
+    end
+    if #place > 1 then
+      pending[place .. name] = true
+    end
+    if sub(place, 1, 1) == 'r' then
       arriving[name] = place .. name
-      if not first_new or arriving[name] < first_new then
-        first_new = arriving[name]
-      end
-    elseif #place > 1 then
-      call('ZADD', GROUPED, '0', place .. name)
+      first_new = first_new and first_new < arriving[name] and first_new or arriving[name]
     end
     group.place = place
-  end
-
-  -- Writes what a claim has collected.
-  local function settle()
-    local added = {}
-    for _, member in pairs(arriving) do
-      added[#added + 1] = '0'
-      added[#added + 1] = member
-    end
-    if #leaving > 0 then
-      call('ZREM', GROUPED, unpack(leaving))
-    end
-    if #added > 0 then
-      call('ZADD', GROUPED, unpack(added))
-    end
-    arriving, leaving, left = {}, {}, {}
   end
 
   local function list(name, group, listed)
@@ -142,10 +142,10 @@ local function grouped()
       return
     end
     if group.listed ~= '-' then
-      call('ZREM', GROUPED, group.listed .. name)
+      pending[group.listed .. name] = false
     end
     if listed ~= '-' then
-      call('ZADD', GROUPED, '0', listed .. name)
+      pending[listed .. name] = true
       moved = true
     end
     group.listed = listed
@@ -162,27 +162,30 @@ local function grouped()
     move(name, group, 'r' .. priority .. format('%013x', next_turn()))
   end
 
-  -- The first ready job of a group and the one behind it, without the q and the name; nil for none.
+  -- The first ready jobs of a group, without the q and the name.
   local function first_of(name, most)
-    if left and left[name] then
+    if touched[name] then
       settle()
     end
     local from = 'q' .. name .. '\n'
     local found =
-      call('ZRANGEBYLEX', GROUPED, '[' .. from, '(q' .. name .. '\11', 'LIMIT', 0, most or 1)
-    return found[1] and sub(found[1], #from + 1), found[2] and sub(found[2], #from + 1)
+      call('ZRANGEBYLEX', GROUPED, '[' .. from, '(q' .. name .. '\11', 'LIMIT', 0, most)
+    for i, member in ipairs(found) do
+      found[i] = sub(member, #from + 1)
+    end
+    return found
   end
 
-  -- Places a group with ready jobs that stands nowhere.
-  local function arrive(name, group)
+  -- Places a group with ready jobs that stands nowhere, of which this is the first if that is known.
+  local function arrive(name, group, first)
     if group.paused > now then
       move(name, group, stamp('b', group.paused))
       return
     end
-    local member = first_of(name)
-    if member then
+    first = first or first_of(name, 1)[1]
+    if first then
       may_work = true
-      take_turn(name, group, sub(member, 1, 1))
+      take_turn(name, group, sub(first, 1, 1))
     end
   end
 
@@ -258,7 +261,7 @@ local function grouped()
 
   -- Adds a ready job to its group.
   function groups.queue(name, key, ready)
-    call('ZADD', GROUPED, '0', 'q' .. name .. '\n' .. ready)
+    pending['q' .. name .. '\n' .. ready], touched[name] = true, true
     local group = load_group(name)
     local place = sub(group.place, 1, 1)
     if place == 'r' then
@@ -268,17 +271,18 @@ local function grouped()
       end
     elseif place == '-' then
       list(name, group, stamp('g', LAST))
-      arrive(name, group)
+      arrive(name, group, ready)
     end
   end
 
   -- Takes a ready job out of its group, other than by a claim. Answers whether it was there.
   function groups.take(name, ready)
+    settle()
     if call('ZREM', GROUPED, 'q' .. name .. '\n' .. ready) == 0 then
       return false
     end
     local group = load_group(name)
-    local member = first_of(name)
+    local member = first_of(name, 1)[1]
     if not member then
       retire(name, group)
     elseif sub(group.place, 1, 1) == 'r' and sub(group.place, 2, 2) ~= sub(member, 1, 1) then
@@ -307,6 +311,7 @@ local function grouped()
     if limit <= 0 then
       return 0
     end
+    settle()
     local due = call('ZRANGEBYLEX', GROUPED, '[b', '(' .. stamp('b', now + 1), 'LIMIT', 0, limit)
     for _, member in ipairs(due) do
       local name = sub(member, 16)
@@ -322,6 +327,7 @@ local function grouped()
     if limit <= 0 then
       return 0
     end
+    settle()
     local past = call('ZRANGEBYLEX', GROUPED, '[g', '(' .. stamp('g', now + 1), 'LIMIT', 0, limit)
     for _, member in ipairs(past) do
       local name = sub(member, 16)
@@ -332,6 +338,7 @@ local function grouped()
 
   -- Whether a group is past its time of a kind: b or g.
   function groups.is_past(letter)
+    settle()
     local till = '(' .. stamp(letter, now + 1)
     return #call('ZRANGEBYLEX', GROUPED, '[' .. letter, till, 'LIMIT', 0, 1) > 0
   end
@@ -368,7 +375,7 @@ local function grouped()
 
   -- What a claim in turns does with groups, as turns.lua says.
   groups.read_terms, groups.load, groups.first_of = read_terms, load_group, first_of
-  groups.admission, groups.arrange = admission, arrange
+  groups.admission, groups.arrange, groups.settle = admission, arrange, settle
 
   -- Loads groups that are not loaded yet, together.
   function groups.load_all(names)
@@ -384,23 +391,24 @@ local function grouped()
     end
   end
 
-  -- From now on members come and go together, until settle is called for the last time.
-  function groups.collect()
-    arriving, leaving, left = {}, {}, {}
+  -- The first members of the ring.
+  function groups.ring(most)
+    settle()
+    arriving, first_new = {}, nil
+    return call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, most)
   end
 
-  function groups.settle(is_last)
-    settle()
-    first_new = nil
-    if is_last then
-      arriving, leaving, left = nil, nil, nil
+  -- Adds the members of the ring that are new since it was read.
+  function groups.add_new(ring)
+    for _, member in pairs(arriving) do
+      ring[#ring + 1] = member
     end
+    arriving, first_new = {}, nil
   end
 
   -- Takes a job that is delivered out of its group.
   function groups.deliver(name, ready)
-    leaving[#leaving + 1] = 'q' .. name .. '\n' .. ready
-    left[name] = true
+    pending['q' .. name .. '\n' .. ready], touched[name] = false, true
   end
 
   -- Whether a group that had its turn comes before this member of the ring.
@@ -420,6 +428,7 @@ local function grouped()
   -- What a group is, for an operator: adds to a reply its name, how many jobs wait and run, and what
   -- keeps it from a start (0 nothing, 1 its jobs at a time, 2 its rate, 3 its pause) for how long.
   function groups.describe(reply, name, default)
+    settle()
     local group = load_group(name)
     local terms = read_terms(group.own ~= '-' and group.own or default)
     local may, till = admission(group, terms)
@@ -435,7 +444,7 @@ local function grouped()
   return groups
 end
 
--- The number of ready jobs with a group.
+-- The number of ready jobs with a group; of what is written.
 local function count_queued()
   return call('ZLEXCOUNT', GROUPED, '[q', '(r')
 end

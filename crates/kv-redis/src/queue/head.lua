@@ -23,8 +23,8 @@
 --   DONE     ZSET  KEY at the time when it was done, of the done jobs that are kept
 -- Each key that a request declares costs time. Only four requests need the last: settles and
 -- maintenance under a policy that keeps done jobs, control, and questions about jobs. Without the last
--- three, submit can add jobs without a group; exchange can do everything where the partition has the
--- first format, in which those of groups are empty.
+-- three, submit adds jobs without a group, and exchange does everything where the partition has the
+-- first format, in which those of groups are empty; submit_grouped and exchange_grouped have them.
 -- A partition that was purged has only CONTROL without a format, and its wake-up, for a week;
 -- whoever then brings something in makes it anew and keeps its counters. All times are whole
 -- microseconds since 1970 by the server's clock, below 2^53. A number is formatted by "%.0f":

@@ -34,8 +34,10 @@ local function write_counters()
   end
 end
 
-local function fresh()
-  return { failures = 0, failed = 0, crashes = 0, snoozes = 0, cancelled = false, reason = '' }
+local function fresh(group)
+  return {
+    failures = 0, failed = 0, crashes = 0, snoozes = 0, cancelled = false, reason = '', group = group,
+  }
 end
 
 -- The fields of a record: of what type each is, and whether it is false where a job has none.
@@ -82,20 +84,37 @@ end
 -- What stands before the group in the record of a job that has nothing else.
 local ONLY_GROUP = '\156\194\194\0\0\0\0\194\194\160\194\194'
 
--- What differs from a fresh job, nil if it cannot be read; and whether anything does.
-local function load(key)
-  local packed = call('HGET', RECORDS, key)
+-- The job of a stored record, nil if it cannot be read; and which fields of RECORDS it may have.
+local function unpack_job(packed)
   if not packed then
-    return fresh(), false
+    return fresh()
   end
   if GROUPED and sub(packed, 1, 12) == ONLY_GROUP then
     local known, group = pcall(cmsgpack.unpack, sub(packed, 13))
-    local grouped_job = fresh()
-    grouped_job.group = group
-    return known and type(group) == 'string' and grouped_job or nil, true
+    return known and type(group) == 'string' and fresh(group) or nil, 'its record'
   end
   local known, fields = pcall(cmsgpack.unpack, packed)
-  return known and read(fields) or nil, true
+  return known and read(fields) or nil, 'all'
+end
+
+-- Records that were read together and are not loaded yet, by their keys.
+local ahead = {}
+
+local function read_ahead(keys)
+  local records = #keys > 0 and call('HMGET', RECORDS, unpack(keys)) or {}
+  for i, key in ipairs(keys) do
+    ahead[key] = records[i]
+  end
+end
+
+-- What differs from a fresh job, nil if it cannot be read; and which fields of RECORDS it may have.
+local function load(key)
+  local packed = ahead[key]
+  if packed == nil then
+    packed = call('HGET', RECORDS, key)
+  end
+  ahead[key] = nil
+  return unpack_job(packed)
 end
 
 local function pack(job)
@@ -192,15 +211,27 @@ local function free_unique(unique, key)
   end
 end
 
+-- The bodies and the fields of RECORDS that go together, while jobs that are done are collected.
+local gone_bodies, gone_records
+
 -- Ends a job, taken from its set already: all that is stored of it goes. Answers its record.
 local function forget(key)
-  local job, differs = load(key)
+  local job, fields = load(key)
   if job and job.unique then
     free_unique(job.unique, key)
   end
-  call('HDEL', JOBS, key)
-  if differs then
-    call('HDEL', RECORDS, key, key .. 'c', key .. 'h')
+  local records = gone_records or {}
+  if fields then
+    records[#records + 1] = key
+  end
+  if fields == 'all' then
+    records[#records + 1], records[#records + 2] = key .. 'c', key .. 'h'
+  end
+  if gone_bodies then
+    gone_bodies[#gone_bodies + 1] = key
+  else
+    call('HDEL', JOBS, key)
+    call_with('HDEL', RECORDS, records)
   end
   return job
 end

@@ -157,7 +157,8 @@ local function listed(state, group, name, score)
   if state == 'ready' then
     key = sub(name, -14)
   elseif state == 'running' then
-    key, token = string.match(name, '^(' .. KEY .. '):(%d+)$')
+    token = string.match(name, '^:(%d+)$', 15)
+    key = token and sub(name, 1, 14)
   end
   if not key or not is_key(key) then
     return nil

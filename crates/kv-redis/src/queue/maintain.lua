@@ -61,8 +61,8 @@ end
 
 for _, lease in ipairs(past(LEASES, limit)) do
   call('ZREM', LEASES, lease)
-  local key = string.match(lease, '^(' .. KEY .. '):%d+$')
-  if key then
+  local key = sub(lease, 1, 14)
+  if is_key(key) and string.find(lease, '^:%d+$', 15) then
     recovered = recovered + 1
     recover(key)
   end

@@ -8,9 +8,8 @@ local function corrupt(what)
 end
 
 -- Whether a text is the key of a job.
-local KEY = '[0-9a-f][01]' .. string.rep('[0-9a-f]', 12)
 local function is_key(text)
-  return string.match(text, '^' .. KEY .. '$') ~= nil
+  return #text == 14 and string.find(text, '^[0-9a-f][01][0-9a-f]+$') ~= nil
 end
 
 local function number(value)
@@ -20,6 +19,13 @@ end
 -- The time this long from now.
 local function after(micros)
   return math.min(now + micros, LAST)
+end
+
+-- Calls a command with all values: a call has room for some thousand.
+local function call_with(command, key, values)
+  for from = 1, #values, 2000 do
+    call(command, key, unpack(values, from, math.min(from + 1999, #values)))
+  end
 end
 
 -- Up to limit of the first members whose time has come.

@@ -36,7 +36,21 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "11d0608fcf903d7262b6facec1bba89cf1b803b0",
+    "cae0798ebf6b7d423e370f982271783629c21043",
+    "",
+    "head.lua",
+    "submit_plain.lua",
+    "prelude.lua",
+    "no_groups.lua",
+    "jobs.lua",
+    "submit.lua"
+);
+
+/// The same where a job has a group.
+static SUBMIT_GROUPED: Script = script!(
+    "submit_grouped",
+    Write,
+    "3963921f1e94bdb1d5cd51588449c787a0c9228a",
     "",
     "head.lua",
     "submit_plain.lua",
@@ -50,7 +64,24 @@ static SUBMIT: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "5b48f7c3632e023ca3afdb3da7a998619639cfff",
+    "458b34273c2adbf13d8e998f876fc3cf34ce8989",
+    " flags=allow-oom",
+    "head.lua",
+    "exchange_head.lua",
+    "exchange_plain.lua",
+    "prelude.lua",
+    "no_groups.lua",
+    "jobs.lua",
+    "past.lua",
+    "exchange.lua",
+    "claim.lua"
+);
+
+/// The same where the partition has groups.
+static EXCHANGE_GROUPED: Script = script!(
+    "exchange_grouped",
+    Write,
+    "7c8ebf06cb63dd9b17e1b2700d80783729f1ba2d",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -68,7 +99,7 @@ static EXCHANGE: Script = script!(
 static EXCHANGE_KEEPING: Script = script!(
     "exchange_keeping",
     Write,
-    "19abffd70aba68a7d54e1cdf67a7c95f5b807fdb",
+    "fb0963f7ef40cc0573b8acb7b6c2a8396f604b6a",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -85,7 +116,7 @@ static EXCHANGE_KEEPING: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "946c12dac554b9456c0738a17337a67f3fddac26",
+    "fea0bfd7ee892e924eb9f8876ccfb08838789bc7",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -99,7 +130,7 @@ static MAINTAIN: Script = script!(
 static CONTROL: Script = script!(
     "control",
     Write,
-    "7d1b153b690aec46fa901f53081fa54ec178cdb8",
+    "a6912ff4171a6482379ce67f447788705a96f678",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -113,7 +144,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "5d54ac1409a8e7d24f3f8cb75f05f3a3f559109c",
+    "9dcaa63dabe3fe2b8e918298c72e868c100116f2",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -151,7 +182,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "2f436cdde7f6062f6f3343b0ebac254c289d0791",
+    "faee6aa02c921a226339e7eef283cdc1fe4a28a1",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -164,7 +195,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "b35aebb348bf83a526fbb8808fc450e813e1c292",
+    "2f0379b682ed69343d380400e56656927fbb3d79",
     "",
     "head.lua",
     "prelude.lua",
@@ -179,7 +210,9 @@ pub(crate) struct Scripts {
     pub(super) open: &'static Script,
     pub(super) former: &'static Script,
     pub(super) submit: &'static Script,
+    pub(super) submit_grouped: &'static Script,
     pub(super) exchange: &'static Script,
+    pub(super) exchange_grouped: &'static Script,
     pub(super) exchange_keeping: &'static Script,
     pub(super) maintain: &'static Script,
     pub(super) control: &'static Script,
@@ -197,7 +230,9 @@ impl Scripts {
             open: &OPEN,
             former: &FORMER,
             submit: &SUBMIT,
+            submit_grouped: &SUBMIT_GROUPED,
             exchange: &EXCHANGE,
+            exchange_grouped: &EXCHANGE_GROUPED,
             exchange_keeping: &EXCHANGE_KEEPING,
             maintain: &MAINTAIN,
             control: &CONTROL,
@@ -211,12 +246,14 @@ impl Scripts {
     }
 
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static Script; 13] {
+    pub(crate) const fn all(&self) -> [&'static Script; 15] {
         [
             self.open,
             self.former,
             self.submit,
+            self.submit_grouped,
             self.exchange,
+            self.exchange_grouped,
             self.exchange_keeping,
             self.maintain,
             self.control,

@@ -29,7 +29,7 @@ local function parse(head)
   return heads[head]
 end
 
-local jobs, groups_of, wanted = {}, {}, {}
+local jobs, groups_of, names, wanted = {}, {}, {}, {}
 local at = 4
 for i = 1, tonumber(ARGV[3]) do
   local job = heads[ARGV[at]] or parse(ARGV[at])
@@ -40,9 +40,13 @@ for i = 1, tonumber(ARGV[3]) do
     at = at + 1
   end
   if job.group then
-    groups_of[i] = ARGV[at]
+    groups_of[i], names[#names + 1] = ARGV[at], ARGV[at]
     at = at + 1
   end
+end
+
+if #names > 0 then
+  grouped().load_all(names)
 end
 
 -- Who holds these unique keys: false for nobody.
@@ -129,7 +133,7 @@ local function write(command, key, pairs)
   end
 end
 
-if next(groups_of) then
+if #names > 0 then
   call('HSET', CONTROL, 'format', GROUPED_FORMAT)
 end
 write('HSET', JOBS, stored)

@@ -6,22 +6,67 @@
 local function take_turns(deliver, wanted)
   -- How many members of the ring are read together, at most.
   local TOGETHER = 100
+  -- Of each group, its next ready jobs as far as they were read. The part of the ring that was read,
+  -- the member whose turn is next, and whether nothing stood behind that part.
+  local heads, ring, at, is_whole = {}
 
-  -- The next members of the ring, with their groups loaded.
+  -- Reads the next ready jobs of groups, and those of their jobs that this claim may deliver.
+  local function read_heads(names)
+    local most = math.ceil(wanted() / #names) + 1
+    local keys = {}
+    for _, name in ipairs(names) do
+      local members = groups.first_of(name, most)
+      heads[name] = { members = members, at = 1, is_whole = #members < most }
+      for i = 1, math.min(#members, most - 1) do
+        keys[#keys + 1] = sub(members[i], -14)
+      end
+    end
+    read_ahead(keys)
+    read_bodies(keys)
+  end
+
+  -- The first ready job of a group, and the one behind it.
+  local function head_of(name)
+    local head = heads[name]
+    if not head or not head.is_whole and head.at >= #head.members then
+      read_heads({ name })
+      head = heads[name]
+    end
+    return head, head.members[head.at], head.members[head.at + 1]
+  end
+
+  -- Reads the next members of the ring, with what their groups may deliver.
   local function read_ring()
-    groups.settle()
     local most = math.min(wanted(), TOGETHER)
-    local ring = call('ZRANGEBYLEX', GROUPED, '[r', '(s', 'LIMIT', 0, most)
+    ring, at = groups.ring(most), 1
+    is_whole = #ring < most
     local names = {}
     for i, member in ipairs(ring) do
       names[i] = sub(member, 16)
     end
-    groups.load_all(names)
-    return ring
+    if #names > 0 then
+      groups.load_all(names)
+      read_heads(names)
+    end
+  end
+
+  -- Goes on with the rest of the ring and the members that are new.
+  local function turn_ring()
+    if not is_whole then
+      read_ring()
+      return
+    end
+    local rest = {}
+    for i = at, #ring do
+      rest[#rest + 1] = ring[i]
+    end
+    groups.add_new(rest)
+    table.sort(rest)
+    ring, at = rest, 1
   end
 
   -- Delivers the first job without a group; false if it does not fit.
-  local function plain_turn(ready, deliver)
+  local function plain_turn(ready)
     local key, job, size, body = next_job(ready)
     if key and not deliver(key, job, size, body, ready) then
       return false
@@ -33,9 +78,9 @@ local function take_turns(deliver, wanted)
   end
 
   -- Delivers the first job of a group, if the group may start one; false if it does not fit.
-  local function group_turn(name, default, deliver)
+  local function group_turn(name, default)
     local group = groups.load(name)
-    local ready, second = groups.first_of(name, 2)
+    local head, ready, second = head_of(name)
     local terms = group.own ~= '-' and groups.read_terms(group.own) or default
     local spaced = group.next
     if groups.admission(group, terms) ~= true or not ready then
@@ -43,9 +88,14 @@ local function take_turns(deliver, wanted)
       return true
     end
     local key, job, size, body = next_job(ready, name)
-    if not key or not deliver(key, job, size, body, ready, name) then
+    if key and not deliver(key, job, size, body, ready, name) then
       group.next = spaced
-      return key == nil
+      return false
+    end
+    head.at = head.at + 1
+    if not key then
+      group.next = spaced
+      return true
     end
     group.running = group.running + 1
     group.started = group.started + 1
@@ -64,8 +114,8 @@ local function take_turns(deliver, wanted)
 
   grouped().unblock(MAX_BATCH)
   local default = groups.read_terms(policy.group)
-  groups.collect()
-  local ring, at, plain = read_ring(), 1, call('ZRANGE', READY, 0, 0)[1]
+  read_ring()
+  local plain = call('ZRANGE', READY, 0, 0)[1]
   for _ = 1, MAX_BATCH do
     if wanted() == 0 then
       break
@@ -74,16 +124,16 @@ local function take_turns(deliver, wanted)
     local member = ring[at]
     local is_less_urgent = member and sub(member, 2, 2) ~= sub(ring[1], 2, 2)
     if not member or is_less_urgent and groups.is_overtaken(member) then
-      ring, at = read_ring(), 1
-      member = ring[1]
+      turn_ring()
+      member = ring[at]
     end
     local fits = true
     if is_plain_next(plain, member) then
-      fits = plain_turn(plain, deliver)
+      fits = plain_turn(plain)
       plain = call('ZRANGE', READY, 0, 0)[1]
     elseif member then
       local name = sub(member, 16)
-      fits = group_turn(name, default, deliver)
+      fits = group_turn(name, default)
       at = groups.load(name).place .. name == member and at or at + 1
     else
       break
@@ -92,5 +142,38 @@ local function take_turns(deliver, wanted)
       break
     end
   end
-  groups.settle(true)
+  groups.settle()
+end
+
+-- Whether a job with a group is ready.
+local function has_queued()
+  grouped().settle()
+  return #call('ZRANGEBYLEX', GROUPED, '[q', '(r', 'LIMIT', 0, 1) > 0
+end
+
+-- Delivers ready jobs as claim does, where groups take turns.
+local function claim_in_turns(token)
+  local keys, lent, till = {}, {}, number(after(lease))
+  local function deliver_if_it_fits(key, job, size, body, name, group)
+    if not fits(size) then
+      return false
+    end
+    if group then
+      groups.deliver(group, name)
+    else
+      call('ZREM', READY, name)
+    end
+    tell(reply, key, job, body)
+    lent[#lent + 1] = till
+    lent[#lent + 1] = key .. ':' .. token
+    keys[#keys + 1] = key
+    return true
+  end
+  take_turns(deliver_if_it_fits, function()
+    return limit - #keys
+  end)
+  if #keys > 0 then
+    call('ZADD', LEASES, unpack(lent))
+  end
+  return keys, #keys > 0
 end

@@ -9,6 +9,7 @@ use crate::{Trial, refusals};
 
 pub(crate) async fn what_is_not_declared_is_refused(t: &Trial<'_>) -> Tried {
     let all = Capabilities::TTL | Capabilities::CONDITIONS | Capabilities::COUNTERS;
+    let all = all | Capabilities::WATCH;
     refusals::check(t, &refusals::missing(t, all)).await?;
     if t.declares(Capabilities::TTL) {
         t.put_for("k", "v", 50).await?;

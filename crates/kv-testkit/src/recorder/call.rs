@@ -1,9 +1,11 @@
 //! One plain call of each method.
 
+use std::sync::Arc;
+
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Bytes, Command, Condition, Durability, ErrorKind, KeyValueStore, Lifetime, Pattern, Result,
-    ScanRequest, Write,
+    Bytes, Command, Condition, Durability, Error, ErrorKind, KeyValueStore, Lifetime, Pattern,
+    Result, ScanRequest, Watcher, Write,
 };
 
 use crate::Method;
@@ -23,6 +25,15 @@ impl Called {
     fn when(answered: bool) -> Self {
         if answered { Self::Answered } else { Self::Refused }
     }
+}
+
+/// A watcher to which nothing matters.
+pub(crate) struct Deaf;
+
+impl Watcher for Deaf {
+    fn changed(&self, _: &str) {}
+    fn gap(&self) {}
+    fn lost(&self, _: Error) {}
 }
 
 pub(super) async fn call(store: &dyn KeyValueStore, method: Method) -> Called {
@@ -64,6 +75,10 @@ async fn asked(store: &dyn KeyValueStore, method: Method) -> Result<Called> {
             }
         }
         Method::Now => drop(store.now().await?),
+        Method::Watch => {
+            let watcher: Arc<dyn Watcher> = Arc::new(Deaf);
+            store.watch(key, Arc::downgrade(&watcher))?;
+        }
         Method::Ping => store.ping().await?,
         Method::Stats => drop(store.stats().await?),
         Method::Close => store.close().await?,

@@ -6,6 +6,7 @@ mod plots;
 mod slip;
 mod sql;
 mod verbs;
+mod watched;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -138,7 +139,9 @@ fn every_case_has_a_fault_that_it_is_proven_on() {
     let own = PLANTED.iter().map(|(_, name)| *name);
     let durable = crate::durable::PLANTED.iter().map(|(_, name)| *name);
     let plotted = plots::GROUPS.iter().flat_map(|group| group()).map(|(_, name)| name);
-    let proven: BTreeSet<&str> = own.chain(durable).chain(plotted).chain(STORES_OWN).collect();
+    let watched = watched::PLANTED.iter().map(|(_, name)| *name);
+    let proven: BTreeSet<&str> =
+        own.chain(durable).chain(plotted).chain(watched).chain(STORES_OWN).collect();
     let listed: BTreeSet<&str> = cases().iter().map(Case::name).collect();
     assert_eq!(proven, listed);
 }

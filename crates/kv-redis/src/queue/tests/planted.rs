@@ -35,6 +35,23 @@ fn planted(script: &'static Script, text: &str, bug: &str) -> &'static Script {
     Box::leak(Box::new(Script { source, sha1: "the server does not know this one", ..*script }))
 }
 
+/// Puts the bug into every script of the verb that has the text.
+fn plant_in_exchange(scripts: &mut Scripts, text: &str, bug: &str) {
+    let Scripts { exchange, exchange_grouped, exchange_keeping, .. } = scripts;
+    plant_in([exchange, exchange_grouped, exchange_keeping], text, bug);
+}
+
+/// Puts the bug into every script of the verb that has the text.
+fn plant_in_submit(scripts: &mut Scripts, text: &str, bug: &str) {
+    plant_in([&mut scripts.submit, &mut scripts.submit_grouped], text, bug);
+}
+
+fn plant_in<const N: usize>(scripts: [&mut &'static Script; N], text: &str, bug: &str) {
+    let with_text = scripts.into_iter().filter(|script| script.source.contains(text));
+    let planted = with_text.map(|script| *script = planted(script, text, bug)).count();
+    assert!(planted > 0, "{text:?} is in no script");
+}
+
 /// An engine with a bug.
 pub(super) async fn engine(url: &str, plant: impl FnOnce(&mut Scripts)) -> Arc<RedisQueues> {
     let config = RedisConfig::from_url(url).unwrap();
@@ -94,7 +111,7 @@ const ANY_LEASE: &str = "
 async fn an_ack_that_ignores_the_token_is_caught() {
     is_caught(|scripts| {
         let text = "if call('ZREM', LEASES, lease) == 0";
-        scripts.exchange = planted(scripts.exchange, text, &[ANY_LEASE, text].concat());
+        plant_in_exchange(scripts, text, &[ANY_LEASE, text].concat());
     })
     .await;
 }
@@ -105,7 +122,7 @@ async fn a_plain_ack_that_ignores_the_token_is_caught() {
         let text = "if call('ZREM', LEASES, ARGV[HEADER + i]) == 1";
         let lease = "local lease = ARGV[HEADER + i]";
         let any = format!("{lease} {ANY_LEASE} if call('ZREM', LEASES, lease) == 1");
-        scripts.exchange = planted(scripts.exchange, text, &any);
+        plant_in_exchange(scripts, text, &any);
     })
     .await;
 }
@@ -114,7 +131,7 @@ async fn a_plain_ack_that_ignores_the_token_is_caught() {
 async fn an_operation_that_ignores_the_token_is_caught() {
     is_caught(|scripts| {
         let text = "if not call('ZSCORE', LEASES, lease)";
-        scripts.exchange = planted(scripts.exchange, text, &[ANY_LEASE, text].concat());
+        plant_in_exchange(scripts, text, &[ANY_LEASE, text].concat());
     })
     .await;
 }
@@ -127,7 +144,7 @@ async fn a_checkpoint_without_a_lease_is_caught() {
             "if letter == 'c' and call('HEXISTS', RECORDS, sub(lease, 1, 14) .. 'c') == 1 then
             call('HSET', RECORDS, sub(lease, 1, 14) .. 'c', bytes)
           end ";
-        scripts.exchange = planted(scripts.exchange, text, &[unfenced, text].concat());
+        plant_in_exchange(scripts, text, &[unfenced, text].concat());
     })
     .await;
 }
@@ -136,7 +153,7 @@ async fn a_checkpoint_without_a_lease_is_caught() {
 async fn an_ack_before_the_run_is_caught() {
     is_caught(|scripts| {
         let text = "call('ZADD', LEASES, till, key .. ':' .. token)";
-        scripts.exchange = planted(scripts.exchange, text, "forget(key) count('done')");
+        plant_in_exchange(scripts, text, "forget(key) count('done')");
     })
     .await;
 }
@@ -145,7 +162,7 @@ async fn an_ack_before_the_run_is_caught() {
 async fn a_claim_that_loses_its_leases_is_caught() {
     is_caught_in(draw_plain, None, |scripts| {
         let text = "call('ZADD', LEASES, unpack(leases))";
-        scripts.exchange = planted(scripts.exchange, text, "");
+        plant_in_exchange(scripts, text, "");
     })
     .await;
 }
@@ -154,7 +171,7 @@ async fn a_claim_that_loses_its_leases_is_caught() {
 async fn a_claim_that_leaves_a_job_ready_is_caught() {
     is_caught_in(draw_plain, None, |scripts| {
         let text = "call('ZREMRANGEBYRANK', READY, '0',";
-        scripts.exchange = planted(scripts.exchange, text, "call('ZREMRANGEBYRANK', READY, '1',");
+        plant_in_exchange(scripts, text, "call('ZREMRANGEBYRANK', READY, '1',");
     })
     .await;
 }
@@ -162,7 +179,7 @@ async fn a_claim_that_leaves_a_job_ready_is_caught() {
 #[tokio::test]
 async fn a_plain_claim_of_a_job_with_a_history_is_caught() {
     is_caught_in(draw_plain, None, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "plain and not records[i]", "plain");
+        plant_in_exchange(scripts, "plain and not records[i]", "plain");
     })
     .await;
 }
@@ -170,7 +187,7 @@ async fn a_plain_claim_of_a_job_with_a_history_is_caught() {
 #[tokio::test]
 async fn duplicates_that_are_let_in_are_caught() {
     is_caught(|scripts| {
-        scripts.submit = planted(scripts.submit, "return holders[unique]", "return false");
+        plant_in_submit(scripts, "return holders[unique]", "return false");
     })
     .await;
 }
@@ -178,7 +195,7 @@ async fn duplicates_that_are_let_in_are_caught() {
 #[tokio::test]
 async fn duplicates_inside_a_request_that_are_let_in_are_caught() {
     is_caught(|scripts| {
-        scripts.submit = planted(scripts.submit, "holders[unique] = key", "");
+        plant_in_submit(scripts, "holders[unique] = key", "");
     })
     .await;
 }
@@ -186,7 +203,7 @@ async fn duplicates_inside_a_request_that_are_let_in_are_caught() {
 #[tokio::test]
 async fn a_unique_key_that_outlives_its_job_is_caught() {
     is_caught(|scripts| {
-        scripts.exchange = planted(scripts.exchange, "call('HDEL', UNIQUE, unique)", "");
+        plant_in_exchange(scripts, "call('HDEL', UNIQUE, unique)", "");
     })
     .await;
 }
@@ -194,7 +211,7 @@ async fn a_unique_key_that_outlives_its_job_is_caught() {
 #[tokio::test]
 async fn a_window_without_an_end_is_caught() {
     is_caught(|scripts| {
-        scripts.submit = planted(scripts.submit, "if till and tonumber(till) <= now", "if false");
+        plant_in_submit(scripts, "if till and tonumber(till) <= now", "if false");
     })
     .await;
 }
@@ -221,7 +238,7 @@ async fn a_due_time_that_is_a_microsecond_late_is_caught() {
 async fn times_that_lose_digits_are_caught() {
     is_caught(|scripts| {
         let text = "return format('%.0f', value)";
-        scripts.exchange = planted(scripts.exchange, text, "return tostring(value)");
+        plant_in_exchange(scripts, text, "return tostring(value)");
     })
     .await;
 }
@@ -230,7 +247,7 @@ async fn times_that_lose_digits_are_caught() {
 async fn a_repeated_exchange_that_is_done_twice_is_caught() {
     is_caught(|scripts| {
         let text = "local kept, repeated = recall(control[5], request, 'E')";
-        scripts.exchange = planted(scripts.exchange, text, &format!("{text} repeated = nil"));
+        plant_in_exchange(scripts, text, &format!("{text} repeated = nil"));
     })
     .await;
 }
@@ -239,7 +256,7 @@ async fn a_repeated_exchange_that_is_done_twice_is_caught() {
 async fn a_repeated_submit_that_is_done_twice_is_caught() {
     is_caught_in(draw, Some(Disturbance::RepliesLost), |scripts| {
         let text = "local kept, repeated = recall(control[3], request, 'S')";
-        scripts.submit = planted(scripts.submit, text, &format!("{text} repeated = nil"));
+        plant_in_submit(scripts, text, &format!("{text} repeated = nil"));
     })
     .await;
 }
@@ -248,7 +265,7 @@ async fn a_repeated_submit_that_is_done_twice_is_caught() {
 async fn a_session_that_is_forgotten_too_early_is_caught() {
     is_caught(|scripts| {
         let text = "local SESSION_LIFETIME, SESSION_SLACK, PAST_AT_ONCE = 600000000";
-        scripts.exchange = planted(scripts.exchange, text, &text.replace("600000000", "500000"));
+        plant_in_exchange(scripts, text, &text.replace("600000000", "500000"));
     })
     .await;
 }
@@ -257,7 +274,7 @@ async fn a_session_that_is_forgotten_too_early_is_caught() {
 async fn a_counter_that_drifts_is_caught() {
     is_caught(|scripts| {
         let text = "call('HINCRBY', CONTROL, counter, by)";
-        scripts.exchange = planted(scripts.exchange, text, &text.replace("by)", "1)"));
+        plant_in_exchange(scripts, text, &text.replace("by)", "1)"));
     })
     .await;
 }
@@ -266,7 +283,7 @@ async fn a_counter_that_drifts_is_caught() {
 async fn jobs_out_of_their_order_are_caught() {
     is_caught(|scripts| {
         let text = "call('ZADD', READY, '0', member";
-        scripts.exchange = planted(scripts.exchange, text, "call('ZADD', READY, '1', member");
+        plant_in_exchange(scripts, text, "call('ZADD', READY, '1', member");
     })
     .await;
 }
@@ -301,7 +318,7 @@ async fn a_dead_letter_too_many_is_caught() {
 #[tokio::test]
 async fn a_submit_that_wakes_nobody_is_caught() {
     is_caught_in(draw, Some(Disturbance::WakeUpsTaken), |scripts| {
-        scripts.submit = planted(scripts.submit, "if #ready > 0", "if #ready > 2");
+        plant_in_submit(scripts, "if #ready > 0", "if #ready > 2");
     })
     .await;
 }
@@ -310,7 +327,7 @@ async fn a_submit_that_wakes_nobody_is_caught() {
 async fn a_claim_that_leaves_jobs_behind_and_wakes_nobody_is_caught() {
     is_caught_in(draw_plain, Some(Disturbance::WakeUpsTaken), |scripts| {
         let text = "if call('LLEN', WAKE) == 0 and call('ZCARD', READY) > 0";
-        scripts.exchange = planted(scripts.exchange, text, "if false");
+        plant_in_exchange(scripts, text, "if false");
     })
     .await;
 }
@@ -326,7 +343,7 @@ async fn is_caught_by_full_requests(plant: impl FnOnce(&mut Scripts)) {
 #[tokio::test]
 async fn a_submit_that_looks_for_fewer_unique_keys_than_it_may_have_is_caught() {
     is_caught_by_full_requests(|scripts| {
-        scripts.submit = planted(scripts.submit, "unpack(wanted)", "unpack(wanted, 1, 200)");
+        plant_in_submit(scripts, "unpack(wanted)", "unpack(wanted, 1, 200)");
     })
     .await;
 }
@@ -336,7 +353,7 @@ async fn a_submit_that_stores_fewer_jobs_than_it_may_have_is_caught() {
     is_caught_by_full_requests(|scripts| {
         let text = "call(command, key, unpack(pairs))";
         let fewer = "call(command, key, unpack(pairs, 1, math.min(#pairs, 1000)))";
-        scripts.submit = planted(scripts.submit, text, fewer);
+        plant_in_submit(scripts, text, fewer);
     })
     .await;
 }
@@ -345,7 +362,7 @@ async fn a_submit_that_stores_fewer_jobs_than_it_may_have_is_caught() {
 async fn more_values_than_a_call_can_have_are_caught() {
     is_caught_by_full_requests(|scripts| {
         let text = "call(command, key, unpack(pairs))";
-        scripts.submit = planted(scripts.submit, text, &text.replace("pairs)", "pairs, 1 - 7000)"));
+        plant_in_submit(scripts, text, &text.replace("pairs)", "pairs, 1 - 7000)"));
     })
     .await;
 }

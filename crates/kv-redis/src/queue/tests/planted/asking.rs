@@ -2,7 +2,7 @@
 
 use kv_queue_machine::testing::draw;
 
-use super::{is_caught, is_shown, planted};
+use super::{is_caught, is_shown, plant_in_exchange, planted};
 
 #[tokio::test]
 async fn a_value_that_is_lost_is_caught() {
@@ -32,7 +32,7 @@ async fn a_done_job_that_takes_the_shorter_way_is_caught() {
 async fn a_past_of_one_failure_is_caught() {
     is_shown(draw, |scripts| {
         let text = "while #past > 2 + 2 * MAX_HISTORY do";
-        scripts.exchange = planted(scripts.exchange, text, "while #past > 4 do");
+        plant_in_exchange(scripts, text, "while #past > 4 do");
     })
     .await;
 }
@@ -41,7 +41,7 @@ async fn a_past_of_one_failure_is_caught() {
 async fn a_noted_time_that_is_lost_when_the_job_comes_back_is_caught() {
     is_shown(draw, |scripts| {
         let text = "past[1], past[2] = at or past[1], letter";
-        scripts.exchange = planted(scripts.exchange, text, "past[2] = letter");
+        plant_in_exchange(scripts, text, "past[2] = letter");
     })
     .await;
 }

@@ -2,13 +2,13 @@
 
 use kv_queue_machine::testing::{draw, draw_plain};
 
-use super::{is_shown, planted};
+use super::{is_shown, plant_in_exchange, plant_in_submit};
 
 #[tokio::test]
 async fn a_claim_above_its_bytes_is_caught() {
     is_shown(draw, |scripts| {
         let text = "if sum and sum + size > bytes";
-        scripts.exchange = planted(scripts.exchange, text, "if sum and sum > bytes");
+        plant_in_exchange(scripts, text, "if sum and sum > bytes");
     })
     .await;
 }
@@ -16,7 +16,7 @@ async fn a_claim_above_its_bytes_is_caught() {
 #[tokio::test]
 async fn a_plain_claim_above_its_bytes_is_caught() {
     is_shown(draw_plain, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "plain = sum <= bytes", "plain = true");
+        plant_in_exchange(scripts, "plain = sum <= bytes", "plain = true");
     })
     .await;
 }
@@ -25,7 +25,7 @@ async fn a_plain_claim_above_its_bytes_is_caught() {
 async fn a_longest_body_that_is_not_noted_is_caught() {
     is_shown(draw_plain, |scripts| {
         let text = "if longest > largest then";
-        scripts.submit = planted(scripts.submit, text, "if false then");
+        plant_in_submit(scripts, text, "if false then");
     })
     .await;
 }
@@ -33,7 +33,7 @@ async fn a_longest_body_that_is_not_noted_is_caught() {
 #[tokio::test]
 async fn a_checkpoint_that_does_not_count_among_the_bytes_is_caught() {
     is_shown(draw, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "false, size + state", "false, size");
+        plant_in_exchange(scripts, "false, size + state", "false, size");
     })
     .await;
 }
@@ -43,7 +43,7 @@ async fn a_claim_that_does_not_look_past_what_it_buries_is_caught() {
     is_shown(draw, |scripts| {
         let text = "local ready = first(READY, math.min(left, limit - #keys))";
         let once = "local ready = met and {} or first(READY, math.min(left, limit - #keys))";
-        scripts.exchange = planted(scripts.exchange, text, once);
+        plant_in_exchange(scripts, text, once);
     })
     .await;
 }
@@ -52,7 +52,7 @@ async fn a_claim_that_does_not_look_past_what_it_buries_is_caught() {
 async fn a_short_claim_that_does_not_say_that_there_is_more_is_caught() {
     is_shown(draw, |scripts| {
         let text = "due = more and MORE or";
-        scripts.exchange = planted(scripts.exchange, text, "due = more and now or");
+        plant_in_exchange(scripts, text, "due = more and now or");
     })
     .await;
 }
@@ -60,7 +60,7 @@ async fn a_short_claim_that_does_not_say_that_there_is_more_is_caught() {
 #[tokio::test]
 async fn a_repeat_that_brings_more_than_it_asks_for_is_caught() {
     is_shown(draw, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "full = full or #told == limit", "");
+        plant_in_exchange(scripts, "full = full or #told == limit", "");
     })
     .await;
 }
@@ -68,7 +68,7 @@ async fn a_repeat_that_brings_more_than_it_asks_for_is_caught() {
 #[tokio::test]
 async fn a_repeat_that_does_not_release_the_rest_is_caught() {
     is_shown(draw, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "operate('u', lease, '', '')", "");
+        plant_in_exchange(scripts, "operate('u', lease, '', '')", "");
     })
     .await;
 }

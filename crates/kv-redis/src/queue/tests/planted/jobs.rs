@@ -2,14 +2,14 @@
 
 use kv_queue_machine::testing::draw;
 
-use super::{is_shown, planted};
+use super::{is_shown, plant_in_exchange, plant_in_submit, planted};
 
 #[tokio::test]
 async fn a_release_that_charges_a_delivery_is_caught() {
     is_shown(draw, |scripts| {
         let text = "local held = now - token";
-        scripts.exchange = planted(
-            scripts.exchange,
+        plant_in_exchange(
+            scripts,
             text,
             &format!("job.snoozes = job.snoozes + 1 save(key, job) {text}"),
         );
@@ -20,7 +20,7 @@ async fn a_release_that_charges_a_delivery_is_caught() {
 #[tokio::test]
 async fn a_release_that_gives_no_time_back_is_caught() {
     is_shown(draw, |scripts| {
-        scripts.exchange = planted(scripts.exchange, "job.deadline + held", "job.deadline");
+        plant_in_exchange(scripts, "job.deadline + held", "job.deadline");
     })
     .await;
 }
@@ -29,7 +29,7 @@ async fn a_release_that_gives_no_time_back_is_caught() {
 async fn a_released_job_that_loses_its_place_is_caught() {
     is_shown(draw, |scripts| {
         let text = "  make_ready(key, job)\n  return 'a'";
-        scripts.exchange = planted(scripts.exchange, text, "  come_back(key, job)\n  return 'a'");
+        plant_in_exchange(scripts, text, "  come_back(key, job)\n  return 'a'");
     })
     .await;
 }
@@ -38,7 +38,7 @@ async fn a_released_job_that_loses_its_place_is_caught() {
 async fn a_job_that_comes_back_before_those_that_wait_is_caught() {
     is_shown(draw, |scripts| {
         let text = "job.place = tonumber(call('HGET', CONTROL, 'sequence') or 0) or 0";
-        scripts.exchange = planted(scripts.exchange, text, "job.place = 0");
+        plant_in_exchange(scripts, text, "job.place = 0");
     })
     .await;
 }
@@ -46,9 +46,7 @@ async fn a_job_that_comes_back_before_those_that_wait_is_caught() {
 #[tokio::test]
 async fn jobs_that_come_back_out_of_turn_are_caught() {
     is_shown(draw, |scripts| {
-        for script in [&mut scripts.exchange, &mut scripts.exchange_keeping] {
-            *script = planted(script, "job.since = now", "job.since = 0");
-        }
+        plant_in_exchange(scripts, "job.since = now", "job.since = 0");
     })
     .await;
 }
@@ -112,7 +110,7 @@ async fn a_purge_that_leaves_unique_keys_is_caught() {
 async fn an_idle_worker_that_brings_a_purged_partition_back_is_caught() {
     is_shown(draw, |scripts| {
         let text = "if not control[5] and is_blank() then";
-        scripts.exchange = planted(scripts.exchange, text, "if false then");
+        plant_in_exchange(scripts, text, "if false then");
     })
     .await;
 }
@@ -120,7 +118,7 @@ async fn an_idle_worker_that_brings_a_purged_partition_back_is_caught() {
 #[tokio::test]
 async fn counters_that_end_although_jobs_are_there_are_caught() {
     is_shown(draw, |scripts| {
-        scripts.submit = planted(scripts.submit, "call('PERSIST', CONTROL)", "");
+        plant_in_submit(scripts, "call('PERSIST', CONTROL)", "");
     })
     .await;
 }
