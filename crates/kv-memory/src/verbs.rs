@@ -170,9 +170,13 @@ impl Table {
         let Some((value, lifetime)) = next else { return Ok((decision, Lifetime::Keep)) };
         let expires = deadline(lifetime, lifetime.as_millis()?, NEVER, &moment);
         match found {
-            Some(found) => found.replace(value, expires, true),
-            None => self.insert(writing, place, key, value, expires, true),
-        };
+            Some(found) => {
+                found.replace(value, expires, true);
+                drop(writing);
+            }
+            None => drop(self.insert(writing, place, key, value, expires, true)),
+        }
+        self.watchers.changed(key);
         Ok((decision, lifetime))
     }
 
