@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Bytes, Error, ErrorKind, Lifetime, Result};
 
 /// The longest window in microseconds, about 142 years: no script or client rounds a sum of two.
 const MOST_MICROS: u64 = 1 << 52;
@@ -132,6 +132,36 @@ pub struct CheckedRate {
 }
 
 impl CheckedRate {
+    /// Decides by what a key holds and the store's time, for backends that answer
+    /// [`Command::Limit`](crate::Command::Limit) in one step; what the key is to hold, and for how
+    /// long, if the events count. Something else than a time counts as nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kv_core::{Decision, Rate};
+    /// let (rate, now) = (Rate::per_second(2).checked(1)?, Duration::from_secs(9));
+    /// let (decision, next) = rate.step(None, now);
+    /// assert_eq!(decision, Decision::Allowed { remaining: 1 });
+    /// let (value, _) = next.expect("it counts");
+    /// let (decision, _) = rate.step(Some(&value), now);
+    /// assert_eq!(decision, Decision::Allowed { remaining: 0 });
+    /// # Ok::<(), kv_core::Error>(())
+    /// ```
+    pub fn step(
+        &self,
+        stored: Option<&[u8]>,
+        now: Duration,
+    ) -> (Decision, Option<(Bytes, Lifetime)>) {
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        let stored = stored.and_then(|stored| std::str::from_utf8(stored).ok()?.parse().ok());
+        let (decision, next) = self.decide(stored, now);
+        let next = next.map(|next| {
+            let lifetime = Lifetime::In(Duration::from_micros(next - now));
+            (Bytes::from(next.to_string()), lifetime)
+        });
+        (decision, next)
+    }
+
     /// Decides by the stored time and the time now; the new stored time, if the events count.
     ///
     /// A stored time farther ahead than the window comes from a clock that was set back since, and

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kv_core::queue::QueueSupport;
 use kv_core::{
-    Capabilities, Command, Condition, Entry, Error, KeyValueStore, Lifetime, Outcome, Remaining,
-    Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write,
+    Capabilities, CheckedRate, Command, Condition, Decision, Entry, Error, KeyValueStore, Lifetime,
+    Outcome, Remaining, Reply, Result, ScanPage, ScanRequest, Stats, Watcher, Write,
 };
 
 use crate::queue::MemoryQueues;
@@ -118,6 +118,12 @@ impl MemoryStore {
         Ok(exists)
     }
 
+    fn limit_now(&self, key: &str, rate: &CheckedRate) -> Result<Decision> {
+        let (decision, lifetime) = self.table.limit(key, rate)?;
+        self.expect_expiry(lifetime);
+        Ok(decision)
+    }
+
     fn run(&self, command: Command) -> Result<Reply> {
         let table = &*self.table;
         Ok(match command {
@@ -133,6 +139,7 @@ impl MemoryStore {
             Command::Increment { key, by, lifetime } => {
                 Reply::Number(self.increment_now(&key, by, lifetime)?)
             }
+            Command::Limit { key, rate } => Reply::Decision(self.limit_now(&key, &rate)?),
             _ => return Err(Error::unsupported("this command")),
         })
     }

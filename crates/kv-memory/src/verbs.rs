@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use kv_core::{
-    Condition, Entry, Error, Lifetime, Outcome, Remaining, Result, Version, Write, add_to_counter,
+    CheckedRate, Condition, Decision, Entry, Error, Lifetime, Outcome, Remaining, Result, Version,
+    Write, add_to_counter,
 };
 
 use crate::record::Record;
@@ -156,6 +157,27 @@ impl Table {
         }
         self.watchers.changed(key);
         Ok(sum)
+    }
+
+    /// Decides whether something may happen, and counts it if it may; how long that is remembered.
+    pub(crate) fn limit(&self, key: &str, rate: &CheckedRate) -> Result<(Decision, Lifetime)> {
+        let (place, moment) = (self.place(key), self.time.moment());
+        let mut writing = self.write(place.shard)?;
+        let found = writing.find(place, key, &moment);
+        let live = found.as_ref().and_then(Found::live);
+        let (decision, next) =
+            rate.step(live.map(|record| &*record.value), self.time.clock().wall());
+        let Some((value, lifetime)) = next else { return Ok((decision, Lifetime::Keep)) };
+        let expires = deadline(lifetime, lifetime.as_millis()?, NEVER, &moment);
+        match found {
+            Some(found) => {
+                found.replace(value, expires, true);
+                drop(writing);
+            }
+            None => drop(self.insert(writing, place, key, value, expires, true)),
+        }
+        self.watchers.changed(key);
+        Ok((decision, lifetime))
     }
 
     pub(crate) fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use kv_core::{
-    Command, Condition, Entry, Error, ErrorKind, Lifetime, Outcome, Remaining, Reply, Result,
-    Version, Write, add_to_counter,
+    CheckedRate, Command, Condition, Decision, Entry, Error, ErrorKind, Lifetime, Outcome,
+    Remaining, Reply, Result, Version, Write, add_to_counter,
 };
 use rusqlite::Row;
 
@@ -115,6 +115,16 @@ impl Session {
         Ok(sum)
     }
 
+    /// Decides whether something may happen, and counts it if it may.
+    fn limit(&self, key: &str, rate: &CheckedRate) -> Result<Decision> {
+        let stored = self.get(key)?.map(|entry| entry.value);
+        let (decision, next) = rate.step(stored.as_deref(), self.date());
+        if let Some((value, lifetime)) = next {
+            self.set(key, &value, &Write::ALWAYS.lifetime(lifetime))?;
+        }
+        Ok(decision)
+    }
+
     pub(crate) fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {
         let (millis, now) = (lifetime.as_millis()?, self.now());
         if lifetime == Lifetime::Keep {
@@ -142,6 +152,7 @@ impl Session {
             Command::Increment { key, by, lifetime } => {
                 Reply::Number(self.increment(key, *by, *lifetime)?)
             }
+            Command::Limit { key, rate } => Reply::Decision(self.limit(key, rate)?),
             _ => return Err(Error::unsupported("this command")),
         })
     }

@@ -1,14 +1,11 @@
 //! Limits that all processes of a store keep together.
 
-use std::time::Duration;
-
 use super::Store;
 use super::step::unexpected;
 use super::transaction::unchanged;
 use crate::backend::provided::{ATTEMPTS, conflict};
 use crate::{
-    Bytes, Capabilities, CheckedRate, Command, Decision, Error, ErrorKind, Lifetime, Rate, Reply,
-    Result, Write,
+    Capabilities, CheckedRate, Command, Decision, Error, ErrorKind, Rate, Reply, Result, Write,
 };
 
 const VERB: &str = "limiter";
@@ -52,8 +49,8 @@ impl Store {
 impl Limiter {
     /// Asks whether it may happen now, and counts it if it may.
     ///
-    /// One atomic step by the store's clock: one round trip on Redis, and conditional writes on
-    /// other backends.
+    /// One atomic step by the store's clock: a backend's own in memory, in a file and on Redis, where
+    /// it is one round trip, and conditional writes on other backends.
     ///
     /// # Errors
     /// `Config` for a rate that lets nothing happen; `Unsupported` if the backend declares no
@@ -81,14 +78,16 @@ impl Limiter {
         store.require(Capabilities::CONDITIONS | Capabilities::TTL, "limits", VERB)?;
         let stored = store.reserved_key("limit", &self.key)?;
         let native = Command::Limit { key: stored.clone(), rate };
-        let reply = store.run(vec![native]).await.map_err(about)?.pop();
-        match reply {
+        let answer = store.run(vec![native]).await.and_then(|mut replies| match replies.pop() {
             Some(Ok(Reply::Decision(decision))) => Ok(decision),
-            Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
+            Some(Err(error)) => Err(error),
+            _ => Err(unexpected()),
+        });
+        match answer {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
                 self.decide(&stored, rate).await.map_err(about)
             }
-            Some(Err(error)) => Err(about(error)),
-            _ => Err(about(unexpected())),
+            answer => answer.map_err(about),
         }
     }
 
@@ -98,22 +97,14 @@ impl Limiter {
         for _ in 0..ATTEMPTS {
             let entry = self.store.entry(stored).await?;
             let now = backend.now().await?;
-            let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-            let last = entry.as_ref().and_then(|entry| read(&entry.value));
-            let (decision, next) = rate.decide(last, now);
-            let Some(next) = next else { return Ok(decision) };
+            let value = entry.as_ref().map(|entry| &*entry.value);
+            let (decision, next) = rate.step(value, now);
+            let Some((value, lifetime)) = next else { return Ok(decision) };
             let condition = unchanged(entry.map(|entry| entry.version));
-            let lifetime = Lifetime::In(Duration::from_micros(next - now));
-            let value = Bytes::from(next.to_string());
             if backend.set(stored, value, Write { lifetime, condition }).await?.is_written() {
                 return Ok(decision);
             }
         }
         Err(conflict())
     }
-}
-
-/// A stored time. Something else counts as nothing stored, as in the script on Redis.
-fn read(stored: &[u8]) -> Option<u64> {
-    std::str::from_utf8(stored).ok()?.parse().ok()
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use kv_core::{CacheOptions, Rate, SetOptions, Store};
+use kv_core::{CacheOptions, Command, Decision, KeyValueStore, Rate, Reply, SetOptions, Store};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::support::Place;
 
@@ -62,6 +63,29 @@ async fn two_stores_keep_one_limit() {
         allowed += u32::from(store.limiter("k", rate).acquire().await.unwrap().is_allowed());
     }
     assert_eq!(allowed, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_of_two_stores_share_a_limit_exactly_in_one_step_each() {
+    let place = Place::new();
+    let (first, second) = two(&place).await;
+    let mut callers = JoinSet::new();
+    for caller in 0..8 {
+        let store = if caller % 2 == 0 { &first } else { &second };
+        let limiter = store.limiter("k", Rate::new(100, MINUTE * 60));
+        callers.spawn(async move {
+            let mut allowed = 0;
+            for _ in 0..50 {
+                allowed += u32::from(limiter.acquire().await.unwrap().is_allowed());
+            }
+            allowed
+        });
+    }
+    assert_eq!(callers.join_all().await.into_iter().sum::<u32>(), 100);
+    let rate = Rate::per_second(1).checked(1).unwrap();
+    let step = vec![Command::Limit { key: "l".into(), rate }];
+    let reply = place.open().await.execute(step).await.unwrap().remove(0).unwrap();
+    assert_eq!(reply, Reply::Decision(Decision::Allowed { remaining: 0 }));
 }
 
 #[tokio::test]
