@@ -10,9 +10,10 @@
 //!
 //! # Features
 //! `memory` and `redis`, both on by default, and `sqlite`, off by default since it builds SQLite
-//! with a C compiler, each bring the backend of that name; `layers`, on by default too, those of
-//! `kv-layers`. `pickle`, off by default, brings that format, for stores that are shared with the
-//! Python original.
+//! with a C compiler, each bring the backend of that name. `redis-tls`, `redis-cluster` and
+//! `redis-sentinel`, on by default, bring these to the backend `redis`. `layers`, on by default too,
+//! brings the layers of `kv-layers`. `pickle`, off by default, brings that format, for stores that
+//! are shared with the Python original.
 //!
 //! ```
 //! use kv_config::Config;

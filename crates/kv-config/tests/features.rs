@@ -80,3 +80,26 @@ fn sqlite_compiled_out_names_the_feature() {
         assert!(text.contains("feature `sqlite`") && text.contains("expected "), "{text}");
     }
 }
+
+#[cfg(all(feature = "redis", not(feature = "redis-tls")))]
+#[test]
+fn tls_compiled_out_names_the_feature() {
+    let part = [("OC_KV_STORE_TYPE", "redis"), ("OC_KV_STORE_REDIS_TLS", "true")];
+    for variables in [&part[..], &[("OC_KV_STORE_URL", "rediss://h")]] {
+        let text = kv_config::Config::from_vars(variables.to_vec()).unwrap_err().to_string();
+        assert!(text.contains("tls is compiled out") && text.contains("`redis-tls`"), "{text}");
+    }
+}
+
+#[cfg(all(feature = "redis", not(feature = "redis-cluster"), not(feature = "redis-sentinel")))]
+#[test]
+fn cluster_and_sentinel_compiled_out_name_the_features() {
+    for (url, feature) in
+        [("redis-cluster://h", "cluster"), ("redis-sentinel://h?master=m", "sentinel")]
+    {
+        let text =
+            kv_config::Config::from_vars([("OC_KV_STORE_URL", url)]).unwrap_err().to_string();
+        assert!(text.contains(&format!("{feature} is compiled out")), "{text}");
+        assert!(text.contains(&format!("`redis-{feature}`")), "{text}");
+    }
+}

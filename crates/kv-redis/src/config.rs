@@ -15,6 +15,7 @@ use kv_core::{Error, ErrorKind, RESERVED, Result};
 pub(crate) use self::address::Address;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::servers::{Sentinels, Servers};
+#[cfg(feature = "tls")]
 pub(crate) use self::tls::ClientCertificate;
 pub use self::tls::Tls;
 
@@ -288,6 +289,7 @@ impl RedisConfigBuilder {
     /// # Errors
     /// `Config`; the message names the field, what is wrong, and what was expected.
     pub fn build(self) -> Result<RedisConfig> {
+        self.check_features()?;
         self.check_numbers()?;
         check_credentials("", self.username.as_deref(), self.password.as_ref())?;
         let servers = checked_servers(self.arrangement, self.host, self.port)?;
@@ -312,6 +314,26 @@ impl RedisConfigBuilder {
             timeout: self.timeout,
             retry_on_timeout: self.retry_on_timeout,
         })
+    }
+
+    /// Refuses what needs a feature that the program was built without.
+    fn check_features(&self) -> Result<()> {
+        let is_cluster = matches!(self.arrangement, Arrangement::Cluster(_));
+        let is_sentinel = matches!(self.arrangement, Arrangement::Sentinel { .. });
+        for (is_wanted, is_there, feature) in [
+            (is_cluster, cfg!(feature = "cluster"), "cluster"),
+            (is_sentinel, cfg!(feature = "sentinel"), "sentinel"),
+            (self.tls.is_some(), cfg!(feature = "tls"), "tls"),
+        ] {
+            if is_wanted && !is_there {
+                let expected = format!(
+                    "expected the feature `{feature}` of kv-redis, which kv-config calls \
+                     `redis-{feature}`"
+                );
+                return Err(invalid(feature, "is compiled out", &expected));
+            }
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> Result<()> {

@@ -21,11 +21,13 @@ mod request;
 mod send;
 mod sizes;
 mod slot;
+#[cfg(feature = "tls")]
 mod tls;
 mod topology;
 mod tracking;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,8 +72,17 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// [`open`](Self::open) behind a pointer that hides its type: the caller's future stays small, and
+    /// the driver is compiled in this crate, and not once more in each crate that connects.
+    #[inline(never)]
+    pub(crate) fn connect(
+        config: RedisConfig,
+    ) -> Pin<Box<dyn Future<Output = Result<Self>> + Send>> {
+        Box::pin(Self::open(config))
+    }
+
     /// Opens the connections and waits for one answer of the server.
-    pub(crate) async fn connect(config: RedisConfig) -> Result<Self> {
+    async fn open(config: RedisConfig) -> Result<Self> {
         let server = config.servers.to_string();
         let open = async {
             let connector = Connector::new(&config)?;
@@ -265,7 +276,7 @@ impl Driver {
     /// The Cluster, if there is one.
     pub(crate) fn cluster(&self) -> Option<Cluster<'_>> {
         match &self.topology {
-            Topology::Discovered(found) if found.is_cluster() => {
+            Topology::Discovered(found) if cfg!(feature = "cluster") && found.is_cluster() => {
                 Some(Cluster { driver: self, found })
             }
             Topology::Discovered(_) | Topology::Fixed(_) => None,

@@ -31,6 +31,11 @@
 //! - If the server has forgotten a script, the store sends the script again; callers notice
 //!   nothing.
 //!
+//! # Features
+//! `cluster`, `sentinel` and `tls`, all on by default. A configuration that needs what is off is an
+//! error of kind `Config`, which names the feature. Without `tls` a program is smaller by rustls and
+//! ring.
+//!
 //! # Logs
 //! Events of connections go to `tracing`, under the target `kv_redis`. fred, the Redis client
 //! below, logs the same and more through the crate `log`, under targets that begin with `fred`. A

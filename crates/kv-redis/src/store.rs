@@ -1,7 +1,6 @@
 //! The contract on Redis.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -166,10 +165,7 @@ impl RedisStore {
     /// # Panics
     /// Panics outside a Tokio runtime with I/O and time.
     pub async fn connect(config: RedisConfig) -> Result<Self> {
-        // Behind a pointer, so that the caller's future stays small.
-        let connecting: Pin<Box<dyn Future<Output = Result<Driver>> + Send>> =
-            Box::pin(Driver::connect(config.clone()));
-        let driver = Arc::new(connecting.await?);
+        let driver = Arc::new(Driver::connect(config.clone()).await?);
         let calls = Arc::new(CallPool::new(Arc::clone(&driver)));
         let queues = Arc::new(RedisQueues::new(Arc::clone(&driver), &config));
         let values = Arc::new(Coalescer::new(Values::new(&driver)));

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 /// let config = RedisConfig::builder().host("db.internal").tls(tls).build();
 /// assert!(config.is_ok());
 /// ```
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS reads the fields"))]
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Tls {
@@ -24,6 +25,7 @@ pub struct Tls {
 }
 
 /// The client's certificate and key.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS reads the fields"))]
 #[derive(Clone, Debug)]
 pub(crate) struct ClientCertificate {
     pub(crate) certificate: PathBuf,

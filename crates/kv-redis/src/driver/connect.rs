@@ -1,7 +1,7 @@
 //! One connection: opened, watched, restored, and ended with its owner.
 
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ const DEMOTED_PAUSE: Duration = Duration::from_secs(1);
 /// How the task that runs a connection ends.
 type Ended = Result<(), FredError>;
 
+/// A connection that is being made.
+type Opening<'a> = Pin<Box<dyn Future<Output = kv_core::Result<Connection>> + Send + 'a>>;
+
 /// A connection and the task that watches it.
 pub(super) struct Connection {
     client: Client,
@@ -49,8 +52,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects. The caller bounds the time.
-    pub(super) async fn open(connector: &Connector, address: &Address) -> kv_core::Result<Self> {
+    /// Connects. The caller bounds the time. The future hides its type, since much of fred is in it,
+    /// and would be compiled with every future around it.
+    #[inline(never)]
+    pub(super) fn open<'a>(connector: &'a Connector, address: &'a Address) -> Opening<'a> {
+        Box::pin(Self::opened(connector, address))
+    }
+
+    async fn opened(connector: &Connector, address: &Address) -> kv_core::Result<Self> {
         let server: Arc<str> = address.to_string().into();
         let client = connector.client(address);
         let breaks = client.error_rx();

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use fred::clients::Client;
 use fred::types::RespVersion;
+#[cfg(feature = "tls")]
+use fred::types::config::TlsConfig;
 use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, Server, ServerConfig, TcpConfig,
-    TlsConfig,
 };
 use kv_core::Result;
 use socket2::TcpKeepalive;
 use tokio::sync::Notify;
 
+#[cfg(feature = "tls")]
 use super::tls;
 use crate::config::{Address, Protocol, RedisConfig, Secret, Sentinels, Servers};
 
@@ -32,7 +34,9 @@ pub(super) struct Connector {
     password: Option<Secret>,
     /// `None` on a Cluster, which has only database 0.
     db: Option<u8>,
+    #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
+    is_encrypted: bool,
     protocol: Protocol,
     connections: usize,
     pub(super) timeout: Duration,
@@ -49,7 +53,9 @@ impl Connector {
             username: config.username.clone(),
             password: config.password.clone(),
             db: has_databases.then_some(config.db),
+            #[cfg(feature = "tls")]
             tls: config.tls.as_ref().map(tls::load).transpose()?,
+            is_encrypted: config.tls.is_some(),
             protocol: config.protocol,
             connections: config.max_connections,
             timeout: config.timeout,
@@ -85,7 +91,7 @@ impl Connector {
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
+        self.is_encrypted
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -136,6 +142,7 @@ impl Connector {
             username: self.username.clone(),
             password: self.password.as_ref().map(Secret::expose).map(str::to_owned),
             database: self.db,
+            #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             version: match self.protocol {
                 Protocol::Resp2 => RespVersion::RESP2,

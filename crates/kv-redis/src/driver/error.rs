@@ -61,6 +61,13 @@ pub(super) fn is_timeout(error: &FredError) -> bool {
 }
 
 /// The connection broke; the next attempt may find another connection.
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(
+        unreachable_patterns,
+        reason = "fred has one kind more where another crate wants TLS of it"
+    )
+)]
 pub(super) fn is_broken_connection(error: &FredError) -> bool {
     code(error).is_none()
         && match error.kind() {
@@ -73,7 +80,6 @@ pub(super) fn is_broken_connection(error: &FredError) -> bool {
             | FredKind::Unknown => true,
             FredKind::Config
             | FredKind::Auth
-            | FredKind::Tls
             | FredKind::InvalidCommand
             | FredKind::InvalidArgument
             | FredKind::Url
@@ -81,10 +87,21 @@ pub(super) fn is_broken_connection(error: &FredError) -> bool {
             | FredKind::Parse
             | FredKind::NotFound
             | FredKind::Backpressure => false,
+            #[cfg(feature = "tls")]
+            FredKind::Tls => false,
+            #[cfg(not(feature = "tls"))]
+            _ => false,
         }
 }
 
 /// The error as a caller sees it.
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(
+        unreachable_patterns,
+        reason = "fred has one kind more where another crate wants TLS of it"
+    )
+)]
 pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error {
     match code(error) {
         // fred ends the connection and fails all requests in flight: nobody knows whether the
@@ -109,9 +126,11 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
         | FredKind::Unknown => broken(error, server),
         FredKind::Auth => Error::new(ErrorKind::Auth, format!("{server} refuses the credentials")),
         FredKind::Backpressure => return backpressure(server),
-        FredKind::Config | FredKind::Url | FredKind::Tls => {
-            Error::new(ErrorKind::Config, format!("the connection to {server} cannot be set up"))
-        }
+        FredKind::Config | FredKind::Url => cannot_be_set_up(server),
+        #[cfg(feature = "tls")]
+        FredKind::Tls => cannot_be_set_up(server),
+        #[cfg(not(feature = "tls"))]
+        _ => cannot_be_set_up(server),
         FredKind::InvalidCommand | FredKind::InvalidArgument => {
             return Error::new(ErrorKind::Backend, "the command cannot be encoded");
         }
@@ -126,9 +145,19 @@ pub(super) fn convert(error: &FredError, access: Access, server: &str) -> Error 
     }
 }
 
+fn cannot_be_set_up(server: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("the connection to {server} cannot be set up"))
+}
+
 /// A failed handshake: no command was sent. fred gives it in its `Debug` form.
 fn untrusted(error: &FredError, server: &str) -> Option<Error> {
-    if !matches!(error.kind(), FredKind::IO | FredKind::Tls) {
+    let is_of_tls = match error.kind() {
+        FredKind::IO => true,
+        #[cfg(feature = "tls")]
+        FredKind::Tls => true,
+        _ => false,
+    };
+    if !is_of_tls {
         return None;
     }
     let details = error.details();

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::Error as FredError;
-use fred::interfaces::{ClientLike, KeysInterface};
-use fred::types::{CustomCommand, Expiration, Key, SetOptions, Value};
+use fred::interfaces::ClientLike;
+use fred::types::{CustomCommand, Value};
 use kv_core::Durability;
 
 use super::error;
@@ -127,23 +127,29 @@ where
     custom(client, "WAIT", vec![replicas, limit]).await
 }
 
+/// All requests are sent in one way: each of fred's methods would add a future of its own to every
+/// future around this one, and all of these are compiled again wherever they are polled.
 async fn reply<C>(client: &C, request: Request, whole: bool) -> Result<Value, FredError>
 where
-    C: KeysInterface + Sync,
+    C: ClientLike + Sync,
 {
-    let (command, args) = match request {
-        Request::Mget(keys) => return client.mget(to_keys(padded(keys))).await,
-        Request::Get(key) => return client.get(key).await,
-        Request::GetDel(key) => return client.getdel(key).await,
-        Request::Set { key, value, expiry, only } => {
-            return client.set(key, value, expiration(expiry), option(only), false).await;
-        }
-        Request::IncrBy(key, by) => return client.incr_by(key, by).await,
-        Request::Exists(keys) => return client.exists(to_keys(keys)).await,
-        Request::Pttl(key) => return client.pttl(key).await,
-        Request::Del(keys) => return client.del(to_keys(keys)).await,
+    let (name, args) = command(request, whole);
+    custom(client, name, args).await
+}
+
+/// The command's name, and its arguments.
+fn command(request: Request, whole: bool) -> (&'static str, Vec<Bytes>) {
+    match request {
+        Request::Mget(keys) => ("MGET", padded(keys)),
+        Request::Get(key) => ("GET", vec![key]),
+        Request::GetDel(key) => ("GETDEL", vec![key]),
+        Request::Set { key, value, expiry, only } => ("SET", set(key, value, expiry, only)),
+        Request::IncrBy(key, by) => ("INCRBY", vec![key, decimal(by)]),
+        Request::Exists(keys) => ("EXISTS", keys),
+        Request::Pttl(key) => ("PTTL", vec![key]),
+        Request::Del(keys) => ("DEL", keys),
         // This request is several commands: see `durably`.
-        Request::Durable(durable) => return Box::pin(reply(client, durable.write, whole)).await,
+        Request::Durable(durable) => command(durable.write, whole),
         Request::Pexpire(key, millis) => ("PEXPIRE", vec![key, decimal(millis)]),
         Request::Mset(pairs) => {
             ("MSET", pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
@@ -168,16 +174,28 @@ where
         Request::ClusterSlots => ("CLUSTER", to_args(&["SLOTS"])),
         Request::ClusterNodes => ("CLUSTER", to_args(&["NODES"])),
         Request::PrimaryOf(master) => ("SENTINEL", to_args(&["GET-MASTER-ADDR-BY-NAME", &master])),
-    };
-    custom(client, command, args).await
+    }
 }
 
-/// A command that fred does not offer, or offers in a worse form.
-pub(super) async fn custom<C>(
-    client: &C,
-    name: &'static str,
-    args: Vec<Bytes>,
-) -> Result<Value, FredError>
+fn set(key: Bytes, value: Bytes, expiry: SetExpiry, only: Only) -> Vec<Bytes> {
+    let word = |word: &'static str| Bytes::from_static(word.as_bytes());
+    let mut args = vec![key, value];
+    match expiry {
+        SetExpiry::Never => {}
+        SetExpiry::Keep => args.push(word("KEEPTTL")),
+        SetExpiry::Millis(millis) => {
+            args.extend([word("PX"), decimal(millis.min(i64::MAX.unsigned_abs()))]);
+        }
+    }
+    match only {
+        Only::Always => {}
+        Only::IfAbsent => args.push(word("NX")),
+        Only::IfPresent => args.push(word("XX")),
+    }
+    args
+}
+
+pub(super) async fn custom<C>(client: &C, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
 {
@@ -195,29 +213,9 @@ fn to_args(words: &[&str]) -> Vec<Bytes> {
     words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
 }
 
-fn to_keys(keys: Vec<Bytes>) -> Vec<Key> {
-    keys.into_iter().map(Key::from).collect()
-}
-
 /// A number as the server reads it.
 pub(crate) fn decimal<N: ToString + Copy>(number: N) -> Bytes {
     Bytes::from(number.to_string())
-}
-
-fn expiration(expiry: SetExpiry) -> Option<Expiration> {
-    match expiry {
-        SetExpiry::Never => None,
-        SetExpiry::Keep => Some(Expiration::KEEPTTL),
-        SetExpiry::Millis(millis) => Some(Expiration::PX(millis.try_into().unwrap_or(i64::MAX))),
-    }
-}
-
-fn option(only: Only) -> Option<SetOptions> {
-    match only {
-        Only::Always => None,
-        Only::IfAbsent => Some(SetOptions::NX),
-        Only::IfPresent => Some(SetOptions::XX),
-    }
 }
 
 fn answer(value: Value) -> Answer {

@@ -231,13 +231,15 @@ impl Shared {
         let look = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let known = self.map();
         let found = match &self.source {
-            Source::Cluster(seeds) => {
+            Source::Cluster(seeds) if cfg!(feature = "cluster") => {
                 let ranges = cluster::find(&self.connector, seeds, &known, turn).await?;
                 Layout::of_ranges(&ranges, &self.kept_guests(&known))
             }
-            Source::Sentinel(sentinels) => {
+            Source::Sentinel(sentinels) if cfg!(feature = "sentinel") => {
                 sentinel::find(&self.connector, sentinels, &known, turn).await?
             }
+            // No configuration is built that needs what is compiled out.
+            Source::Cluster(_) | Source::Sentinel(_) => return Err(error::unreachable(&self.name)),
         };
         let opened = found.places().map(|address| self.opened(&known, address));
         let opened = join_all(opened).await;
