@@ -104,6 +104,14 @@ fn queues(text: &mut Text, queues: &[QueueSample]) {
     for (queue, stats) in counted() {
         text.sample(&[("queue", queue)], u64::from(stats.paused));
     }
+    let help = "How long the oldest claimable job has waited; none where that is not known.";
+    text.family("oc_kv_queue_oldest_ready_seconds", Kind::Gauge, help);
+    for (queue, stats) in counted() {
+        let none_waits = (stats.ready == 0).then_some(Duration::ZERO);
+        if let Some(age) = stats.oldest_ready.or(none_waits) {
+            text.sample(&[("queue", queue)], age.as_secs_f64());
+        }
+    }
     for (name, help, count) in COUNTERS {
         text.family(name, Kind::Counter, help);
         for (queue, stats) in counted() {

@@ -47,6 +47,11 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// How long the oldest job has waited; a dash where none waits or none is of known age.
+pub(crate) fn waited(age: Option<Duration>) -> String {
+    age.map_or_else(|| "–".to_owned(), span)
+}
+
 /// A date such as `2026-11-30 18:52:27 UTC`, from the time since 1970-01-01T00:00:00Z.
 pub(crate) fn date(since: Duration) -> String {
     let seconds = since.as_secs();

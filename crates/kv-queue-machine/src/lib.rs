@@ -21,6 +21,7 @@
 //! |---|---|---|
 //! | [`Map::Job`] | job key | what differs from a fresh job; absent for a fresh one |
 //! | [`Map::Job`] | job key and `h` | the time of its submission, if noted, and its last failures |
+//! | [`Map::Job`] | `marks` | times, each with the last sequence that was given by then |
 //! | [`Map::Body`] | job key | the body, for every job of every state |
 //! | [`Map::Checkpoint`] | job key | the last checkpoint's state, or what a kept job returned |
 //! | [`Map::Unique`] | unique key | the key of the job that holds it |

@@ -11,6 +11,7 @@ mod inspect;
 mod job;
 mod look;
 mod maintain;
+pub(crate) mod marks;
 pub mod reason;
 mod session;
 mod settle;

@@ -58,6 +58,13 @@ pub(crate) fn parse_ready(member: &str) -> Result<JobKey> {
     parse_key(member.get(at..).ok_or_else(|| corrupt("a job key"))?)
 }
 
+/// The place in a member of [`Set::Ready`](crate::Set::Ready), if the job has one.
+pub(crate) fn place_of(member: &str) -> Option<Place> {
+    let at: JobKey = member.get(..KEY_BYTES)?.parse().ok()?;
+    let since = member.get(KEY_BYTES..)?.strip_prefix('r')?.get(..KEY_BYTES)?;
+    Some(Place { sequence: at.sequence(), since: u64::from_str_radix(since, 16).ok()? })
+}
+
 /// What the members of a group in [`Set::Queued`](crate::Set::Queued) begin with. A group's name has
 /// no line feed.
 pub(crate) fn under(group: &str) -> String {

@@ -54,7 +54,8 @@ impl Set {
 /// Bytes under keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Map {
-    /// What differs from a fresh job, by job key; and what is kept of its past, by job key and `h`.
+    /// What differs from a fresh job, by job key; what is kept of its past, by job key and `h`; and
+    /// times by which the age of waiting jobs is told, under `marks`.
     Job,
     /// Bodies, by job key.
     Body,

@@ -22,13 +22,20 @@ fn counts(stats: &QueueStats) -> [u64; 5] {
     [stats.ready, stats.timed, stats.leased, stats.dead, stats.done]
 }
 
+const OLDEST: &str = "oldest_ready_s";
+
+/// How many seconds the oldest claimable job has waited, if there is one.
+fn oldest(stats: &QueueStats) -> Value {
+    stats.oldest_ready.map_or(Value::Null, |age| json!(age.as_secs()))
+}
+
 pub(super) async fn queues(store: &Store, output: &Output) -> Result<()> {
     let queues = kv_queue::queues(store).await?;
-    let headings = [&["queue", "partitions"], &COUNTS[..], &["paused"]].concat();
+    let headings = [&["queue", "partitions"], &COUNTS[..], &["paused", OLDEST]].concat();
     let rows = queues.into_iter().map(|queue| {
         let mut row = vec![json!(queue.name), json!(queue.partitions)];
         row.extend(counts(&queue.stats).map(|count| json!(count)));
-        row.push(json!(queue.stats.paused));
+        row.extend([json!(queue.stats.paused), oldest(&queue.stats)]);
         row
     });
     output.rows(&headings, rows);
@@ -44,6 +51,7 @@ pub(super) async fn queue(queue: &Queue<Value>, output: &Output) -> Result<()> {
         ("cancelled", json!(stats.cancelled)),
         ("evicted", json!(stats.evicted)),
         ("paused", json!(stats.paused)),
+        (OLDEST, oldest(&stats)),
         ("drained", json!(queue.drained().await?)),
     ]);
     output.fields(&fields);

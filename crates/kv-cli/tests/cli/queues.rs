@@ -32,9 +32,12 @@ pub(crate) fn a_queue_is_made_listed_and_deleted(place: &Place) {
     let twice = ["enqueue", "mails", "1", "--unique", "one", "--delay", "1h", "--priority", "2"];
     let id = place.json(&twice)[0]["id"].clone();
     assert_eq!(place.json(&twice), [json!({ "id": id, "duplicate": true })]);
+    let listed = place.json(&["queues"]);
+    let age = listed[0]["oldest_ready_s"].as_u64().expect("a job waits");
+    assert!(age < 600, "{age}");
     let expected = json!({ "queue": "mails", "partitions": 2, "ready": 1, "timed": 1,
-        "running": 0, "dead": 0, "done": 0, "paused": false });
-    assert_eq!(place.json(&["queues"]), [expected]);
+        "running": 0, "dead": 0, "done": 0, "paused": false, "oldest_ready_s": age });
+    assert_eq!(listed, [expected]);
     assert_eq!(place.json(&["queue", "mails"])[0]["entered"], 2);
     place.ok(&["delete", "mails", "--yes"]);
     assert_eq!(place.json(&["queues"]), [] as [Value; 0]);

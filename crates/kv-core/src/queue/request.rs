@@ -391,6 +391,14 @@ pub struct Counts {
     pub evicted: u64,
     /// Whether claims are paused.
     pub paused: bool,
+    /// How long the oldest claimable job has waited, about; `None` if no job is claimable, or if
+    /// none of them has a known age.
+    ///
+    /// A job is claimable from its submission, its due time, its return, or the end of its last
+    /// lease. The last three are exact. The time of a submission is known between two marks: the
+    /// age is told to a quarter where workers run, and up to a minute too long where none does. Of
+    /// jobs with groups, the next ones of the first 32 groups that may start one count.
+    pub oldest_ready: Option<Duration>,
 }
 
 impl Counts {
@@ -401,7 +409,7 @@ impl Counts {
 }
 
 impl AddAssign for Counts {
-    /// Sums up partitions; the sum is paused if any partition is.
+    /// Sums up partitions; the sum is paused if any partition is, and as old as the oldest.
     fn add_assign(&mut self, other: Self) {
         self.ready += other.ready;
         self.timed += other.timed;
@@ -412,6 +420,7 @@ impl AddAssign for Counts {
         self.cancelled += other.cancelled;
         self.evicted += other.evicted;
         self.paused |= other.paused;
+        self.oldest_ready = self.oldest_ready.max(other.oldest_ready);
     }
 }
 

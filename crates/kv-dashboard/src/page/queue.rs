@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::failure::Result;
 use crate::json;
 use crate::sampler::{QueueSample, Snapshot};
-use crate::show::{line, number, rate};
+use crate::show::{line, number, rate, waited};
 use crate::visit::Visit;
 
 pub(crate) async fn queue(State(app): State<Arc<App>>, visit: Visit) -> Result<Response> {
@@ -65,6 +65,7 @@ fn counted(queue: &QueueSample, stats: &QueueStats) -> Markup {
         ("Delayed", number(stats.timed)),
         ("Running", number(stats.leased)),
         ("Dead", number(stats.dead)),
+        ("Oldest ready", waited(stats.oldest_ready)),
         ("Done", rate(queue.done_per_second)),
         ("Added", rate(queue.added_per_second)),
     ];

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::failure::Result;
 use crate::json;
 use crate::sampler::{QueueSample, Snapshot};
-use crate::show::{date, line, number, rate};
+use crate::show::{date, line, number, rate, waited};
 use crate::visit::{Base, Visit};
 
 /// How many queues a page shows.
@@ -79,6 +79,7 @@ pub(crate) fn table(
                         @for count in ["Ready", "Delayed", "Running", "Dead"] {
                             th scope="col" class="number" { (count) }
                         }
+                        th scope="col" class="number" { "Oldest ready" }
                         th scope="col" class="number" { "Done" }
                         th scope="col" class="wide" { "Done, over time" }
                     }
@@ -110,10 +111,11 @@ fn row(base: &Base, queue: &QueueSample) -> Markup {
                     td class="number" { (number(stats.timed)) }
                     td class="number" { (number(stats.leased)) }
                     td class={ "number" @if stats.dead > 0 { " bad" } } { (number(stats.dead)) }
+                    td class="number" { (waited(stats.oldest_ready)) }
                     td class="number" { (rate(queue.done_per_second)) }
                     td class="wide" { (line(&queue.done, "Jobs done in a second, over time")) }
                 }
-                Err(why) => td colspan="6" class="bad" { (why) },
+                Err(why) => td colspan="7" class="bad" { (why) },
             }
         }
     }

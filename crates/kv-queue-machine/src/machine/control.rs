@@ -136,7 +136,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let was_timed = self.tables.remove(Set::Timed, &name)?;
         if delay.is_zero() {
             if was_timed {
-                self.return_to_ready(key, record)?;
+                self.return_to_ready(key, record, self.now)?;
             }
             return Ok(was_timed);
         }

@@ -67,6 +67,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
             cancelled: self.tables.counter(Counter::Cancelled)?,
             evicted: self.tables.counter(Counter::Evicted)?,
             paused: self.is_paused()?,
+            oldest_ready: self.oldest_ready()?,
         })
     }
 

@@ -64,12 +64,21 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         self.make_ready(key, &record)
     }
 
-    /// Makes a timed job ready. A job that was never delivered has waited since its submission.
-    pub(super) fn return_to_ready(&mut self, key: JobKey, record: JobRecord) -> Result<()> {
-        match record.ended() {
-            0 => self.make_ready(key, &record),
-            _ => self.come_back(key, record),
+    /// Makes a timed job ready. A job that was never delivered keeps the place of its submission,
+    /// and notes since when it is claimable.
+    pub(super) fn return_to_ready(
+        &mut self,
+        key: JobKey,
+        mut record: JobRecord,
+        since: u64,
+    ) -> Result<()> {
+        if record.ended() > 0 {
+            return self.come_back(key, record);
         }
+        self.carry_note(key, &record)?;
+        record.place = Some(Place { sequence: key.sequence(), since });
+        self.save(key, &record)?;
+        self.make_ready(key, &record)
     }
 
     /// Lets a job be claimed, in its group if it has one.

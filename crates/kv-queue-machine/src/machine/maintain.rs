@@ -34,6 +34,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         maintained.forgotten += self.forget_past(Set::Windows, Map::Unique, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Sessions, Map::Session, request.limit)?;
         maintained.forgotten += self.forget_past(Set::Groups, Map::Group, request.limit)?;
+        self.mark_entered()?;
         maintained.more = self.has_more(&request.policy)?;
         maintained.next_due = self.until(self.next_due()?);
         Ok(maintained)
@@ -55,7 +56,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                     maintained.buried += 1;
                 }
                 Some(record) => {
-                    self.return_to_ready(key, record)?;
+                    self.return_to_ready(key, record, due.score)?;
                     maintained.promoted += 1;
                 }
             }

@@ -16,7 +16,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// of the same request, a dead letter, or, with a window or for the run, a job that ended long
     /// ago. A window past its end holds no key, whether it was forgotten or not. Otherwise the job
     /// gets the next sequence number, and is ready at once or timed by its delay; its time to live
-    /// counts from now. Each added window forgets up to [`PAST_AT_ONCE`](crate::PAST_AT_ONCE)
+    /// counts from now. A request that extends its session, or has none, marks the time. Each added window forgets up to [`PAST_AT_ONCE`](crate::PAST_AT_ONCE)
     /// windows past their end.
     ///
     /// # Errors
@@ -37,6 +37,9 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         }
         let first = self.tables.counter(Counter::Sequence)?;
         check_sequence(first, request.jobs.len())?;
+        if kept_until < time::after(self.now, session::SESSION_LIFETIME) {
+            self.mark(first)?;
+        }
         let mut sequence = first;
         let mut replies = Vec::with_capacity(request.jobs.len());
         for job in &request.jobs {

@@ -16,7 +16,7 @@ pub struct Coverage(BTreeMap<String, u64>);
 
 impl Coverage {
     /// The cases that enough random scripts meet.
-    pub const CASES: [&str; 47] = [
+    pub const CASES: [&str; 48] = [
         "added",
         "duplicate",
         "claimed",
@@ -51,6 +51,7 @@ impl Coverage {
         "a paused group",
         "InvalidKey",
         "a claim with a time",
+        "an age",
         "a ready job",
         "a job delayed by Delay",
         "a job delayed by Retry",
@@ -131,6 +132,7 @@ impl Coverage {
             Answer::Inspect(Inspected::Counts(counts)) => {
                 self.count("evicted", usize::from(counts.evicted > 0));
                 self.count("cancelled", usize::from(counts.cancelled > 0));
+                self.count("an age", usize::from(counts.oldest_ready.is_some()));
             }
             Answer::Inspect(Inspected::Groups(groups)) => {
                 groups.iter().for_each(|group| self.count(kind_of(group.block), 1));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::naive::NaiveTables;
+use crate::machine::marks::{self, Mark};
 use crate::member;
 use crate::memory::MemTables;
 use crate::record::{History, JobRecord, SessionRecord, decode};
@@ -65,7 +66,8 @@ impl Dump {
         same("done jobs with bodies", &done.intersection(&bodies).cloned().collect(), &none())?;
         let known: BTreeSet<_> = bodies.union(&done).cloned().collect();
         for (what, map) in [("records", Map::Job), ("checkpoints", Map::Checkpoint)] {
-            let keys = self.map(map).keys().map(|key| key.trim_end_matches('h').to_owned());
+            let keys = self.map(map).keys().filter(|key| *key != marks::KEY);
+            let keys = keys.map(|key| key.trim_end_matches('h').to_owned());
             same(
                 what,
                 &keys.collect::<BTreeSet<_>>().difference(&known).cloned().collect(),
@@ -148,6 +150,10 @@ impl Dump {
                 decode("a session", session).map_err(|error| error.to_string())?;
         }
         for (key, record) in self.map(Map::Job) {
+            if key == marks::KEY {
+                let _: Vec<Mark> = decode("marks", record).map_err(|error| error.to_string())?;
+                continue;
+            }
             if key.ends_with('h') {
                 let _: History = decode("a history", record).map_err(|error| error.to_string())?;
                 continue;

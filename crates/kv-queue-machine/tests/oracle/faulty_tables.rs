@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     DoneCap,
     /// Only a job's first failure is kept.
     FirstFailureOnly,
+    /// The time is marked only once.
+    FirstMarkOnly,
     /// A purge leaves the unique keys of the jobs that it removes.
     UniqueOverPurge,
 }
@@ -197,6 +199,7 @@ impl Tables for FaultyTables {
         match (self.fault, map) {
             (Fault::StaleCheckpoint, Map::Checkpoint) if held => Ok(()),
             (Fault::NoHistory, Map::Job) => Ok(()),
+            (Fault::FirstMarkOnly, Map::Job) if held && key == "marks" => Ok(()),
             (Fault::FirstFailureOnly, Map::Job) if held && key.ends_with('h') => Ok(()),
 
             (Fault::LeakedSlot, Map::Group) => {

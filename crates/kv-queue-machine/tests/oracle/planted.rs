@@ -156,6 +156,11 @@ fn a_failure_that_is_not_added_to_the_past_is_caught() {
 }
 
 #[test]
+fn a_time_that_is_marked_only_once_is_caught() {
+    within(caught(Fault::FirstMarkOnly), 12);
+}
+
+#[test]
 fn an_ack_before_the_run_is_caught() {
     within(caught_host(HostFault::AckBeforeRun), 12);
 }

@@ -52,7 +52,7 @@ local function reschedule(key, delay)
   local job = load(key) or fresh()
   local is_timed = call('ZREM', TIMED, key) == 1
   if delay == 0 and is_timed then
-    return_to_ready(key, job)
+    return_to_ready(key, job, now)
     affected = affected + 1
   elseif delay > 0 and (is_timed or take_ready(key, job)) then
     call('ZADD', TIMED, number(after(delay)), key)

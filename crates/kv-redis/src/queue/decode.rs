@@ -187,6 +187,7 @@ fn counts(parts: &mut Parts) -> Result<Counts> {
         cancelled: parts.count()?,
         evicted: parts.count()?,
         paused: parts.int()? != 0,
+        oldest_ready: parts.wait()?,
     })
 }
 

@@ -1,5 +1,6 @@
 -- The keys of a partition, in the order in which every script declares them:
---   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, largest, and the last
+--   CONTROL  HASH  format, paused, token, sequence, done, cancelled, evicted, largest, marks as
+--                  marks.lua says, and the last
 --                  request of each session as "lane:NAME": "REQUEST KEPT_UNTIL VERB REPLY". No body is
 --                  longer than largest says; a partition of an older build has none, and may have
 --                  bodies of any length.

@@ -3,11 +3,11 @@
 -- of bodies; or for groups: the group to start behind or "", and the terms of groups without terms
 -- of their own.
 local what, limit, behind, bytes = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]) or 0
-local control = call('HMGET', CONTROL, 'format', 'paused', 'sequence', 'done', 'cancelled', 'evicted')
+local control = call('HMGET', CONTROL, 'format', 'paused', 'sequence', 'done', 'cancelled', 'evicted', 'marks')
 check_known(control[1])
 
--- Answers the lengths of the sets, what was ever added, done, cancelled and evicted, and whether
--- claims are paused.
+-- Answers the lengths of the sets, what was ever added, done, cancelled and evicted, whether claims
+-- are paused, and how long the oldest claimable job has waited, or -1.
 if what == 'counts' then
   local counts = {}
   for i, set in ipairs({ READY, TIMED, LEASES, DEAD }) do
@@ -18,6 +18,7 @@ if what == 'counts' then
     counts[i + 2] = tonumber(control[i] or 0)
   end
   counts[9] = control[2] == '1' and 1 or 0
+  counts[10] = oldest_ready(read_marks(control[7]))
   return counts
 end
 

@@ -188,12 +188,6 @@ local function come_back(key, job)
   make_ready(key, job)
 end
 
--- Makes a timed job ready. One that was never delivered has waited since its submission.
-local function return_to_ready(key, job)
-  local back = ended(job) == 0 and make_ready or come_back
-  back(key, job)
-end
-
 -- Makes a job that was delivered wait for its time: back at once without a delay.
 local function put_back(key, job, delay)
   if delay == 0 then

@@ -6,9 +6,9 @@ local EXPIRED = 'its time to live ended before it was claimed'
 local CRASHED = 'its leases ended unsettled too often'
 local ENDED = 'its lease ended before it was settled'
 local limit, policy = tonumber(ARGV[1]), read_policy(ARGV[2])
-local known = call('HGET', CONTROL, 'format')
-check_known(known)
-if not known then
+local control = call('HMGET', CONTROL, 'format', 'marks', 'sequence')
+check_known(control[1])
+if not control[1] then
   return { 0, 0, 0, 0, 0, 0, -1 }
 end
 local promoted, recovered, buried, forgotten, more = 0, 0, 0, 0, 0
@@ -18,7 +18,7 @@ local function set_aside(key, job, why)
   buried = buried + 1
 end
 
-local function promote(key)
+local function promote(key, due)
   local job = load(key)
   if not job then
     set_aside(key, fresh(), RECORD)
@@ -27,15 +27,18 @@ local function promote(key)
   elseif is_expired(job) then
     set_aside(key, job, EXPIRED)
   else
-    return_to_ready(key, job)
+    return_to_ready(key, job, due)
     promoted = promoted + 1
   end
 end
 
-for _, key in ipairs(past(TIMED, limit)) do
+local come = limit > 0 and call('ZRANGEBYSCORE', TIMED, '-inf', number(now), 'WITHSCORES', 'LIMIT', 0,
+  limit) or {}
+for i = 1, #come, 2 do
+  local key = come[i]
   call('ZREM', TIMED, key)
   if is_key(key) then
-    promote(key)
+    promote(key, tonumber(come[i + 1]))
   end
 end
 
@@ -79,6 +82,7 @@ if has_groups then
   more = (grouped().is_past('b') or grouped().is_past('g')) and 1 or 0
 end
 write_counters()
+mark_entered(control[2], tonumber(control[3] or 0))
 
 for _, set in ipairs({ TIMED, LEASES, WINDOWS, SESSIONS }) do
   if #past(set, 1) > 0 then

@@ -63,3 +63,16 @@ local function carry_note(key, job)
     note_past(key, job, 'o')
   end
 end
+
+-- Makes a timed job ready. One that was never delivered keeps the place of its submission, and notes
+-- since when it is claimable.
+local function return_to_ready(key, job, since)
+  if ended(job) > 0 then
+    come_back(key, job)
+    return
+  end
+  carry_note(key, job)
+  job.place, job.since = tonumber(sub(key, 2), 16), since
+  save(key, job)
+  make_ready(key, job)
+end

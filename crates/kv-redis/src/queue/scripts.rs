@@ -36,13 +36,14 @@ static FORMER: Script = script!(
 static SUBMIT: Script = script!(
     "submit",
     Write,
-    "cae0798ebf6b7d423e370f982271783629c21043",
+    "2cf761e1ae480881effef80ed417f7ccacdb20d1",
     "",
     "head.lua",
     "submit_plain.lua",
     "prelude.lua",
     "no_groups.lua",
     "jobs.lua",
+    "marks.lua",
     "submit.lua"
 );
 
@@ -50,13 +51,14 @@ static SUBMIT: Script = script!(
 static SUBMIT_GROUPED: Script = script!(
     "submit_grouped",
     Write,
-    "3963921f1e94bdb1d5cd51588449c787a0c9228a",
+    "5a1670b15686c0ba805e7f6d296efd4f2c120911",
     "",
     "head.lua",
     "submit_plain.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
+    "marks.lua",
     "submit.lua"
 );
 
@@ -64,7 +66,7 @@ static SUBMIT_GROUPED: Script = script!(
 static EXCHANGE: Script = script!(
     "exchange",
     Write,
-    "458b34273c2adbf13d8e998f876fc3cf34ce8989",
+    "5b423368934340aeb7610977cb082b1557e5a489",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -81,7 +83,7 @@ static EXCHANGE: Script = script!(
 static EXCHANGE_GROUPED: Script = script!(
     "exchange_grouped",
     Write,
-    "7c8ebf06cb63dd9b17e1b2700d80783729f1ba2d",
+    "f417cbdad49764e7d795b7995479b061518f0c82",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -99,7 +101,7 @@ static EXCHANGE_GROUPED: Script = script!(
 static EXCHANGE_KEEPING: Script = script!(
     "exchange_keeping",
     Write,
-    "fb0963f7ef40cc0573b8acb7b6c2a8396f604b6a",
+    "c90e52d899f35de36f33345c62166d72c268714d",
     " flags=allow-oom",
     "head.lua",
     "exchange_head.lua",
@@ -116,7 +118,7 @@ static EXCHANGE_KEEPING: Script = script!(
 static MAINTAIN: Script = script!(
     "maintain",
     Write,
-    "fea0bfd7ee892e924eb9f8876ccfb08838789bc7",
+    "d272cc4c7900adc4c84c7c80442a481a1bf949a3",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -124,13 +126,14 @@ static MAINTAIN: Script = script!(
     "jobs.lua",
     "past.lua",
     "done.lua",
+    "marks.lua",
     "maintain.lua"
 );
 
 static CONTROL: Script = script!(
     "control",
     Write,
-    "a6912ff4171a6482379ce67f447788705a96f678",
+    "394292964633e8740a67a4ebb168eb51f882b1fc",
     " flags=allow-oom",
     "head.lua",
     "prelude.lua",
@@ -144,13 +147,15 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "9dcaa63dabe3fe2b8e918298c72e868c100116f2",
+    "0ef640c882dcbe70f4fa70a7cc88ac13f500f193",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
     "groups.lua",
     "jobs.lua",
     "past.lua",
+    "marks.lua",
+    "age.lua",
     "look.lua",
     "inspect.lua"
 );
@@ -182,7 +187,7 @@ static REMOVE: Script = script!(
 static EXPORT: Script = script!(
     "export",
     Read,
-    "faee6aa02c921a226339e7eef283cdc1fe4a28a1",
+    "08267d44a789d262958f5dae7c3fb84a149179ec",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
@@ -195,7 +200,7 @@ static EXPORT: Script = script!(
 static IMPORT: Script = script!(
     "import",
     Write,
-    "2f0379b682ed69343d380400e56656927fbb3d79",
+    "98822082676c033de4661177954a53772d1753ae",
     "",
     "head.lua",
     "prelude.lua",

@@ -13,6 +13,9 @@ local largest = control[4]
 if not control[1] then
   largest = make()
 end
+if kept < after(SESSION_LIFETIME) then
+  mark(call('HGET', CONTROL, 'marks'), sequence)
+end
 
 local heads = {}
 local function parse(head)
