@@ -257,7 +257,14 @@ pub(crate) enum ShowVerb {
     /// Print everything about a job: where it is, why, and its last failures.
     Job {
         queue: String,
-        id: String,
+        #[arg(required_unless_present = "unique")]
+        id: Option<String>,
+        /// The job that holds this unique key, in place of an id.
+        #[arg(long, conflicts_with = "id")]
+        unique: Option<String>,
+        /// The group within which the key is unique.
+        #[arg(long, requires = "unique")]
+        group: Option<String>,
         /// Show what the job carries or returned, which may be secret.
         #[arg(long)]
         payloads: bool,

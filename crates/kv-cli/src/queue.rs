@@ -33,8 +33,11 @@ pub(crate) async fn run(store: &Store, verb: QueueVerb, output: &Output) -> Resu
             }
             look::jobs(&attach(store, &queue).await?, state, filter, output).await
         }
-        ShowVerb::Job { queue, id, payloads } => {
-            look::job(store, &attach(store, &queue).await?, &id, payloads, output).await
+        ShowVerb::Job { queue, id, unique, group, payloads } => {
+            let queue = attach(store, &queue).await?;
+            let id =
+                look::named(&queue, id.as_deref(), unique.as_deref(), group.as_deref()).await?;
+            look::job(store, &queue, id, payloads, output).await
         }
         ShowVerb::Workers { queue } => look::workers(&attach(store, &queue).await?, output).await,
         ShowVerb::Groups { queue } => show::groups(&attach(store, &queue).await?, output).await,

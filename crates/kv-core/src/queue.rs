@@ -163,10 +163,11 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// limit that cannot be; `Unsupported` for a group if the engine has none.
     async fn control(&self, partition: &Partition, request: Control) -> Result<Controlled>;
 
-    /// Reads counts, ready jobs, dead letters, groups, one job or a list of jobs. Changes nothing.
+    /// Reads counts, ready jobs, dead letters, groups, one job, who holds a unique key, or a list of
+    /// jobs. Changes nothing.
     ///
     /// # Errors
-    /// `TooLarge` for a limit above [`MAX_BATCH`], `InvalidKey` for a place in the list of another
+    /// `TooLarge` for a limit above [`MAX_BATCH`] or a unique key above [`MAX_UNIQUE_BYTES`], `InvalidKey` for a place in the list of another
     /// state.
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 

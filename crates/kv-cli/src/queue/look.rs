@@ -51,15 +51,32 @@ fn at(status: &JobStatus) -> Value {
 }
 
 /// Everything about a job.
+/// The job that is meant: by its id, or by the unique key that it holds.
+pub(super) async fn named(
+    queue: &Queue<Value>,
+    id: Option<&str>,
+    unique: Option<&str>,
+    group: Option<&str>,
+) -> Result<JobId> {
+    let Some(key) = unique else {
+        let id = id.unwrap_or_default();
+        return id.parse().map_err(|error| Failure::Usage(format!("{error}")));
+    };
+    let found = match group {
+        Some(group) => queue.find_unique_in(group, key).await?,
+        None => queue.find_unique(key).await?,
+    };
+    found.ok_or_else(|| Failure::Missing(format!("no job holds the unique key {key:?}")))
+}
+
 pub(super) async fn job(
     store: &Store,
     queue: &Queue<Value>,
-    id: &str,
+    id: JobId,
     payloads: bool,
     output: &Output,
 ) -> Result<()> {
-    let parsed: JobId = id.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-    let Some(job) = queue.job(parsed).await? else {
+    let Some(job) = queue.job(id).await? else {
         let message = format!("no job {id}: it is done and not kept, was cancelled, or never was");
         return Err(Failure::Missing(message));
     };

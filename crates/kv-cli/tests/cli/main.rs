@@ -38,6 +38,7 @@ on_every_backend! {
     queues::a_queue_is_made_listed_and_deleted,
     queues::jobs_are_shown_without_their_payloads,
     queues::jobs_are_listed_asked_about_and_run,
+    queues::a_job_is_found_by_its_unique_key,
     queues::dead_letters_are_told_by_reason_and_redriven,
     queues::a_paused_queue_says_so,
     queues::groups_are_shown_and_paused,

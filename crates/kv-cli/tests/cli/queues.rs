@@ -49,6 +49,16 @@ pub(crate) fn jobs_are_shown_without_their_payloads(place: &Place) {
     assert!(place.ok(&["jobs", "mails", "--payloads"]).contains("ada"));
 }
 
+pub(crate) fn a_job_is_found_by_its_unique_key(place: &Place) {
+    let added = place.json(&["enqueue", "mails", "1", "--create", "2", "--unique", "order 7"]);
+    let found = place.json(&["job", "mails", "--unique", "order 7"]);
+    assert_eq!(found[0]["id"], added[0]["id"]);
+    assert_eq!(place.run(&["job", "mails", "--unique", "order 8"]).code, 3);
+    assert_eq!(place.run(&["job", "mails", "--unique", "order 7", "--group", "g"]).code, 3);
+    assert_eq!(place.run(&["job", "mails"]).code, 2, "neither an id nor a key");
+    assert_eq!(place.run(&["job", "mails", "0-80000000000001", "--unique", "order 7"]).code, 2);
+}
+
 pub(crate) fn jobs_are_listed_asked_about_and_run(place: &Place) {
     add(place, "1");
     let late = place.json(&["enqueue", "mails", "2", "--delay", "1h"]);

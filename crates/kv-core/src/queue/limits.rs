@@ -83,7 +83,7 @@ pub fn check_control(request: &Control) -> Result<()> {
     }
 }
 
-/// Checks the limit of an inspection.
+/// Checks the limits of an inspection.
 ///
 /// # Errors
 /// `TooLarge`; the message names the item and the limit. `InvalidKey` for a place in the list of
@@ -91,6 +91,7 @@ pub fn check_control(request: &Control) -> Result<()> {
 pub fn check_inspect(request: &Inspect) -> Result<()> {
     match request {
         Inspect::Counts | Inspect::Job { .. } => Ok(()),
+        Inspect::Unique { key } => check_unique(key.len()),
         Inspect::Peek { limit, .. } => check_batch("jobs", *limit),
         Inspect::Dead { limit, .. } => check_batch("dead letters", *limit),
         Inspect::Groups { limit, .. } => check_batch("groups", *limit),

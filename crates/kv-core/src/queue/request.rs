@@ -319,6 +319,12 @@ pub enum Inspect {
         /// The limit of a group without one of its own.
         default: GroupLimit,
     },
+    /// The job whose duplicate a submit with this unique key would be. The job may have ended, if
+    /// the key outlives its job. Answers [`Inspected::Unique`].
+    Unique {
+        /// The unique key, as a submit has it.
+        key: Arc<str>,
+    },
     /// A page of the jobs in a state: ready jobs in the order of claims, with those of groups after
     /// the others by the name of the group; the others by their time. A page ends at its limit, or
     /// after [`MAX_BATCH`](super::MAX_BATCH) jobs were examined, so a page of one group may be
@@ -364,6 +370,8 @@ pub enum Inspected {
         /// The job; `None` if there is none of this key.
         job: Option<Box<JobDetail>>,
     },
+    /// The job that holds a unique key; `None` if the key is free.
+    Unique(Option<JobKey>),
     /// A page of jobs.
     List(JobPage),
 }

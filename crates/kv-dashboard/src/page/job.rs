@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::response::Response;
-use kv_queue::{JobId, JobInfo, JobPast, State};
+use kv_queue::{JobId, JobInfo, JobPast, Queue, State};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -18,10 +18,11 @@ use crate::visit::Visit;
 
 pub(crate) async fn job(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<Response> {
     let name = visit.parameters.required("queue")?;
-    let id: JobId = visit.parameters.required("id")?.parse()?;
     let missing =
         || Failure::missing("there is no such job: it was cancelled, or is done and not kept");
-    let job = app.queue::<()>(name).await?.job(id).await?.ok_or_else(missing)?;
+    let queue = app.queue::<()>(name).await?;
+    let id = named(&queue, &visit).await?;
+    let job = queue.job(id).await?.ok_or_else(missing)?;
     if visit.wants_json {
         return Ok(json::answer(&told(&app, &job)));
     }
@@ -32,6 +33,18 @@ pub(crate) async fn job(Shared(app): Shared<Arc<App>>, visit: Visit) -> Result<R
     };
     let title = format!("{name} {id}");
     Ok(page(&visit, &Subject { title: &title, queue: Some((name, "/job")) }, &content))
+}
+
+/// The job that is asked for: by the unique key that it holds, or else by its id.
+async fn named(queue: &Queue<()>, visit: &Visit) -> Result<JobId> {
+    let Some(key) = visit.parameters.get("unique") else {
+        return Ok(visit.parameters.required("id")?.parse()?);
+    };
+    let found = match visit.parameters.get("group").filter(|group| !group.is_empty()) {
+        Some(group) => queue.find_unique_in(group, key).await?,
+        None => queue.find_unique(key).await?,
+    };
+    found.ok_or_else(|| Failure::missing("no job holds this unique key"))
 }
 
 fn told(app: &App, job: &JobInfo) -> Value {

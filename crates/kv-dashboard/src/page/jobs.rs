@@ -93,6 +93,12 @@ fn choice(visit: &Visit, queue: &str, chosen: State, group: Option<&str>) -> Mar
             label { "Job " input type="text" name="id" required; }
             button { "Find" }
         }
+        form class="row" method="get" action=(visit.base.link("/job", &[])) {
+            input type="hidden" name="queue" value=(queue);
+            label { "Unique key " input type="text" name="unique" required; }
+            label { "in group " input type="text" name="group" value=(group.unwrap_or_default()); }
+            button { "Find" }
+        }
     }
 }
 

@@ -42,6 +42,7 @@ on_every_backend! {
     pages::waiting_jobs_show_what_they_carry_only_where_that_is_allowed,
     pages::jobs_are_listed_by_state_and_group_a_page_at_a_time,
     pages::a_job_shows_where_it_is_what_went_wrong_and_what_it_carries,
+    pages::a_job_is_found_by_its_unique_key,
     pages::workers_show_what_they_run,
     pages::dead_letters_are_grouped_by_reason,
     pages::a_payload_that_does_not_decode_is_shown_as_far_as_it_goes,

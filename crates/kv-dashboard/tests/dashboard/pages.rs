@@ -94,6 +94,19 @@ pub(crate) async fn a_job_shows_where_it_is_what_went_wrong_and_what_it_carries(
     assert_eq!(place.viewer().get("/job?queue=mails&id=7").await.status, 400);
 }
 
+pub(crate) async fn a_job_is_found_by_its_unique_key(place: &Place) {
+    let queue = place.queue("mails").await;
+    let job = |n, key| Job::new(json!(n)).unique_while_live(key);
+    queue.enqueue(job(1, "order 7").priority(3)).await.unwrap();
+    queue.enqueue(job(2, "order 7").priority(4).group("a.b")).await.unwrap();
+    place.viewer().get("/jobs?queue=mails").await.shows(&[r#"name="unique""#]);
+    let found = async |query| place.viewer().get(&format!("/job?queue=mails&{query}")).await;
+    found("unique=order+7&group=").await.shows(&["<strong>ready", "<dd>3</dd>"]);
+    found("unique=order+7&group=a.b").await.shows(&["<strong>ready", "<dd>4</dd>"]);
+    assert_eq!(found("unique=order+8").await.status, 404);
+    assert_eq!(found("unique=").await.status, 400);
+}
+
 pub(crate) async fn workers_show_what_they_run(place: &Place) {
     let queue = place.queue("mails").await;
     place.viewer().get("/workers?queue=mails").await.shows(&["0 workers."]);

@@ -26,6 +26,8 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
     /// `Groups` shows groups in the order in which they are forgotten, then of their names. It starts
     /// from the first group if the group given as start is gone.
     ///
+    /// `Unique` answers the job whose duplicate a submit would be now.
+    ///
     /// A page of jobs ends at its limit, before an item whose body would exceed its bytes, or after
     /// [`MAX_BATCH`] members were examined. It has at least one item if there was any.
     ///
@@ -48,6 +50,7 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
                 self.groups(after.as_deref(), *limit, default).map(Inspected::Groups)
             }
             Inspect::Job { key, bytes, default } => self.job(*key, *bytes, default),
+            Inspect::Unique { key } => self.find_holder(key).map(Inspected::Unique),
             Inspect::List { state, group, after, limit } => {
                 let (state, limit) = (*state, *limit);
                 let (group, after) = (group.as_deref(), after.as_ref());

@@ -81,17 +81,29 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         Ok(Submitted::Added(key))
     }
 
-    /// The job that holds a unique key now.
+    /// The job that holds a unique key now. A window past its end is forgotten.
     fn holder(&mut self, unique: &str) -> Result<Option<JobKey>> {
         let Some(holder) = self.tables.get(Map::Unique, unique)? else { return Ok(None) };
-        let end = self.tables.score(Set::Windows, unique)?;
-        if end.is_some_and(|end| end <= self.now) {
+        if self.is_past(unique)? {
             self.tables.remove(Set::Windows, unique)?;
             self.tables.delete(Map::Unique, unique)?;
             return Ok(None);
         }
         // An unreadable entry holds no key, and is replaced.
         Ok(member::parse_holder(&holder).ok())
+    }
+
+    /// The job that holds a unique key now, with nothing changed.
+    pub(super) fn find_holder(&self, unique: &str) -> Result<Option<JobKey>> {
+        let Some(holder) = self.tables.get(Map::Unique, unique)? else { return Ok(None) };
+        let holder = member::parse_holder(&holder).ok();
+        Ok(if self.is_past(unique)? { None } else { holder })
+    }
+
+    /// Whether a unique key held for a window that is over.
+    fn is_past(&self, unique: &str) -> Result<bool> {
+        let end = self.tables.score(Set::Windows, unique)?;
+        Ok(end.is_some_and(|end| end <= self.now))
     }
 
     fn hold(&mut self, unique: &Unique, key: JobKey) -> Result<()> {

@@ -139,6 +139,10 @@ impl Coverage {
             }
             Answer::Inspect(Inspected::Job { job: None, .. }) => self.count("no such job", 1),
             Answer::Inspect(Inspected::Job { job: Some(job), .. }) => self.see_job(job),
+            Answer::Inspect(Inspected::Unique(holder)) => {
+                let what = if holder.is_some() { "a held key" } else { "a free key" };
+                self.count(what, 1);
+            }
             Answer::Inspect(Inspected::List(page)) => {
                 self.count("a page with a next", usize::from(page.next.is_some()));
                 page.jobs.iter().for_each(|job| self.count(standing(job.standing), 1));

@@ -20,7 +20,7 @@ pub const START: Duration = Duration::from_secs(1_700_000_000);
 
 const PARTITIONS: u32 = 2;
 
-/// How many of the last jobs an audit looks up.
+/// How many of the last jobs, and of the unique keys, an audit looks up.
 const LOOKED_UP: usize = 4;
 
 /// An engine under test.
@@ -180,6 +180,10 @@ impl<'a> Run<'a> {
                     let look = Inspect::Job { key, bytes: true, default };
                     self.compare(at, Request::Inspect(look)).await?;
                 }
+            }
+            for number in 0..LOOKED_UP {
+                let key = format!("u{number}").into();
+                self.compare(at, Request::Inspect(Inspect::Unique { key })).await?;
             }
             Dump::from(&self.side(at).tables).check().map_err(|why| format!("model: {why}"))?;
             let partition = Partition { queue: self.subject.queue(), number: at };

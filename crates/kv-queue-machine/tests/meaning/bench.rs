@@ -140,6 +140,13 @@ impl Bench {
         }
     }
 
+    pub(crate) fn holder(&mut self, unique: &str) -> Option<JobKey> {
+        match done(self.machine().inspect(&Inspect::Unique { key: unique.into() })) {
+            Inspected::Unique(holder) => holder,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn list(
         &mut self,
         state: State,

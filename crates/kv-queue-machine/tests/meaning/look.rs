@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use kv_core::ErrorKind;
 use kv_core::queue::{
-    Control, DelayedBy, GroupBlock, GroupLimit, Inspect, JobKey, ListPlace, NewJob, Standing, State,
+    Control, DelayedBy, GroupBlock, GroupLimit, Inspect, JobKey, ListPlace, NewJob, Standing,
+    State, UniqueScope,
 };
 
-use crate::bench::{Bench, LEASE, SECOND, job};
+use crate::bench::{Bench, LEASE, SECOND, job, unique};
 use crate::groups::of;
 
 /// All pages of a state's list, each of up to `limit` jobs.
@@ -142,4 +143,30 @@ fn a_job_of_a_limited_group_that_is_made_to_wait_leaves_the_group_as_it_should_b
     assert_eq!(bench.bodies(9), ["a"]);
     let dump = kv_queue_machine::testing::Dump::from(&bench.tables);
     assert_eq!(dump.check(), Ok(()));
+}
+
+#[test]
+fn a_unique_key_tells_its_job_for_as_long_as_it_is_held() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.holder("live"), None);
+    let live = bench.add(unique("live", UniqueScope::Live));
+    let run = bench.add(unique("run", UniqueScope::Run));
+    let window = bench.add(unique("window", UniqueScope::Window(SECOND)));
+    let held = |bench: &mut Bench| ["live", "run", "window"].map(|key| bench.holder(key));
+    assert_eq!(held(&mut bench), [Some(live), Some(run), Some(window)]);
+    for key in [live, run, window] {
+        bench.cancel(key);
+    }
+    assert_eq!(held(&mut bench), [None, Some(run), Some(window)], "two outlive their jobs");
+    bench.now += SECOND;
+    assert_eq!(held(&mut bench), [None, Some(run), None], "no maintenance is needed");
+    let next = bench.add(unique("window", UniqueScope::Live));
+    assert_eq!(bench.holder("window"), Some(next));
+}
+
+#[test]
+fn a_unique_key_that_no_job_can_have_is_refused() {
+    let mut bench = Bench::new();
+    let request = Inspect::Unique { key: "u".repeat(1_025).into() };
+    assert_eq!(bench.machine().inspect(&request).unwrap_err().kind(), ErrorKind::TooLarge);
 }

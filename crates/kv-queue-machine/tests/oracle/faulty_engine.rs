@@ -22,6 +22,8 @@ pub(crate) enum HostFault {
     SharedPartitions,
     /// A batch beyond the limit is cut instead of refused.
     CutBatch,
+    /// A unique key that is looked up is told free.
+    HolderLost,
     /// A step that is refused as older is done all the same.
     OlderDone,
 }
@@ -101,6 +103,9 @@ impl QueueEngine for FaultyHost {
     }
 
     async fn inspect(&self, at: &Partition, request: Inspect) -> Result<Inspected> {
+        if self.fault == HostFault::HolderLost && matches!(request, Inspect::Unique { .. }) {
+            return Ok(Inspected::Unique(None));
+        }
         self.host.inspect(&self.at(at), request).await
     }
 

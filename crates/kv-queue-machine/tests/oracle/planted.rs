@@ -184,3 +184,8 @@ fn a_batch_that_is_cut_instead_of_refused_is_caught() {
 fn an_older_request_that_is_done_is_caught() {
     within(caught_host(HostFault::OlderDone), 12);
 }
+
+#[test]
+fn a_unique_key_that_does_not_tell_its_job_is_caught() {
+    within(caught_host(HostFault::HolderLost), 12);
+}

@@ -27,7 +27,9 @@ impl GenericEngine {
                 Inspected::Job { now, job } => {
                     return Ok(Inspected::Job { now, job: self.detail(partition, job).await? });
                 }
-                other @ (Inspected::Groups(_) | Inspected::List(_)) => return Ok(other),
+                other @ (Inspected::Groups(_) | Inspected::Unique(_) | Inspected::List(_)) => {
+                    return Ok(other);
+                }
                 Inspected::Jobs(page) => page,
             };
             // An empty page marks the end.
@@ -83,8 +85,6 @@ fn behind(request: Inspect, last: JobKey) -> Inspect {
     match request {
         Inspect::Peek { limit, bytes, .. } => Inspect::Peek { after, limit, bytes },
         Inspect::Dead { limit, bytes, .. } => Inspect::Dead { after, limit, bytes },
-        Inspect::Counts | Inspect::Groups { .. } | Inspect::Job { .. } | Inspect::List { .. } => {
-            request
-        }
+        other => other,
     }
 }

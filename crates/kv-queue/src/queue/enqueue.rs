@@ -366,7 +366,7 @@ fn no_answer() -> Error {
 
 /// A unique key that an engine takes. A key in a group stands there behind a line feed and the
 /// group's name. A key that is too long, or begins like those in a group, stands there by its hash.
-fn checked(unique: Unique, group: Option<&str>) -> Result<Unique> {
+pub(super) fn checked(unique: Unique, group: Option<&str>) -> Result<Unique> {
     if unique.key.is_empty() {
         let message = "an empty unique key; expected at least one character";
         return Err(Error::new(ErrorKind::InvalidKey, message));
@@ -375,14 +375,16 @@ fn checked(unique: Unique, group: Option<&str>) -> Result<Unique> {
         let message = "a unique key for a time of zero; expected a time";
         return Err(Error::new(ErrorKind::InvalidTtl, message));
     }
-    let scope = unique.scope;
+    Ok(Unique { key: stored(unique.key, group), scope: unique.scope })
+}
+
+fn stored(key: String, group: Option<&str>) -> String {
     let key = match group {
-        Some(group) => format!("\n{group}\n{}", unique.key),
-        None if unique.key.starts_with('\n') => hashed(&unique.key),
-        None => unique.key,
+        Some(group) => format!("\n{group}\n{key}"),
+        None if key.starts_with('\n') => hashed(&key),
+        None => key,
     };
-    let key = if key.len() <= MAX_UNIQUE_BYTES { key } else { hashed(&key) };
-    Ok(Unique { key, scope })
+    if key.len() <= MAX_UNIQUE_BYTES { key } else { hashed(&key) }
 }
 
 fn hashed(key: &str) -> String {

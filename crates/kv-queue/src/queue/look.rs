@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use kv_core::queue::{Inspect, Inspected, JobPage, ListPlace, MAX_BATCH, State, check_group};
+use kv_core::queue::{
+    Inspect, Inspected, JobPage, ListPlace, MAX_BATCH, State, Unique, UniqueScope, check_group,
+};
 use kv_core::{Error, ErrorKind, Result};
 
-use super::enqueue::partition_of;
+use super::enqueue::{checked, partition_for, partition_of};
 use super::handle::Queue;
 use super::info::{JobInfo, JobStatus};
 use super::job::JobId;
@@ -114,6 +116,51 @@ impl<T> Queue<T> {
                 Ok(job.map(|job| JobInfo::of_detail(id.partition, now, *job)))
             }
             _ => Err(named(unexpected())),
+        }
+    }
+
+    /// The job that holds a unique key of jobs without a group: the one that
+    /// [`enqueue`](Self::enqueue) would return as [`Duplicate`](crate::Enqueue::Duplicate); `None` if
+    /// the key is free. A key that outlives its job names a job that [`job`](Self::job) may no longer
+    /// find.
+    ///
+    /// ```
+    /// # use kv_queue::{Job, Queue};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+    /// let queue = Queue::<u32>::open(&store, "mail").await?;
+    /// let id = queue.enqueue(Job::new(1).unique_while_live("order 7")).await?.id();
+    /// assert_eq!(queue.find_unique("order 7").await?, Some(id));
+    /// assert_eq!(queue.find_unique("order 8").await?, None);
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidKey` for an empty key; those of the store.
+    pub async fn find_unique(&self, key: &str) -> Result<Option<JobId>> {
+        self.holder(key, None).await
+    }
+
+    /// The job of a group that holds a unique key, as [`find_unique`](Self::find_unique) finds one
+    /// without a group: a key is unique within its group.
+    ///
+    /// # Errors
+    /// `InvalidKey` for an empty key, or a name that no group can have; those of the store.
+    pub async fn find_unique_in(&self, group: &str, key: &str) -> Result<Option<JobId>> {
+        check_group(group).map_err(|error| error.operation("find_unique").key(group))?;
+        self.holder(key, Some(group)).await
+    }
+
+    async fn holder(&self, key: &str, group: Option<&str>) -> Result<Option<JobId>> {
+        let verb = "find_unique";
+        let unique = Unique { key: key.to_owned(), scope: UniqueScope::Live };
+        let unique = checked(unique, group).map_err(|error| error.operation(verb))?;
+        let number = partition_for(self.connection(), group, Some(&unique));
+        let partition = self.connection().partition(number)?;
+        let request = Inspect::Unique { key: unique.key.into() };
+        match self.inspect(verb, partition, request).await? {
+            Inspected::Unique(key) => Ok(key.map(|key| JobId { partition: number, key })),
+            _ => Err(unexpected().operation(verb)),
         }
     }
 

@@ -290,3 +290,26 @@ async fn a_running_job_names_its_worker() {
     end.cancel();
     running.await.unwrap().unwrap();
 }
+
+pub(crate) async fn a_job_is_found_by_its_unique_key(bench: &Bench) {
+    let queue = bench.queue::<u32>().await;
+    assert_eq!(queue.find_unique("order 7").await.unwrap(), None);
+    let long = "x".repeat(2_000);
+    let id = add(&queue, Job::new(1).unique_while_live("order 7")).await;
+    let of_group = add(&queue, Job::new(2).group("g").unique_while_live("order 7")).await;
+    let run = add(&queue, Job::new(3).unique(&*long)).await;
+    let short = add(&queue, Job::new(4).unique_for("order 8", MINUTE)).await;
+    assert_eq!(queue.find_unique("order 7").await.unwrap(), Some(id));
+    assert_eq!(queue.find_unique_in("g", "order 7").await.unwrap(), Some(of_group));
+    assert_eq!(queue.find_unique_in("h", "order 7").await.unwrap(), None, "of its group alone");
+    assert_eq!(queue.cancel([id, run, short].as_slice()).await.unwrap(), 3);
+    assert_eq!(queue.find_unique("order 7").await.unwrap(), None);
+    assert_eq!(queue.find_unique(&long).await.unwrap(), Some(run), "once in the life of the run");
+    assert_eq!(queue.job(run).await.unwrap(), None, "its key outlives it");
+    assert_eq!(queue.find_unique("order 8").await.unwrap(), Some(short));
+    bench.advance(MINUTE);
+    assert_eq!(queue.find_unique("order 8").await.unwrap(), None);
+    let kind = |answer: kv_core::Result<_>| answer.unwrap_err().kind();
+    assert_eq!(kind(queue.find_unique("").await), ErrorKind::InvalidKey);
+    assert_eq!(kind(queue.find_unique_in("", "u").await), ErrorKind::InvalidKey);
+}

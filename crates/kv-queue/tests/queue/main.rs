@@ -54,6 +54,7 @@ macro_rules! on_every_engine {
 on_every_engine! {
     asking::a_job_says_where_it_is_and_why,
     asking::a_dead_job_has_its_failures_with_their_times,
+    asking::a_job_is_found_by_its_unique_key,
     asking::a_ready_job_says_what_keeps_its_group,
     asking::lists_have_each_job_once_a_page_at_a_time,
     asking::a_done_job_is_kept_with_what_it_returned,

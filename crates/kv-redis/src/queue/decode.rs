@@ -160,6 +160,10 @@ pub(super) fn inspected(request: &Inspect, answer: Answer) -> Result<Inspected> 
     }
     // A number comes first, so that fred cannot take the reply for a published message.
     parts.int()?;
+    if matches!(request, Inspect::Unique { .. }) {
+        let holder = if parts.is_over() { None } else { Some(parts.key()?) };
+        return Ok(Inspected::Unique(holder));
+    }
     let mut jobs = Vec::new();
     let (mut letters, mut groups) = (Vec::new(), Vec::new());
     while !parts.is_over() {

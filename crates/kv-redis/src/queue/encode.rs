@@ -177,6 +177,9 @@ pub(super) fn inspect(request: Inspect) -> Vec<Bytes> {
             let terms = Bytes::from(terms(&default));
             return vec![Bytes::from_static(b"job"), decimal(u8::from(bytes)), key, terms];
         }
+        Inspect::Unique { key } => {
+            return vec![Bytes::from_static(b"unique"), decimal(0), text(&key)];
+        }
         Inspect::List { state, group, after, limit } => {
             return list(state, group.as_deref(), after.as_ref(), limit);
         }

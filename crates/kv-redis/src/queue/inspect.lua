@@ -1,7 +1,7 @@
 
 -- Looks, and changes nothing. ARGV: what at, a limit, the key to start behind or "", how many bytes
 -- of bodies; or for groups: the group to start behind or "", and the terms of groups without terms
--- of their own.
+-- of their own; or a unique key in place of the key.
 local what, limit, behind, bytes = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]) or 0
 local control = call('HMGET', CONTROL, 'format', 'paused', 'sequence', 'done', 'cancelled', 'evicted', 'marks')
 check_known(control[1])
@@ -23,6 +23,15 @@ if what == 'counts' then
 end
 
 local reply = { 0 }
+
+-- Answers 0 and who holds a unique key, if anybody does; a window that is past holds nothing.
+if what == 'unique' then
+  local holder, till = call('HGET', UNIQUE, behind), call('ZSCORE', WINDOWS, behind)
+  if holder and is_key(holder) and not (till and tonumber(till) <= now) then
+    reply[2] = holder
+  end
+  return reply
+end
 
 local shown, left, sum = 0, MAX_BATCH, nil
 

@@ -147,7 +147,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "0ef640c882dcbe70f4fa70a7cc88ac13f500f193",
+    "dd2c828216909d45bf59ceb4245dce2ec1b2d04d",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
