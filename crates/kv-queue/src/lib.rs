@@ -30,7 +30,9 @@ pub use queue::{
 pub use requests::Undecodable;
 pub use retry::RetryPolicy;
 #[cfg(feature = "schedule")]
-pub use schedule::{Cron, Fired, Firing, Misfire, NewSchedule, ScheduleInfo, Scheduler, Schedules};
+pub use schedule::{
+    Cron, Fired, Firing, Misfire, NewSchedule, Overlap, ScheduleInfo, Scheduler, Schedules,
+};
 pub use task::{IntoTask, Task, Tasks};
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Ending, Meter, MeteredJob, NoState, Router, WithState, Worker, WorkerSummary};

@@ -16,7 +16,7 @@ mod stored;
 pub use cron::Cron;
 pub use fire::Fired;
 pub use new::NewSchedule;
-pub use record::{Firing, Misfire, ScheduleInfo};
+pub use record::{Firing, Misfire, Overlap, ScheduleInfo};
 pub use run::Scheduler;
 pub use schedules::Schedules;
 pub(crate) use stored::forget;

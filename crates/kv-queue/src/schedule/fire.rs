@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kv_core::queue::{GroupLimit, Inspect, Inspected, State};
 use kv_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
-use super::record::{Record, Step};
+use super::record::{Overlap, Record, Step, millis};
 use super::schedules::{Schedules, about};
 use super::stored;
+use crate::queue::JobId;
 
 /// How many due times of a schedule are dealt with before the others have their turn.
 const MOST_AT_ONCE: usize = 100;
@@ -17,6 +19,9 @@ const MOST_AT_ONCE: usize = 100;
 /// which a unique key is held.
 const STALE: Duration = Duration::from_secs(600);
 
+/// When a due time that waits for the end of a job asks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 /// What [`Schedules::fire_due`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,7 +29,7 @@ pub struct Fired {
     /// How many jobs were enqueued, or found enqueued by a scheduler that ended before it could say
     /// so.
     pub fired: u64,
-    /// How many due times were skipped as too late. Those between the first skipped one and the
+    /// How many due times were skipped as too late, or because the last job had not ended. Those between the first skipped one and the
     /// first that counts again are not counted.
     pub skipped: u64,
     /// How long until the next due time that is known; zero if more is due already.
@@ -67,25 +72,62 @@ impl Schedules {
 
     /// Deals with the due times of one schedule. Returns its next due time.
     async fn fire(&self, name: &str, fired: &mut Fired) -> Result<Option<u64>> {
+        let mut unwritten = None;
         for _ in 0..MOST_AT_ONCE {
             let read_at = Instant::now();
-            let Some((record, version)) = stored::record(self.connection(), name).await? else {
+            let Some((mut record, version)) = stored::record(self.connection(), name).await? else {
                 return Ok(None);
             };
+            if let Some((due, job)) = unwritten
+                && record.correct(due, job)
+            {
+                stored::replace(self.connection(), name, record, Some(version)).await?;
+                continue;
+            }
             let now = stored::now(self.connection()).await?;
-            let (due, is_late) = match record.step(now) {
+            let (due, is_late) = match self.step(&record, now).await? {
                 Step::Wait(next) => return Ok(next),
                 Step::Fire(due) => (due, false),
                 Step::Skip(due) => (due, true),
             };
             let changed = self.pass(name, record, due, is_late, now, read_at).await?;
+            unwritten = changed.last_job()?.filter(|_| !is_late).map(|job| (due, job));
             if stored::replace(self.connection(), name, changed, Some(version)).await? {
+                unwritten = None;
                 let count = if is_late { &mut fired.skipped } else { &mut fired.fired };
                 *count = count.saturating_add(1);
             }
             // Otherwise another scheduler or an operator was ahead: read again.
         }
         Ok(Some(0))
+    }
+
+    /// What there is to do at a time, beside the job of the last firing.
+    async fn step(&self, record: &Record, now: u64) -> Result<Step> {
+        let (step, overlap) = (record.step(now), record.definition.overlap);
+        let Step::Fire(due) = step else { return Ok(step) };
+        if overlap == Overlap::Allow || !self.is_outstanding(record.last_job()?).await? {
+            return Ok(step);
+        }
+        Ok(match overlap {
+            Overlap::Skip => Step::Skip(due),
+            _ => Step::Wait(Some(now.saturating_add(millis(LOOK_AGAIN)))),
+        })
+    }
+
+    /// Whether a job waits or runs.
+    async fn is_outstanding(&self, job: Option<JobId>) -> Result<bool> {
+        let (connection, Some(JobId { partition, key })) = (self.connection(), job) else {
+            return Ok(false);
+        };
+        let partition = connection.partition(partition)?;
+        let request = Inspect::Job { key, bytes: false, default: GroupLimit::new() };
+        let look = || connection.engine.inspect(partition, request.clone());
+        let Inspected::Job { job, .. } = connection.read(look).await? else {
+            return Err(Error::new(ErrorKind::Backend, "the engine gave another answer"));
+        };
+        let state = job.map(|job| job.view.standing.state());
+        Ok(matches!(state, Some(State::Ready | State::Delayed | State::Running)))
     }
 
     /// Enqueues the job of a due time unless it is too late. Returns the schedule as it goes on.

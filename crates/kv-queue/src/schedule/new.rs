@@ -9,7 +9,7 @@ use kv_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use super::cron::Cron;
-use super::record::{Definition, Misfire, Record, ScheduleInfo};
+use super::record::{Definition, Misfire, Overlap, Record, ScheduleInfo};
 use super::stored;
 use crate::queue::{Job, Queue};
 use crate::requests::{Connection, Requests};
@@ -70,6 +70,33 @@ impl NewSchedule<'_> {
     /// all of them.
     pub fn misfire(mut self, misfire: Misfire) -> Self {
         self.definition = self.definition.map(|it| Definition { misfire, ..it });
+        self
+    }
+
+    /// What happens to a due time while the job of the last firing, or of the last
+    /// [`run_now`](super::Schedules::run_now), waits or runs: by default its job is enqueued all the
+    /// same. However many schedulers run, they enqueue no job beside another.
+    ///
+    /// ```
+    /// use kv_queue::{Cron, Overlap, Queue};
+    /// use kv_testkit::ManualClock;
+    /// use std::time::Duration;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let clock = ManualClock::new();
+    /// let memory = kv_memory::MemoryStore::builder().clock(clock.clone()).build();
+    /// let queue = Queue::<u32>::open(&kv_core::Store::new(memory), "reports").await?;
+    /// queue.schedule("hourly", Cron::new("@hourly", "UTC")?, 7).overlap(Overlap::Skip).await?;
+    /// let mut fired = Vec::new();
+    /// for _ in 0..2 {
+    ///     clock.advance(Duration::from_secs(3_600));
+    ///     fired.push(queue.schedules().fire_due().await?.fired);
+    /// }
+    /// assert_eq!(fired, [1, 0], "nobody has done the first");
+    /// # Ok::<(), kv_core::Error>(()) }).unwrap();
+    /// ```
+    pub fn overlap(mut self, overlap: Overlap) -> Self {
+        self.definition = self.definition.map(|it| Definition { overlap, ..it });
         self
     }
 
@@ -153,6 +180,16 @@ fn definition<T: Serialize>(
         );
     }
     let (expression, zone) = (cron.expression().to_owned(), cron.zone().to_owned());
-    let (misfire, body) = (Misfire::default(), body.to_vec());
-    Ok(Definition { expression, zone, misfire, priority, delay, time_to_live, group, body })
+    let (misfire, overlap, body) = (Misfire::default(), Overlap::default(), body.to_vec());
+    Ok(Definition {
+        expression,
+        zone,
+        misfire,
+        priority,
+        delay,
+        time_to_live,
+        group,
+        body,
+        overlap,
+    })
 }

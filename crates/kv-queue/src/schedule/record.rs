@@ -36,6 +36,29 @@ pub enum Misfire {
     },
 }
 
+/// What happens to a due time while the job of the last firing waits or runs. A dead letter does
+/// neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Overlap {
+    /// Its job is enqueued all the same.
+    #[default]
+    Allow,
+    /// It is skipped.
+    Skip,
+    /// It fires a few seconds after that job has ended. It is late then, and with others that passed
+    /// meanwhile it is dealt with as [`Misfire`] says: by default one job makes up for all of them.
+    Wait,
+}
+
+impl Overlap {
+    /// Records without this policy are written as builds write them that do not know it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One firing of a schedule, or one due time that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,11 +81,14 @@ pub struct ScheduleInfo {
     pub cron: Cron,
     /// What happens to due times that passed while no scheduler ran.
     pub misfire: Misfire,
+    /// What happens to due times while the job of the last firing waits or runs.
+    pub overlap: Overlap,
     /// Whether it is paused.
     pub is_paused: bool,
     /// The next due time; `None` if it is paused, or if no later time can be told.
     pub next: Option<SystemTime>,
-    /// The last 20 firings and skipped due times, the latest first.
+    /// The last 20 firings and skipped due times, the latest first. The last firing is among them,
+    /// however many due times were skipped since.
     pub history: Vec<Firing>,
 }
 
@@ -77,6 +103,8 @@ pub(super) struct Definition {
     pub(super) time_to_live: Option<Duration>,
     pub(super) group: Option<String>,
     pub(super) body: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Overlap::is_default")]
+    pub(super) overlap: Overlap,
 }
 
 impl Definition {
@@ -123,7 +151,7 @@ pub(super) enum Step {
     Wait(Option<u64>),
     /// Enqueue the job of this due time.
     Fire(u64),
-    /// Pass over this due time: it is too late.
+    /// Pass over this due time: it is too late, or the last job has not ended.
     Skip(u64),
 }
 
@@ -181,7 +209,25 @@ impl Record {
 
     pub(super) fn remember(&mut self, due: Option<u64>, job: Option<JobId>, at: u64) {
         self.history.push_front(Event { due, at, job: job.map(|job| job.to_string()) });
-        self.history.truncate(MAX_HISTORY);
+        if self.history.len() > MAX_HISTORY {
+            let is_last = self.history.iter().take(MAX_HISTORY).all(|event| event.job.is_none());
+            // The last firing stays: the overlap policy asks what became of its job.
+            self.history.remove(MAX_HISTORY - usize::from(is_last));
+        }
+    }
+
+    /// The job of the last firing.
+    pub(super) fn last_job(&self) -> Result<Option<JobId>> {
+        let job = self.history.iter().find_map(|event| event.job.as_deref());
+        job.map(str::parse).transpose()
+    }
+
+    /// Notes the job of a due time that another scheduler skipped at the same moment. Returns
+    /// whether there is such a due time.
+    pub(super) fn correct(&mut self, due: u64, job: JobId) -> bool {
+        let is_it = |event: &&mut Event| event.due == Some(due) && event.job.is_none();
+        let event = self.history.iter_mut().find(is_it);
+        event.map(|event| event.job = Some(job.to_string())).is_some()
     }
 
     pub(super) fn info(&self, name: &str) -> Result<ScheduleInfo> {
@@ -190,6 +236,7 @@ impl Record {
             name: name.to_owned(),
             cron: self.definition.cron()?,
             misfire: self.definition.misfire,
+            overlap: self.definition.overlap,
             is_paused: self.is_paused,
             next: self.next.filter(|_| !self.is_paused).map(date),
             history,
@@ -241,6 +288,7 @@ mod tests {
             time_to_live: None,
             group: None,
             body: Vec::new(),
+            overlap: Overlap::Allow,
         };
         let cron = definition.cron().unwrap();
         (Record::new(definition, &cron, 0), cron)
@@ -329,5 +377,45 @@ mod tests {
         }
         let history = record.info("hourly").unwrap().history;
         assert_eq!((history.len(), history[0].at), (20, date(30 * HOUR)));
+    }
+
+    #[test]
+    fn the_last_firing_is_remembered_however_many_due_times_are_skipped() {
+        let (mut record, cron) = record(Misfire::Once);
+        let job: JobId = "0-80000000000001".parse().unwrap();
+        record.advance(HOUR, Some(job), &cron, HOUR);
+        for hour in 2..=90 {
+            record.advance(hour * HOUR, None, &cron, hour * HOUR);
+        }
+        assert_eq!(record.last_job().unwrap(), Some(job));
+        let history = record.info("hourly").unwrap().history;
+        assert_eq!((history.len(), history[0].at), (20, date(90 * HOUR)));
+        assert_eq!((history[18].at, history[19].at), (date(72 * HOUR), date(HOUR)));
+    }
+
+    #[test]
+    fn a_due_time_that_was_skipped_and_fired_at_one_moment_was_fired() {
+        let (mut record, cron) = record(Misfire::Once);
+        let job: JobId = "0-80000000000001".parse().unwrap();
+        record.advance(HOUR, None, &cron, HOUR);
+        assert!(record.correct(HOUR, job) && !record.correct(HOUR, job));
+        assert!(!record.correct(2 * HOUR, job), "nobody has dealt with it");
+        assert_eq!(record.last_job().unwrap(), Some(job));
+    }
+
+    #[test]
+    fn a_schedule_without_an_overlap_policy_is_stored_as_before_there_was_one() {
+        let (record, _) = record(Misfire::Once);
+        let stored = |overlap| {
+            let definition = Definition { overlap, ..record.definition.clone() };
+            kv_core::Serializer::MessagePack.encode(&definition).unwrap()
+        };
+        let has_it = |stored: &[u8]| stored.windows(4).any(|part| part == b"Skip");
+        assert!(!has_it(&stored(Overlap::Allow)) && has_it(&stored(Overlap::Skip)));
+        for overlap in [Overlap::Allow, Overlap::Skip, Overlap::Wait] {
+            let read: Definition =
+                kv_core::Serializer::MessagePack.decode(&stored(overlap)).unwrap();
+            assert_eq!(read.overlap, overlap);
+        }
     }
 }
