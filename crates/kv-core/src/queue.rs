@@ -167,8 +167,8 @@ pub trait QueueEngine: Send + Sync + 'static {
     /// jobs. Changes nothing.
     ///
     /// # Errors
-    /// `TooLarge` for a limit above [`MAX_BATCH`] or a unique key above [`MAX_UNIQUE_BYTES`], `InvalidKey` for a place in the list of another
-    /// state.
+    /// `TooLarge` for a limit above [`MAX_BATCH`] or a unique key above [`MAX_UNIQUE_BYTES`],
+    /// `InvalidKey` for a place in the list of another state.
     async fn inspect(&self, partition: &Partition, request: Inspect) -> Result<Inspected>;
 
     /// Waits until a job may have become claimable in one of these partitions of one queue, and

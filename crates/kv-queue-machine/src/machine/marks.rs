@@ -81,15 +81,16 @@ impl<T: Tables + ?Sized> Machine<'_, T> {
         let (mut oldest, mut members) = (None, self.tables.first(Set::Ready, LOOKED_AT)?);
         while let Some(first) = members.first() {
             let Ok(key) = member::parse_ready(&first.name) else { break };
-            let end = JobKey::new(key.priority(), JobKey::MAX_SEQUENCE).rank();
-            for member in members.iter().take_while(|member| member.score <= end) {
+            let last = JobKey::new(key.priority(), JobKey::MAX_SEQUENCE);
+            for member in members.iter().take_while(|member| member.score <= last.rank()) {
                 let Some((since, is_exact)) = began(&member.name, marks) else { continue };
                 oldest = earlier(oldest, since);
                 if !is_exact {
                     break;
                 }
             }
-            let beyond = Member { score: end, name: "~".into() };
+            // Behind all of the priority, also where only names are compared.
+            let beyond = Member { score: last.rank(), name: format!("{last}~").into() };
             members = self.tables.first_beyond(Set::Ready, &beyond, LOOKED_AT)?;
         }
         Ok(oldest)

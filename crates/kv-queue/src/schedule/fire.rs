@@ -29,8 +29,8 @@ pub struct Fired {
     /// How many jobs were enqueued, or found enqueued by a scheduler that ended before it could say
     /// so.
     pub fired: u64,
-    /// How many due times were skipped as too late, or because the last job had not ended. Those between the first skipped one and the
-    /// first that counts again are not counted.
+    /// How many due times were skipped as too late, or because the last job had not ended. Those
+    /// between the first skipped one and the first that counts again are not counted.
     pub skipped: u64,
     /// How long until the next due time that is known; zero if more is due already.
     pub next: Option<Duration>,

@@ -227,7 +227,9 @@ impl Stored {
             return Err(format!("{:?} for {} ms", self.control, self.lifetime));
         }
         let known = |field: &str| {
-            field == "format" || COUNTERS.contains(&field) || field.starts_with("lane:")
+            ["format", "marks"].contains(&field)
+                || COUNTERS.contains(&field)
+                || field.starts_with("lane:")
         };
         match self.control.keys().find(|field| !known(field)) {
             Some(odd) => Err(format!("CONTROL has {odd:?}")),
