@@ -195,7 +195,11 @@ fn set(key: Bytes, value: Bytes, expiry: SetExpiry, only: Only) -> Vec<Bytes> {
     args
 }
 
-pub(super) async fn custom<C>(client: &C, name: &'static str, args: Vec<Bytes>) -> Result<Value, FredError>
+pub(super) async fn custom<C>(
+    client: &C,
+    name: &'static str,
+    args: Vec<Bytes>,
+) -> Result<Value, FredError>
 where
     C: ClientLike + Sync,
 {
