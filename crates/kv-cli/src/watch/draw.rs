@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
-use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 
 use super::bars::{span, text};
 use super::page::Page;
+use super::table::HEADING;
 use super::{lines, table};
-
-pub(super) const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// A store that answers later than this is said to be silent.
 const SILENT: Duration = Duration::from_secs(2);

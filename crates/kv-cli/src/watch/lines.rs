@@ -10,10 +10,9 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::bars::{ENDLESS, bars, number, rate, span, text};
-use super::draw::HEADING;
 use super::page::Page;
 use super::reading::{Found, at};
-use super::table::title;
+use super::table::{HEADING, title};
 
 /// The room for one figure and its name.
 const FIGURE: usize = 20;

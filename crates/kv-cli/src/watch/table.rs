@@ -9,8 +9,9 @@ use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row, Table, TableState};
 
 use super::bars::{bars, number, rate, span, text};
-use super::draw::HEADING;
 use super::page::Page;
+
+pub(super) const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// The least room for a queue's name.
 const NAME: u16 = 12;
