@@ -39,6 +39,7 @@ const RULES: &[Rule] = &[
             "fastrand",
             "futures-core",
             "rmp-serde",
+            "rustix",
             "serde",
             "serde_json",
             "thiserror",

@@ -14,6 +14,13 @@ use crate::{Failure, Trial};
 const TASKS: usize = 8;
 const ROUNDS: usize = 40;
 
+/// How often an update must have lost against another one, before a store that answers in less time
+/// than threads need to meet counts as tried.
+const ENOUGH: usize = 32;
+
+/// The most rounds of a task for that: it begins with few, and doubles them.
+const MOST_ROUNDS: usize = 20_480;
+
 pub(crate) async fn one_of_many_concurrent_creations_wins(t: &Trial<'_>) -> Tried {
     for round in 0..ROUNDS {
         let key = format!("k{round}");
@@ -36,17 +43,18 @@ pub(crate) async fn one_of_many_concurrent_creations_wins(t: &Trial<'_>) -> Trie
     Ok(())
 }
 
-/// Adds one to a number by conditional writes alone, until it succeeds.
-async fn add_one(store: &Arc<dyn KeyValueStore>) -> Result<(), Failure> {
+/// Adds one to a number by conditional writes alone, until it succeeds. Answers how often it lost
+/// against others.
+async fn add_one(store: &Arc<dyn KeyValueStore>, rounds: usize) -> Result<usize, Failure> {
     // Each attempt that fails means that another task's succeeded.
-    for _ in 0..=TASKS * ROUNDS {
+    for lost in 0..=TASKS * rounds {
         let (number, condition) = match store.get("k").await? {
             None => (0, Condition::Absent),
             Some(entry) => (number(&entry.value)?, Condition::Version(entry.version)),
         };
         let write = Write::ALWAYS.condition(condition);
         if store.set("k", bytes(&(number + 1).to_string()), write).await?.is_written() {
-            return Ok(());
+            return Ok(lost);
         }
     }
     Err(Failure::new("set \"k\": no condition was met, although others wrote less often than that"))
@@ -58,21 +66,27 @@ fn number(value: &[u8]) -> Result<usize, Failure> {
 }
 
 pub(crate) async fn concurrent_compare_and_set_loses_no_update(t: &Trial<'_>) -> Tried {
-    let mut tasks = JoinSet::new();
-    for task in 0..TASKS {
-        let store = Arc::clone(t.handle(task));
-        tasks.spawn(async move {
-            for _ in 0..ROUNDS {
-                add_one(&store).await?;
-            }
-            Ok::<_, Failure>(())
-        });
+    let (mut rounds, mut added, mut lost) = (ROUNDS, 0, 0);
+    while lost < ENOUGH && rounds <= MOST_ROUNDS {
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let store = Arc::clone(t.handle(task));
+            tasks.spawn(async move {
+                let mut lost = 0;
+                for _ in 0..rounds {
+                    lost += add_one(&store, rounds).await?;
+                }
+                Ok::<_, Failure>(lost)
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            lost += task??;
+        }
+        added += TASKS * rounds;
+        let sum = number(&t.value("k").await?.unwrap_or_default())?;
+        ensure_eq!(sum, added, "the sum of all updates");
+        rounds *= 2;
     }
-    while let Some(task) = tasks.join_next().await {
-        task??;
-    }
-    let sum = number(&t.value("k").await?.unwrap_or_default())?;
-    ensure_eq!(sum, TASKS * ROUNDS, "the sum of all updates");
     Ok(())
 }
 
