@@ -1,7 +1,10 @@
 //! `bench`: runs the benchmarks, and writes their page.
 //!
-//! `bench store`, `bench queue` and `bench report`; what follows goes to the program of
-//! `kv-bench`. The peers are built, and the packages of Node fetched, only when they are to run.
+//! `bench build` measures builds. `bench store`, `bench queue` and `bench report`, with what follows, go
+//! to the program of `kv-bench`. The peers are built, and the packages of Node fetched, only when they
+//! are to run.
+
+mod build;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,11 @@ use crate::{Outcome, shell};
 const PEERS: &str = "crates/kv-bench/peers";
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
+    if let Some((verb, rest)) = arguments.split_first()
+        && verb == "build"
+    {
+        return build::run(rest);
+    }
     shell::cargo(&["build", "--quiet", "--release", "--package", "kv-bench"])?;
     let mut line = arguments.to_vec();
     if wants_peers(arguments) {

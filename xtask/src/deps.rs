@@ -1,6 +1,9 @@
 //! `deps`: dependencies point only downwards.
 //!
-//! Normal and build dependencies count, with every feature on; dev-dependencies do not.
+//! Normal and build dependencies count, with every feature on; dev-dependencies do not. With one
+//! feature on, no backend but its own is built.
+
+mod asked;
 
 use crate::metadata::Metadata;
 use crate::{Outcome, shell};
@@ -94,7 +97,9 @@ const ONLY: &[(&str, &[&str])] = &[
 ];
 
 pub(crate) fn run() -> Outcome {
-    shell::report(&violations(&Metadata::load()?))
+    let mut found = violations(&Metadata::load()?);
+    found.extend(asked::violations()?);
+    shell::report(&found)
 }
 
 fn violations(metadata: &Metadata) -> Vec<String> {

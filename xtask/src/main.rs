@@ -69,7 +69,7 @@ const VERBS: &[Verb] = &[
     tool("generate", "write the generated documents", generated::generate),
     Verb {
         name: "bench",
-        about: "store, queue or report: measure, or write the page of what was measured",
+        about: "store, queue, build or report: measure, or write the page of what was measured",
         in_ci: false,
         run: Run::With(bench::run),
     },

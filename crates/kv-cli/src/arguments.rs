@@ -59,6 +59,8 @@ pub(crate) enum Verb {
     Queue(QueueVerb),
     /// Serve a live page of the queues and keys, to this machine only unless --token-file is given.
     Dashboard(DashboardOptions),
+    /// Watch the queues on this terminal, live: their jobs, rates and dead letters. Changes nothing.
+    Watch(WatchOptions),
     /// Print the figures of the store and its queues as Prometheus reads them.
     Metrics {
         /// Tell the groups of the first 100 queues too.
@@ -101,6 +103,16 @@ pub(crate) struct DashboardOptions {
     /// A namespace that is never shown.
     #[arg(long = "secret", value_name = "NAMESPACE")]
     pub(crate) secrets: Vec<String>,
+}
+
+/// What is watched, and how often.
+#[derive(Args, Debug)]
+pub(crate) struct WatchOptions {
+    /// Begin with the page of this queue.
+    pub(crate) queue: Option<String>,
+    /// The least time between two counts of the queues.
+    #[arg(long, value_parser = period, value_name = "TIME", default_value = "2s")]
+    pub(crate) every: Duration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -389,6 +401,16 @@ pub(crate) struct Consent {
 /// A time that may be none.
 fn pause(text: &str) -> Result<Duration, String> {
     if text == "0s" { Ok(Duration::ZERO) } else { duration(text) }
+}
+
+/// A time between two counts: shorter ones would load the store for nothing.
+fn period(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    let (least, most) = (Duration::from_millis(500), Duration::from_secs(3_600));
+    match (least..=most).contains(&period) {
+        true => Ok(period),
+        false => Err(format!("{text} is out of range; expected 500ms to 1h")),
+    }
 }
 
 /// A whole number and a unit: ms, s, m, h or d.

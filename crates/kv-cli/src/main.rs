@@ -12,6 +12,7 @@ mod output;
 mod queue;
 mod shell;
 mod store;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,13 @@ fn run(arguments: Arguments, output: &Output) -> Result<()> {
             let store = open(&source).await?;
             finish(&store, dashboard::serve(&store, options, output).await).await
         }),
+        Verb::Watch(options) => {
+            watch::check(output)?;
+            block_on(async {
+                let store = open(&source).await?;
+                watch::run(&store, options).await
+            })
+        }
         Verb::Metrics { groups } => block_on(async {
             let store = open(&source).await?;
             finish(&store, dashboard::metrics(&store, groups).await).await
@@ -63,7 +71,10 @@ fn run(arguments: Arguments, output: &Output) -> Result<()> {
 fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("no runtime: {error}")))?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // The work is done; a name server that still has to answer keeps nobody waiting.
+    runtime.shutdown_background();
+    done
 }
 
 async fn open(source: &arguments::Source) -> Result<Store> {

@@ -17,6 +17,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether programs read the output.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One thing: as text for people, as JSON with `--json`.
     pub(crate) fn value(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) {
         let line = if self.json { value().to_string() } else { text() };
@@ -109,11 +114,11 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// A text whose control characters are escaped.
+/// A text whose control characters are escaped, and those that cannot be seen or turn the text around.
 pub(crate) fn printable(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() {
+        match c.is_control() || is_format(c) {
             true => escaped.extend(c.escape_default()),
             false => escaped.push(c),
         }
@@ -121,7 +126,24 @@ pub(crate) fn printable(text: &str) -> String {
     escaped
 }
 
+/// Unicode's format characters that move, hide or turn what stands beside them.
+const fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// A closed pipe, such as that of `head`, is no failure.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_move_or_turn_the_text_of_a_terminal_is_escaped() {
+        let text = "\u{1b}[2J\u{9b}1m\u{7}\u{202e}a\u{200b}ä漢";
+        assert_eq!(printable(text), r"\u{1b}[2J\u{9b}1m\u{7}\u{202e}a\u{200b}ä漢");
+    }
 }

@@ -62,3 +62,4 @@ mod visit;
 pub use access::{Access, Token};
 pub use dashboard::Dashboard;
 pub use metrics::metrics;
+pub use sampler::{QueueSample, Sampler, Snapshot};

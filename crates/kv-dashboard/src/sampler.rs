@@ -18,7 +18,8 @@ use tokio::task::AbortHandle;
 
 use count::Handles;
 use history::History;
-pub(crate) use history::{QueueSample, Snapshot, as_f64};
+pub(crate) use history::as_f64;
+pub use history::{QueueSample, Snapshot};
 
 /// The most live viewers at a time.
 pub(crate) const MAX_VIEWERS: usize = 64;
@@ -27,9 +28,27 @@ pub(crate) const MAX_VIEWERS: usize = 64;
 /// time.
 const PAUSE: u32 = 4;
 
-/// Counts the queues of a store.
+/// Counts the queues of a store, for any number of viewers in this process.
+///
+/// Whoever asks within the period gets the same count, so viewers cost what one does. A queue that does
+/// not answer is given up after five seconds, and the first 1,000 queues by name are counted.
+///
+/// ```
+/// use kv_dashboard::Sampler;
+/// use kv_queue::Queue;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # let store = kv_core::Store::new(kv_memory::MemoryStore::new());
+/// Queue::<String>::open(&store, "mails").await?.enqueue("hello".to_owned()).await?;
+/// let clock = Arc::new(kv_core::SystemClock::new());
+/// let sampler = Sampler::new(store, clock, Duration::from_secs(2));
+/// let snapshot = sampler.snapshot().await;
+/// assert_eq!(snapshot.queues[0].stats.as_ref().unwrap().ready, 1);
+/// # Ok::<(), kv_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
-pub(crate) struct Sampler(Arc<Shared>);
+pub struct Sampler(Arc<Shared>);
 
 struct Shared {
     store: Store,
@@ -82,7 +101,8 @@ impl Watch {
 }
 
 impl Sampler {
-    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>, every: Duration) -> Self {
+    /// A sampler that counts at most once in a period, and stamps its counts with the clock.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, every: Duration) -> Self {
         Self(Arc::new(Shared {
             store,
             clock,
@@ -97,8 +117,12 @@ impl Sampler {
         }))
     }
 
-    /// The queues, as counted no longer than the sampler's period ago.
-    pub(crate) async fn snapshot(&self) -> Arc<Snapshot> {
+    /// The queues, as counted no longer than the sampler's period ago. A store that fails is told in the
+    /// snapshot.
+    ///
+    /// # Cancel safety
+    /// A dropped future ends its count; the next caller counts anew.
+    pub async fn snapshot(&self) -> Arc<Snapshot> {
         self.0.fresh().await
     }
 

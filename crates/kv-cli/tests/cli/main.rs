@@ -8,6 +8,7 @@ mod place;
 mod queues;
 mod refused;
 mod store;
+mod watch;
 
 use place::Place;
 
@@ -48,4 +49,5 @@ on_every_backend! {
     queues::nothing_changes_in_a_dry_run_or_without_consent,
     dashboard::metrics_are_printed,
     dashboard::a_dashboard_is_served_to_this_machine,
+    watch::a_page_is_drawn_and_left,
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) struct Place {
     url: String,
     _folder: Option<tempfile::TempDir>,
-    _server: Option<RedisServer>,
+    server: Option<RedisServer>,
 }
 
 /// What a command printed, and how it ended.
@@ -23,16 +23,21 @@ impl Place {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("state.db").display());
-        Self { url, _folder: Some(folder), _server: None }
+        Self { url, _folder: Some(folder), server: None }
     }
 
     pub(crate) fn redis() -> Self {
         let server = RedisServer::start().unwrap();
-        Self { url: server.url(), _folder: None, _server: Some(server) }
+        Self { url: server.url(), _folder: None, server: Some(server) }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The server of a store on Redis.
+    pub(crate) fn server(&self) -> &RedisServer {
+        self.server.as_ref().unwrap()
     }
 
     /// Runs the command on this store.

@@ -15,33 +15,38 @@ const GAP: Duration = Duration::from_secs(60);
 
 /// What viewers are shown: the queues at one time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
+#[non_exhaustive]
+pub struct Snapshot {
     /// When the queues were counted, by the clock that never goes back.
-    pub(crate) taken: Duration,
+    pub taken: Duration,
     /// The same as a date: time since 1970-01-01T00:00:00Z.
-    pub(crate) date: Duration,
+    pub date: Duration,
     /// How many queues the store lists; more than are shown here, if there are very many.
-    pub(crate) listed: usize,
-    pub(crate) queues: Vec<QueueSample>,
+    pub listed: usize,
+    /// The queues, by name.
+    pub queues: Vec<QueueSample>,
     /// Why the queues are those of an earlier count.
-    pub(crate) failed: Option<String>,
+    pub failed: Option<String>,
 }
 
 /// One queue.
 #[derive(Clone, Debug)]
-pub(crate) struct QueueSample {
-    pub(crate) name: String,
-    pub(crate) partitions: u32,
+#[non_exhaustive]
+pub struct QueueSample {
+    /// The queue's name.
+    pub name: String,
+    /// The number of its partitions.
+    pub partitions: u32,
     /// The counts, or why there are none.
-    pub(crate) stats: Result<QueueStats, String>,
+    pub stats: Result<QueueStats, String>,
     /// Jobs that were done in a second, as the last two counts tell.
-    pub(crate) done_per_second: Option<f64>,
+    pub done_per_second: Option<f64>,
     /// Jobs that were added in a second, likewise.
-    pub(crate) added_per_second: Option<f64>,
+    pub added_per_second: Option<f64>,
     /// Jobs that waited at each count, the oldest first.
-    pub(crate) waiting: Vec<f64>,
+    pub waiting: Vec<f64>,
     /// Jobs that were done in a second before each count.
-    pub(crate) done: Vec<f64>,
+    pub done: Vec<f64>,
 }
 
 impl QueueSample {
