@@ -18,6 +18,7 @@ mod msrv;
 mod package;
 mod shell;
 mod soak;
+mod tasks;
 mod test;
 mod tidy;
 mod tree;
@@ -86,9 +87,14 @@ const VERBS: &[Verb] = &[
     check("deny", "licences, banned crates and sources are those of deny.toml", deny::run),
     check("lint", "clippy has no warning", lint::run),
     check("doc", "the documentation builds without a warning", doc::run),
-    check("features", "each feature of each published crate compiles alone", features::run),
+    check(
+        "features",
+        "each feature of each published crate compiles alone, without a warning",
+        features::run,
+    ),
     check("generated", "the generated documents are up to date", generated::run),
     check("package", "each published crate can be packaged", package::run),
+    check("tasks", "what the pages tell newcomers to do works, from an empty folder", tasks::run),
 ];
 
 fn main() -> ExitCode {
