@@ -4,6 +4,7 @@
 //! exits with 1; a wrong command line exits with 2.
 
 mod bench;
+mod book;
 mod ci;
 mod deny;
 mod deps;
@@ -95,6 +96,7 @@ const VERBS: &[Verb] = &[
     check("generated", "the generated documents are up to date", generated::run),
     check("package", "each published crate can be packaged", package::run),
     check("tasks", "what the pages tell newcomers to do works, from an empty folder", tasks::run),
+    check("book", "the pages build as a book, and every link in it leads somewhere", book::run),
 ];
 
 fn main() -> ExitCode {
