@@ -17,6 +17,7 @@ mod lint;
 mod metadata;
 mod msrv;
 mod package;
+mod screenshots;
 mod shell;
 mod soak;
 mod tasks;
@@ -69,6 +70,7 @@ const VERBS: &[Verb] = &[
     tool("test", "provide servers and a Python, then run every test and doctest", test::run),
     tool("ci", "run every check below, then print a table of them", ci::run),
     tool("generate", "write the generated documents", generated::generate),
+    tool("screenshots", "take the pictures of the dashboard for the pages", screenshots::run),
     Verb {
         name: "bench",
         about: "store, queue or report: measure, or write the page of what was measured",

@@ -23,7 +23,9 @@ pub(crate) fn run() -> Outcome {
 /// The program of the tour, on crates that were unpacked beside it as a registry would give them.
 fn consumer(published: &[&Package]) -> Result<PathBuf, String> {
     let folder = shell::root().join("target/consumer");
-    let source = tasks::file_of_the_tour("src/main.rs")?;
+    let files = tasks::files("service")?;
+    let source = files.into_iter().find(|(path, _)| path == "src/main.rs");
+    let (_, source) = source.ok_or("the tour has no src/main.rs")?;
     let write = || -> std::io::Result<()> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;

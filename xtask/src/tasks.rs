@@ -6,10 +6,13 @@
 mod page;
 mod play;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::tree::Tree;
 use crate::{Outcome, shell};
+
+use page::{Deed, Step};
+use play::Terminal;
 
 /// Each kind of newcomer, and the page that is followed.
 const TASKS: &[(&str, &str)] = &[
@@ -19,40 +22,61 @@ const TASKS: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn run() -> Outcome {
-    let tree = Tree::load()?;
-    // With the features and the profile of the tests, so that it is there if they have run.
-    let line = ["build", "--workspace", "--all-features", "--profile", "test", "--bin", "oc-kv"];
-    shell::cargo(&line)?;
-    let top = shell::root().join("target/tasks");
+    build_command()?;
     let mut failed = Vec::new();
     for (task, path) in TASKS {
         println!("{task}: {path}");
-        if let Err(why) = follow(&tree, task, path, &top) {
+        if let Err(why) = follow(task, path) {
             failed.push(why);
         }
     }
     shell::report(&failed)
 }
 
+/// Builds `oc-kv`, with the features and the profile of the tests, so that it is there if they have
+/// run.
+pub(crate) fn build_command() -> Outcome {
+    let line = ["build", "--workspace", "--all-features", "--profile", "test", "--bin", "oc-kv"];
+    shell::cargo(&line)
+}
+
 /// Does what a page says for a task, in an empty folder beside the sources.
-fn follow(tree: &Tree, task: &str, path: &str, top: &Path) -> Outcome {
+fn follow(task: &str, path: &str) -> Outcome {
+    play::play(&steps(task, path)?, folder(task)?)
+}
+
+fn folder(name: &str) -> Result<PathBuf, String> {
+    play::folder(&shell::root().join("target/tasks"), name)
+}
+
+/// The steps of a task; none is an error.
+fn steps(task: &str, path: &str) -> Result<Vec<Step>, String> {
+    let tree = Tree::load()?;
     let text = tree.get(path).ok_or_else(|| format!("{path}: is missing"))?;
-    let steps = page::steps(path, text)?;
-    let steps: Vec<_> = steps.into_iter().filter(|step| step.task == task).collect();
+    let mut steps = page::steps(path, text)?;
+    steps.retain(|step| step.task == task);
     if steps.is_empty() {
         return Err(format!("{path}: has no block for the task `{task}`"));
     }
-    play::play(&steps, &play::folder(top, task)?)
+    Ok(steps)
 }
 
-/// The text of a file that the tour has the reader write.
-pub(crate) fn file_of_the_tour(path: &str) -> Result<String, String> {
-    let (_, page) = TASKS[0];
-    let tree = Tree::load()?;
-    let wanted = page::Deed::File(path.to_owned());
-    page::steps(page, tree.get(page).unwrap_or_default())?
-        .into_iter()
-        .find(|step| step.deed == wanted)
-        .map(|step| step.text)
-        .ok_or_else(|| format!("{page}: has no file {path}"))
+/// The files that a task has the reader write, with their text.
+pub(crate) fn files(task: &str) -> Result<Vec<(String, String)>, String> {
+    let known = TASKS.iter().find(|(name, _)| *name == task);
+    let (_, path) = known.ok_or_else(|| format!("there is no task `{task}`"))?;
+    let file = |step: Step| match step.deed {
+        Deed::File(path) => Some((path, step.text)),
+        _ => None,
+    };
+    Ok(steps(task, path)?.into_iter().filter_map(file).collect())
+}
+
+/// A terminal in a folder with the files of a task.
+pub(crate) fn begun(task: &str) -> Result<Terminal, String> {
+    let terminal = Terminal::new(folder(&format!("{task}-begun"))?);
+    for (path, text) in files(task)? {
+        terminal.write(&path, &text)?;
+    }
+    Ok(terminal)
 }

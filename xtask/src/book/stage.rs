@@ -43,7 +43,7 @@ fn wanted(tree: &Tree) -> BTreeSet<String> {
     for (path, text) in pages {
         wanted.insert(path.to_owned());
         for (_, link) in links::links(text) {
-            wanted.extend(links::target(path, link).filter(|target| tree.get(target).is_some()));
+            wanted.extend(links::target(path, link).filter(|target| tree.has_file(target)));
         }
     }
     wanted

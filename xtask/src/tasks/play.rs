@@ -1,14 +1,17 @@
 //! Doing the steps of a task as somebody at a terminal would.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Lines, Read};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::page::{Deed, Step};
 use crate::{Outcome, shell};
+
+/// Far longer than any step takes, a build of all crates too; in seconds.
+const LIMIT: &str = "3600";
 
 /// An empty folder of this name, with the sources beside it as `oc-kv`.
 pub(super) fn folder(top: &Path, name: &str) -> Result<PathBuf, String> {
@@ -30,33 +33,59 @@ pub(super) fn folder(top: &Path, name: &str) -> Result<PathBuf, String> {
 }
 
 /// Does the steps in order; the first that fails ends it, with its place in the page.
-pub(super) fn play(steps: &[Step], folder: &Path) -> Outcome {
-    let mut terminal = Terminal { folder, exports: String::new(), printed: String::new() };
+pub(super) fn play(steps: &[Step], folder: PathBuf) -> Outcome {
+    let mut terminal = Terminal::new(folder);
     for step in steps {
         terminal.step(step).map_err(|why| format!("{}: {why}", step.place))?;
     }
     Ok(())
 }
 
+/// Commands that still run, as somebody has left them in a terminal.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// Read no further, but kept: without a reader, the program would fail at its next line.
+    lines: Lines<BufReader<ChildStdout>>,
+    /// The line that was waited for.
+    pub(crate) told: String,
+}
+
+/// Kills the whole group of processes, as a terminal does, but with a signal that nobody handles.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = format!("kill -s KILL -- -{}", self.child.id());
+        // If the commands have ended by themselves there is nothing to kill.
+        let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
 /// What lasts from one command to the next.
-struct Terminal<'a> {
-    folder: &'a Path,
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    folder: PathBuf,
     exports: String,
     /// What the last command printed, on both streams.
     printed: String,
 }
 
-impl Terminal<'_> {
-    fn step(&mut self, step: &Step) -> Outcome {
+impl Terminal {
+    /// In an empty folder.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, exports: String::new(), printed: String::new() }
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Outcome {
         match &step.deed {
             Deed::File(path) => self.write(path, &step.text),
             Deed::Run => self.run(&step.text),
-            Deed::KillAfter(told) => self.kill_after(&step.text, told),
+            Deed::KillAfter(told) => self.until(&step.text, told).map(drop),
             Deed::Prints => self.expect(&step.text),
         }
     }
 
-    fn write(&self, path: &str, text: &str) -> Outcome {
+    pub(super) fn write(&self, path: &str, text: &str) -> Outcome {
         let path = self.folder.join(path);
         let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
         folder.and_then(|()| fs::write(&path, text)).map_err(|why| format!("{why}"))
@@ -78,19 +107,17 @@ impl Terminal<'_> {
         Err(format!("`{}` {what}:\n{}", commands.trim_end(), self.printed))
     }
 
-    /// Kills the whole group of processes, as a terminal does, but with a signal that nobody handles.
-    fn kill_after(&mut self, commands: &str, told: &str) -> Outcome {
+    /// Starts commands, and returns once they have printed this; the drop of what is returned kills
+    /// them.
+    pub(crate) fn until(&mut self, commands: &str, told: &str) -> Result<Running, String> {
         let mut child = self.start(commands)?;
-        // The reader lives until after the kill: without one, the program would fail at its next line.
-        let mut lines = child.stdout.take().map(|output| BufReader::new(output).lines());
-        let seen = lines
-            .as_mut()
-            .is_some_and(|lines| lines.map_while(Result::ok).any(|line| line.contains(told)));
-        let group = format!("kill -s KILL -- -{}", child.id());
-        // If the commands have ended by themselves there is nothing to kill.
-        let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status();
-        child.wait().map_err(|why| why.to_string())?;
-        if seen { Ok(()) } else { Err(format!("`{}` never said `{told}`", commands.trim_end())) }
+        let output = child.stdout.take().ok_or("the shell has no output")?;
+        let lines = BufReader::new(output).lines();
+        let mut running = Running { child, lines, told: String::new() };
+        let line = running.lines.by_ref().map_while(Result::ok).find(|line| line.contains(told));
+        let never = || format!("`{}` never said `{told}`", commands.trim_end());
+        running.told = line.ok_or_else(never)?;
+        Ok(running)
     }
 
     /// Columns may be wider or narrower than in the page.
@@ -114,8 +141,8 @@ impl Terminal<'_> {
         let script = format!("exec 2>&1\nset -eu\n{}{commands}", self.exports);
         let target = shell::root().join("target");
         let old = std::env::var("PATH").unwrap_or_default();
-        let mut command = Command::new("sh");
-        command.args(["-c", &script]).current_dir(self.folder).process_group(0);
+        let mut command = Command::new("timeout");
+        command.args([LIMIT, "sh", "-c", &script]).current_dir(&self.folder).process_group(0);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("OC_KV_STORE_") {
                 command.env_remove(name);
@@ -130,7 +157,7 @@ impl Terminal<'_> {
             .env("CARGO_PROFILE_TEST_OPT_LEVEL", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        command.spawn().map_err(|why| format!("cannot start a shell: {why}"))
+        command.spawn().map_err(|why| format!("cannot start `timeout` and a shell: {why}"))
     }
 }
 
@@ -148,7 +175,7 @@ mod tests {
     fn played(name: &str, page: &str) -> Outcome {
         let top = shell::root().join("target/tasks-tests");
         let folder = folder(&top, name)?;
-        play(&steps("p.md", page)?, &folder)
+        play(&steps("p.md", page)?, folder)
     }
 
     #[test]
