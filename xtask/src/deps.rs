@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
             "fastrand",
             "futures-core",
             "rmp-serde",
+            "rustix",
             "serde",
             "serde_json",
             "thiserror",

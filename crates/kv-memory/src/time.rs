@@ -23,19 +23,20 @@ const MARGIN: u64 = 60_000 * NANOS_PER_MILLI;
 #[derive(Debug)]
 pub(crate) struct Time {
     clock: Arc<dyn Clock>,
-    coarse: Option<Coarse>,
+    /// The same clock, if it has a coarse one: known by its type, it is read in line.
+    machine: Option<SystemClock>,
 }
 
 impl Time {
     /// The time of a clock that was given.
     pub(crate) fn of(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, coarse: None }
+        Self { clock, machine: None }
     }
 
     /// The machine's time.
     pub(crate) fn machine() -> Self {
         let clock = SystemClock::new();
-        Self { coarse: Coarse::behind(&clock), clock: Arc::new(clock) }
+        Self { machine: clock.coarse().map(|_| clock), clock: Arc::new(clock) }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -66,8 +67,9 @@ impl Moment<'_> {
     /// Whether a deadline has not come yet.
     #[inline]
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
-        let far = |coarse: &Coarse| coarse.nanos().saturating_add(MARGIN) < deadline;
-        self.time.coarse.as_ref().is_some_and(far) || self.is_before_exactly(deadline)
+        let coarse = self.time.machine.as_ref().and_then(SystemClock::coarse);
+        let is_far = |coarse: Duration| nanos(coarse).saturating_add(MARGIN) < deadline;
+        coarse.is_some_and(is_far) || self.is_before_exactly(deadline)
     }
 
     /// Apart from the rest, which is then short enough to be a part of each read.
@@ -83,63 +85,9 @@ impl Moment<'_> {
     }
 }
 
+#[inline]
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(target_os = "linux")]
-pub(crate) use kernel::Coarse;
-
-/// The kernel's coarse monotonic clock, on the scale of an exact clock and never ahead of it.
-#[cfg(target_os = "linux")]
-mod kernel {
-    use kv_core::{Clock, SystemClock};
-    use rustix::time::{ClockId, Timespec, clock_gettime};
-
-    use super::{MARGIN, nanos};
-
-    #[derive(Debug)]
-    pub(crate) struct Coarse {
-        /// What the kernel's clock showed at the origin of the exact one, or a little more.
-        origin: u64,
-    }
-
-    impl Coarse {
-        pub(crate) fn behind(clock: &SystemClock) -> Option<Self> {
-            let before = nanos(clock.now());
-            let kernel = scalar(clock_gettime(ClockId::Monotonic));
-            let after = nanos(clock.now());
-            // What passed between the two readings makes it lag more.
-            let is_close = after.saturating_sub(before) < MARGIN / 10;
-            is_close.then_some(Self { origin: kernel.saturating_sub(before) })
-        }
-
-        pub(crate) fn nanos(&self) -> u64 {
-            scalar(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.origin)
-        }
-    }
-
-    fn scalar(time: Timespec) -> u64 {
-        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-        let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
-        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
-    }
-}
-
-/// Other platforms have no coarse clock.
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-pub(crate) enum Coarse {}
-
-#[cfg(not(target_os = "linux"))]
-impl Coarse {
-    fn behind(_: &SystemClock) -> Option<Self> {
-        None
-    }
-
-    fn nanos(&self) -> u64 {
-        match *self {}
-    }
 }
 
 /// A clock that stands still.
@@ -168,17 +116,6 @@ mod tests {
         assert_eq!(late.moment().deadline(u64::MAX), NEVER - 1);
         let early = Time::of(Arc::new(Frozen(Duration::ZERO)));
         assert_eq!(early.moment().deadline(1), NANOS_PER_MILLI);
-    }
-
-    #[test]
-    fn the_coarse_clock_is_never_ahead_and_lags_less_than_its_margin() {
-        let time = Time::machine();
-        for _ in 0..10_000 {
-            let Some(coarse) = &time.coarse else { return };
-            let (coarse, exact) = (coarse.nanos(), time.moment().nanos());
-            assert!(coarse <= exact, "{coarse} is ahead of {exact}");
-            assert!(exact < coarse.saturating_add(MARGIN), "{coarse} lags behind {exact}");
-        }
     }
 
     #[test]

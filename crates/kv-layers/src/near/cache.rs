@@ -14,6 +14,11 @@ use super::shard::{Bounds, MAX_SHARDS, Shard, Ticket};
 /// A small cache has one shard for this many entries, so that each shard has some to choose from.
 const MIN_ENTRIES_A_SHARD: usize = 64;
 
+/// How far the coarse clock may lag. It lags by a tick, a few milliseconds; this leaves room for a
+/// machine whose ticking processor is held up. Reading the exact clock costs more than the rest of a
+/// hit.
+const MARGIN: Duration = Duration::from_secs(10);
+
 pub(super) struct Cache {
     shards: Box<[RwLock<Shard>]>,
     hasher: RandomState,
@@ -33,6 +38,7 @@ pub(super) struct Cache {
 struct Place {
     shard: usize,
     group: usize,
+    hash: u64,
 }
 
 /// A key that may be kept, if nobody changes it until the reply is there.
@@ -49,10 +55,9 @@ impl Cache {
         // The largest power of two that is not above it, for a mask.
         let shards: usize = 1 << shards.ilog2();
         let bounds = Bounds { entries: settings.entries / shards, bytes: settings.bytes / shards };
-        let hasher = RandomState::new();
         Self {
-            shards: (0..shards).map(|_| RwLock::new(Shard::new(hasher.clone()))).collect(),
-            hasher,
+            shards: (0..shards).map(|_| RwLock::default()).collect(),
+            hasher: RandomState::new(),
             bounds,
             max_age: settings.max_age,
             prefix: [key_prefix, &settings.prefix].concat(),
@@ -72,12 +77,20 @@ impl Cache {
     #[inline]
     fn place(&self, key: &str) -> Place {
         let hash = self.hasher.hash_one(key);
-        let bits = |shift: u32| usize::try_from(hash >> shift & 0xFFFF).unwrap_or_default();
-        Place { shard: bits(16) & (self.shards.len() - 1), group: bits(32) }
+        // Bits that a shard's table does not use.
+        let bits = |shift: u32| usize::try_from(hash >> shift & 0xFF).unwrap_or_default();
+        Place { shard: bits(40) & (self.shards.len() - 1), group: bits(48), hash }
     }
 
     fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
         self.shards[shard].write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a moment has not come yet.
+    #[inline]
+    fn is_before(&self, moment: Duration) -> bool {
+        let is_far = |now: Duration| now.saturating_add(MARGIN) < moment;
+        self.clock.coarse().is_some_and(is_far) || self.clock.now() < moment
     }
 
     /// What is kept of a key.
@@ -85,7 +98,7 @@ impl Cache {
     pub(super) fn get(&self, key: &str) -> Option<Option<Entry>> {
         let place = self.place(key);
         let shard = self.shards[place.shard].read().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.get(key, || self.clock.now())?;
+        let entry = shard.get(place.hash, key, |until| self.is_before(until))?;
         drop(shard);
         self.counts.hit(place.shard);
         Some(entry)
@@ -123,14 +136,14 @@ impl Cache {
         let Asked { place, ticket, at } = asked;
         let kept = (entry.map(Entry::detached), at.saturating_add(left));
         let ticket = (place.group, ticket);
-        let evicted = self.write(place.shard).fill(ticket, key, kept, self.bounds);
+        let evicted = self.write(place.shard).fill(ticket, (place.hash, key), kept, self.bounds);
         self.counts.evicted(evicted);
     }
 
     /// Forgets a key, and every reply about it that is under way.
     pub(super) fn forget(&self, key: &str) {
         let place = self.place(key);
-        if self.write(place.shard).change(place.group, key) {
+        if self.write(place.shard).change(place.group, place.hash) {
             self.counts.invalidated();
         }
     }
