@@ -4,6 +4,7 @@
 //! exits with 1; a wrong command line exits with 2.
 
 mod bench;
+mod book;
 mod ci;
 mod deny;
 mod deps;
@@ -16,8 +17,10 @@ mod lint;
 mod metadata;
 mod msrv;
 mod package;
+mod screenshots;
 mod shell;
 mod soak;
+mod tasks;
 mod test;
 mod tidy;
 mod tree;
@@ -67,6 +70,7 @@ const VERBS: &[Verb] = &[
     tool("test", "provide servers and a Python, then run every test and doctest", test::run),
     tool("ci", "run every check below, then print a table of them", ci::run),
     tool("generate", "write the generated documents", generated::generate),
+    tool("screenshots", "take the pictures of the dashboard for the pages", screenshots::run),
     Verb {
         name: "bench",
         about: "store, queue, build or report: measure, or write the page of what was measured",
@@ -86,9 +90,15 @@ const VERBS: &[Verb] = &[
     check("deny", "licences, banned crates and sources are those of deny.toml", deny::run),
     check("lint", "clippy has no warning", lint::run),
     check("doc", "the documentation builds without a warning", doc::run),
-    check("features", "each feature of each published crate compiles alone", features::run),
+    check(
+        "features",
+        "each feature of each published crate compiles alone, without a warning",
+        features::run,
+    ),
     check("generated", "the generated documents are up to date", generated::run),
     check("package", "each published crate can be packaged", package::run),
+    check("tasks", "what the pages tell newcomers to do works, from an empty folder", tasks::run),
+    check("book", "the pages build as a book, and every link in it leads somewhere", book::run),
 ];
 
 fn main() -> ExitCode {

@@ -4,6 +4,7 @@
 
 mod circles;
 mod code;
+pub(crate) mod links;
 mod manifests;
 mod text;
 mod words;
@@ -23,8 +24,10 @@ const RULES: &[Rule] = &[
     code::the_driver_is_confined,
     manifests::crates_inherit_from_the_workspace,
     text::nothing_foreign,
-    text::links_resolve,
     text::required_files_exist,
+    links::links_resolve,
+    links::pages_are_in_the_book,
+    links::code_of_pages_is_tested,
     circles::no_files_import_each_other,
     words::no_word_is_used_that_was_given_up,
 ];

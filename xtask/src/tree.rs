@@ -1,6 +1,6 @@
 //! The repository's text files, read once for the checks that look at text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,10 +10,12 @@ use crate::shell;
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     files: BTreeMap<String, String>,
+    /// Files that are no text, such as pictures.
+    others: BTreeSet<String>,
 }
 
 impl Tree {
-    /// Reads every UTF-8 file but git's and the build's; does not follow symbolic links.
+    /// Reads every file but git's and the build's; does not follow symbolic links.
     pub(crate) fn load() -> Result<Tree, String> {
         let mut tree = Tree::default();
         tree.read(shell::root(), "").map_err(|why| format!("cannot read the repository: {why}"))?;
@@ -27,10 +29,11 @@ impl Tree {
             let kind = entry.file_type()?;
             if kind.is_dir() && path != "target" && path != ".git" {
                 self.read(&entry.path(), &format!("{path}/"))?;
-            } else if kind.is_file()
-                && let Ok(text) = String::from_utf8(fs::read(entry.path())?)
-            {
-                self.files.insert(path, text);
+            } else if kind.is_file() {
+                match String::from_utf8(fs::read(entry.path())?) {
+                    Ok(text) => drop(self.files.insert(path, text)),
+                    Err(_) => drop(self.others.insert(path)),
+                }
             }
         }
         Ok(())
@@ -40,7 +43,7 @@ impl Tree {
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Tree {
         let pairs = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
-        Tree { files: pairs.collect() }
+        Tree { files: pairs.collect(), others: BTreeSet::new() }
     }
 
     /// A file's text.
@@ -48,7 +51,12 @@ impl Tree {
         self.files.get(path).map(String::as_str)
     }
 
-    /// All files, by path.
+    /// Whether a file is there, text or not.
+    pub(crate) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.others.contains(path)
+    }
+
+    /// All files of text, by path.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
@@ -62,6 +70,7 @@ impl Tree {
     pub(crate) fn has(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
         let inside = format!("{path}/");
-        path.is_empty() || self.files().any(|(file, _)| file == path || file.starts_with(&inside))
+        let in_folder = || self.files().any(|(file, _)| file.starts_with(&inside));
+        path.is_empty() || self.has_file(path) || in_folder()
     }
 }

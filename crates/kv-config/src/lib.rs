@@ -41,6 +41,7 @@ mod layers;
 mod loader;
 mod problem;
 mod reference;
+#[cfg(any(feature = "encrypt", feature = "redis"))]
 mod secret;
 mod selection;
 mod settings;

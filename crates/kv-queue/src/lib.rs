@@ -1,11 +1,30 @@
 //! A persistent job queue on any key-value store: leased, fenced, checkpointed, and exact about
 //! "everything is done".
 //!
+//! ```
+//! use kv_core::Store;
+//! use kv_memory::MemoryStore; // or any other backend
+//! use kv_queue::{Delivery, Job, Queue, Worker};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let queue = Queue::<String>::open(&Store::new(MemoryStore::new()), "pages").await?;
+//! queue.enqueue(Job::new("/about".to_owned()).unique("/about")).await?;
+//!
+//! let worker = Worker::new(queue).until_drained();
+//! let summary = worker.run(|delivery: Delivery<String>| async move {
+//!     assert_eq!(delivery.payload(), "/about"); // an error or a panic is tried again
+//! });
+//! assert_eq!(summary.await?.done, 1);
+//! # Ok::<(), kv_core::Error>(()) }).unwrap();
+//! ```
+//!
 //! Producers, consumers and operators use [`Queue`]. A [`Delivery`] is one claimed job. A
 //! [`Worker`] runs a handler on many jobs. A backend may bring its own engine for queues. On any
 //! other backend with conditional writes the generic engine runs the queue; it keeps a partition's
 //! index in one value and holds up to 10,000 jobs a partition.
 
+#[cfg(doctest)]
+mod book;
 mod generic;
 mod outcome;
 pub mod python;

@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -203,6 +205,19 @@ impl Browser {
         let asked = json!({ "nodeId": root, "selector": selector });
         let found = self.command("DOM.querySelector", &asked)?["nodeId"].clone();
         self.command("DOM.focus", &json!({ "nodeId": found })).map(drop)
+    }
+
+    /// The page as a picture: PNG, of a window with this width and height in pixels.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn screenshot(&mut self, width: u32, height: u32) -> Result<Vec<u8>> {
+        let window =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", &window)?;
+        let answer = self.command("Page.captureScreenshot", &json!({ "format": "png" }))?;
+        let text = answer["data"].as_str().unwrap_or_default();
+        BASE64_STANDARD.decode(text).map_err(Error::context("the browser sent no picture"))
     }
 
     /// What the browser complained about so far: errors of scripts, and what a policy forbade.

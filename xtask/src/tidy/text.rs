@@ -44,55 +44,6 @@ pub(super) fn required_files_exist(tree: &Tree) -> Vec<String> {
     missing.map(|path| format!("{path}: is missing")).collect()
 }
 
-/// Relative links in Markdown lead to something in the repository.
-pub(super) fn links_resolve(tree: &Tree) -> Vec<String> {
-    let mut found = Vec::new();
-    for (path, text) in tree.ending(".md") {
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for (number, link) in links(text) {
-            if !resolve(folder, link).is_some_and(|target| tree.has(&target)) {
-                found.push(format!("{path}:{number}: `{link}` leads nowhere"));
-            }
-        }
-    }
-    found
-}
-
-/// The relative targets of `[text](target)`, with their lines; none in fenced blocks.
-fn links(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
-    let mut fenced = false;
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if !fenced {
-            let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
-            found.extend(targets.filter(|target| is_relative(target)).map(|to| (number, to)));
-        }
-    }
-    found
-}
-
-fn is_relative(target: &str) -> bool {
-    !target.starts_with('#') && !target.contains("://") && !target.starts_with("mailto:")
-}
-
-/// The path that a link in `folder` means; nothing if it leaves the repository.
-fn resolve(folder: &str, link: &str) -> Option<String> {
-    let target = link.split('#').next().unwrap_or_default();
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            name => parts.push(name),
-        }
-    }
-    Some(parts.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,25 +68,5 @@ mod tests {
         assert_eq!(required_files_exist(&tree), [""; 0]);
         let tree = Tree::of(&[]);
         assert!(required_files_exist(&tree).contains(&"CHANGELOG.md: is missing".to_owned()));
-    }
-
-    #[test]
-    fn a_link_that_leads_nowhere_is_found_at_its_line() {
-        let tree = Tree::of(&[("docs/A.md", "a\n[b](B.md)\n"), ("B.md", "")]);
-        assert_eq!(links_resolve(&tree), ["docs/A.md:2: `B.md` leads nowhere"]);
-    }
-
-    #[test]
-    fn links_to_files_folders_sections_and_other_sites_are_fine() {
-        let text = "[b](../B.md#part) [f](decisions/) [s](#here) [w](https://example.test/x)\n\
-                    ```\n[in code](nowhere.md)\n```\n";
-        let tree = Tree::of(&[("docs/A.md", text), ("B.md", ""), ("docs/decisions/1.md", "")]);
-        assert_eq!(links_resolve(&tree), [""; 0]);
-    }
-
-    #[test]
-    fn a_link_out_of_the_repository_is_found() {
-        let tree = Tree::of(&[("A.md", "[up](../other/B.md)")]);
-        assert_eq!(links_resolve(&tree).len(), 1);
     }
 }

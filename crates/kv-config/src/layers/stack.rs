@@ -16,7 +16,7 @@ use crate::problem::compiled_out;
 #[cfg(feature = "encrypt")]
 use crate::secret;
 use crate::values::Values;
-use crate::variables::{compress, encrypt, fallback, limit, near_cache, retry, timeout};
+use crate::variables::{fallback, limit, near_cache, retry, timeout};
 
 /// What a key of the layer `encrypt` is.
 #[cfg(feature = "encrypt")]
@@ -95,7 +95,7 @@ fn step(step: impl Fn(Layers) -> Layers + Send + Sync + 'static) -> Option<Step>
 
 #[cfg(feature = "compress")]
 fn compress(values: &Values, _: &mut Problems) -> Option<Step> {
-    let above = values.get(&compress::ABOVE)?;
+    let above = values.get(&crate::variables::compress::ABOVE)?;
     step(move |layers| layers.compress(kv_layers::Compress::above(above)))
 }
 
@@ -106,7 +106,7 @@ fn compress(values: &Values, problems: &mut Problems) -> Option<Step> {
 
 #[cfg(feature = "encrypt")]
 fn encrypt(values: &Values, problems: &mut Problems) -> Option<Step> {
-    use encrypt::{KEY, KEY_FILE, OLD_KEY, OLD_KEY_FILE};
+    use crate::variables::encrypt::{KEY, KEY_FILE, OLD_KEY, OLD_KEY_FILE};
     if !values.is_set(&KEY) && !values.is_set(&KEY_FILE) {
         problems.add(values.subject(&KEY), "is not set", HEX);
     }
