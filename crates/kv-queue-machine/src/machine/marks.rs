@@ -1,7 +1,7 @@
 //! How long the oldest claimable job has waited.
 //!
 //! A plain job stores no time, and its submission writes none. Instead a partition keeps marks: the
-//! last sequence that was given at a time. A job entered between two marks. A submission makes a
+//! last sequence that was given at a time. A job entered after the last mark without it. A submission makes a
 //! mark when it extends its session, which it does once a minute, and maintenance makes one when
 //! jobs have entered since the last: both write then anyway. Marks thin out as they age, so their
 //! number is bounded.
@@ -125,11 +125,11 @@ fn began(member: &str, marks: &[Mark]) -> Option<(Option<u64>, bool)> {
     })
 }
 
-/// When a job entered: no later than the first mark that has its sequence; or else not before the
-/// last mark.
+/// When a job entered at the earliest: at the last mark that was made without its sequence. One that all
+/// marks have entered before the first.
 fn entered(marks: &[Mark], sequence: u64) -> Option<u64> {
-    let after = marks.iter().find(|(_, last)| *last >= sequence);
-    after.or_else(|| marks.last()).map(|(at, _)| *at)
+    let before = marks.iter().rev().find(|(_, last)| *last < sequence);
+    before.or_else(|| marks.first()).map(|(at, _)| *at)
 }
 
 /// Marks with another one, thinned out. Marks after the new one are of a clock that went back.
@@ -168,15 +168,15 @@ mod tests {
         let now = marks.last().unwrap().0;
         for job in (1..now / SECOND).step_by(997) {
             let (age, told) = (now - job * SECOND, now - entered(&marks, job).unwrap());
-            assert!(told <= age && age - told <= age / 4 + step as u64 * SECOND, "{told} of {age}");
+            assert!(age <= told && told - age <= age / 4 + step as u64 * SECOND, "{told} of {age}");
         }
     }
 
     #[test]
-    fn a_job_behind_the_last_mark_entered_no_earlier() {
+    fn a_job_entered_after_the_last_mark_without_it() {
         let marks = [(10, 4), (20, 6)];
         let entries = [4, 5, 6, 7].map(|job| entered(&marks, job));
-        assert_eq!(entries, [Some(10), Some(20), Some(20), Some(20)]);
+        assert_eq!(entries, [Some(10), Some(10), Some(10), Some(20)]);
         assert_eq!(entered(&[], 1), None);
     }
 

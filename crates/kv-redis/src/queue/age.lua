@@ -11,12 +11,12 @@ local function began(name, marks)
   if #name > 14 then
     return tonumber(sub(name, 16, 29), 16), tonumber(sub(name, 2, 14), 16) <= sequence
   end
-  for _, one in ipairs(marks) do
-    if one[2] >= sequence then
-      return one[1], false
+  for i = #marks, 1, -1 do
+    if marks[i][2] < sequence then
+      return marks[i][1], false
     end
   end
-  return marks[#marks] and marks[#marks][1], false
+  return marks[1] and marks[1][1], false
 end
 
 -- The age in microseconds, or -1 if nothing is claimable or of known age. Jobs of a priority are in

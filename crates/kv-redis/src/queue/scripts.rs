@@ -147,7 +147,7 @@ static CONTROL: Script = script!(
 static INSPECT: Script = script!(
     "inspect",
     Read,
-    "dd2c828216909d45bf59ceb4245dce2ec1b2d04d",
+    "2e57605924f470e17f76e2e3da1dcec2023729b5",
     " flags=no-writes,allow-oom",
     "head.lua",
     "prelude.lua",
