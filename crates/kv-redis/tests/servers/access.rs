@@ -10,6 +10,13 @@ use crate::support::{
 };
 use crate::waits::Waiting;
 
+// What the documentation allows, in its order.
+const STORE: usize = 0;
+const QUEUES: usize = 1;
+const ON_CLUSTER_NODES: usize = 3;
+const ON_SENTINELS_SERVERS: usize = 4;
+const ON_SENTINELS: usize = 5;
+
 /// The commands of the documentation of `RedisStore`, as they are given to a user.
 fn documented() -> Vec<Vec<&'static str>> {
     let (_, text) = include_str!("../../src/store.rs").split_once("# Access control").unwrap();
@@ -69,7 +76,7 @@ async fn all_allowed(store: &RedisStore, servers: &[RedisServer]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_right_of_the_documentation_is_needed_and_they_are_enough() {
     let server = RedisServer::start().unwrap();
-    let rights = &documented()[0];
+    let rights = &documented()[STORE];
     let at = RedisConfig::builder().host("127.0.0.1").port(server.port()).timeout(PATIENCE);
     let config = || worker(at.clone()).key_prefix("").build().unwrap();
     for right in rights.iter().filter_map(|right| right.strip_prefix('+')) {
@@ -85,7 +92,7 @@ async fn each_right_of_the_documentation_is_needed_and_they_are_enough() {
         server.cli(&["ACL", "LOG", "RESET"]).unwrap();
     }
     allow(&server, "worker", rights);
-    allow(&server, "worker", &documented()[1]);
+    allow(&server, "worker", &documented()[QUEUES]);
     let store = connect(worker(at.clone()).key_prefix("")).await;
     all_allowed(&store, std::slice::from_ref(&server)).await;
 }
@@ -93,8 +100,10 @@ async fn each_right_of_the_documentation_is_needed_and_they_are_enough() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_needs_what_the_documentation_adds() {
     let cluster = three();
+    let rights = documented();
     for node in cluster.nodes() {
-        documented()[..3].iter().for_each(|rights| allow(node, "worker", rights));
+        let needed = [STORE, QUEUES, ON_CLUSTER_NODES];
+        needed.into_iter().for_each(|part| allow(node, "worker", &rights[part]));
     }
     let store = connect(worker(support::config(&cluster))).await;
     all_allowed(&store, cluster.nodes()).await;
@@ -124,9 +133,11 @@ async fn sentinels_need_what_the_documentation_adds() {
     let servers = RedisSentinels::start().unwrap();
     let rights = documented();
     for node in servers.nodes() {
-        [&rights[0], &rights[1], &rights[3]].into_iter().for_each(|it| allow(node, "worker", it));
+        let needed = [STORE, QUEUES, ON_SENTINELS_SERVERS];
+        needed.into_iter().for_each(|part| allow(node, "worker", &rights[part]));
     }
-    servers.sentinels().iter().for_each(|sentinel| allow(sentinel, "finder", &rights[4]));
+    let sentinels = servers.sentinels();
+    sentinels.iter().for_each(|sentinel| allow(sentinel, "finder", &rights[ON_SENTINELS]));
     let nodes = servers.sentinel_ports().into_iter().map(local);
     let config = worker(RedisConfig::builder().sentinel(servers.master_name(), nodes));
     let config = config.sentinel_credentials(Some("finder".into()), "secret").key_prefix("");

@@ -54,8 +54,8 @@ async fn jobs_that_come_back_out_of_turn_are_caught() {
 #[tokio::test]
 async fn a_delayed_job_that_loses_its_rank_is_caught() {
     is_shown(draw, |scripts| {
-        let text = "ended(job) == 0 and make_ready or come_back";
-        scripts.maintain = planted(scripts.maintain, text, "come_back");
+        let text = "return_to_ready(key, job, due)\n    promoted";
+        scripts.maintain = planted(scripts.maintain, text, "come_back(key, job)\n    promoted");
     })
     .await;
 }
