@@ -22,6 +22,8 @@ pub(crate) struct Channel {
 struct State {
     waiting: VecDeque<Change>,
     reader: Option<Waker>,
+    /// Whether changes are not told since a loss: a backend may still tell some.
+    lost: bool,
     ended: bool,
 }
 
@@ -56,6 +58,9 @@ impl Watcher for Channel {
     fn changed(&self, key: &str) {
         let Some(own) = key.get(self.place..) else { return };
         self.change(|state| {
+            if state.lost {
+                return;
+            }
             if state.waiting.len() < CAPACITY {
                 state.waiting.push_back(Change::Key(own.to_owned()));
             } else {
@@ -78,6 +83,7 @@ impl Watcher for Channel {
                 state.waiting.pop_back();
             }
             state.waiting.push_back(Change::Lost(error));
+            state.lost = true;
         });
     }
 }
@@ -87,6 +93,7 @@ impl State {
     fn gap(&mut self) {
         self.waiting.clear();
         self.waiting.push_back(Change::Gap);
+        self.lost = false;
     }
 }
 
@@ -141,6 +148,20 @@ mod tests {
         channel.changed("k");
         (0..9).for_each(|_| channel.lost(Error::unsupported("watch")));
         assert_eq!(told(&channel), ["k", "lost"]);
+    }
+
+    #[test]
+    fn between_a_loss_and_the_next_gap_nothing_is_told_however_much_changes() {
+        let channel = Channel::new(0);
+        channel.lost(Error::unsupported("watch"));
+        (0..=CAPACITY).for_each(|_| channel.changed("k"));
+        assert_eq!(told(&channel), ["lost"]);
+        (0..=CAPACITY).for_each(|_| channel.changed("k"));
+        channel.lost(Error::unsupported("watch"));
+        assert_eq!(told(&channel), ["lost"]);
+        channel.gap();
+        channel.changed("k");
+        assert_eq!(told(&channel), ["gap", "k"]);
     }
 
     #[test]
