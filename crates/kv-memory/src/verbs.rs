@@ -140,35 +140,40 @@ impl Table {
 
     pub(crate) fn increment(&self, key: &str, by: i64, lifetime: Lifetime) -> Result<i64> {
         let millis = lifetime.as_millis()?;
-        let (place, moment) = (self.place(key), self.time.moment());
-        let mut writing = self.write(place.shard)?;
-        let found = writing.find(place, key, &moment);
-        let (sum, expires) = match found.as_ref().and_then(Found::live) {
-            Some(record) => (add_to_counter(&record.value, by)?, record.expires),
-            None => (by, deadline(lifetime, millis, NEVER, &moment)),
-        };
-        let value = Bytes::from(sum.to_string());
-        match found {
-            Some(found) => {
-                found.replace(value, expires, true);
-                drop(writing);
-            }
-            None => drop(self.insert(writing, place, key, value, expires, true)),
-        }
-        self.watchers.changed(key);
-        Ok(sum)
+        self.count(key, |live, moment| {
+            let (sum, expires) = match live {
+                Some(record) => (add_to_counter(&record.value, by)?, record.expires),
+                None => (by, deadline(lifetime, millis, NEVER, moment)),
+            };
+            Ok((sum, Some((Bytes::from(sum.to_string()), expires))))
+        })
     }
 
     /// Decides whether something may happen, and counts it if it may; how long that is remembered.
     pub(crate) fn limit(&self, key: &str, rate: &CheckedRate) -> Result<(Decision, Lifetime)> {
+        self.count(key, |live, moment| {
+            let stored = live.map(|record| &*record.value);
+            let (decision, next) = rate.step(stored, self.time.clock().wall());
+            let Some((value, lifetime)) = next else {
+                return Ok(((decision, Lifetime::Keep), None));
+            };
+            let expires = deadline(lifetime, lifetime.as_millis()?, NEVER, moment);
+            Ok(((decision, lifetime), Some((value, expires))))
+        })
+    }
+
+    /// Counts by a live record; what to answer, and what the key is to hold until when. It is guarded
+    /// from evictions.
+    fn count<R>(
+        &self,
+        key: &str,
+        count: impl FnOnce(Option<&Record>, &Moment<'_>) -> Result<(R, Option<(Bytes, u64)>)>,
+    ) -> Result<R> {
         let (place, moment) = (self.place(key), self.time.moment());
         let mut writing = self.write(place.shard)?;
         let found = writing.find(place, key, &moment);
-        let live = found.as_ref().and_then(Found::live);
-        let (decision, next) =
-            rate.step(live.map(|record| &*record.value), self.time.clock().wall());
-        let Some((value, lifetime)) = next else { return Ok((decision, Lifetime::Keep)) };
-        let expires = deadline(lifetime, lifetime.as_millis()?, NEVER, &moment);
+        let (answer, next) = count(found.as_ref().and_then(Found::live), &moment)?;
+        let Some((value, expires)) = next else { return Ok(answer) };
         match found {
             Some(found) => {
                 found.replace(value, expires, true);
@@ -177,7 +182,7 @@ impl Table {
             None => drop(self.insert(writing, place, key, value, expires, true)),
         }
         self.watchers.changed(key);
-        Ok((decision, lifetime))
+        Ok(answer)
     }
 
     pub(crate) fn touch(&self, key: &str, lifetime: Lifetime) -> Result<bool> {

@@ -33,18 +33,10 @@ pub(super) struct Cache {
     counts: Arc<Counts>,
 }
 
-/// Where a key is, or would be.
-#[derive(Clone, Copy)]
-struct Place {
-    shard: usize,
-    group: usize,
-    hash: u64,
-}
-
 /// A key that may be kept, if nobody changes it until the reply is there.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
-    place: Place,
+    hash: u64,
     ticket: Ticket,
     at: Duration,
 }
@@ -75,15 +67,18 @@ impl Cache {
     }
 
     #[inline]
-    fn place(&self, key: &str) -> Place {
-        let hash = self.hasher.hash_one(key);
-        // Bits that a shard's table does not use.
-        let bits = |shift: u32| usize::try_from(hash >> shift & 0xFF).unwrap_or_default();
-        Place { shard: bits(40) & (self.shards.len() - 1), group: bits(48), hash }
+    fn hash(&self, key: &str) -> u64 {
+        self.hasher.hash_one(key)
     }
 
-    fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
-        self.shards[shard].write().unwrap_or_else(PoisonError::into_inner)
+    /// The shard of a key, by bits that its table does not use.
+    #[inline]
+    fn shard(&self, hash: u64) -> usize {
+        usize::try_from(hash >> 40).unwrap_or_default() & (self.shards.len() - 1)
+    }
+
+    fn write(&self, hash: u64) -> RwLockWriteGuard<'_, Shard> {
+        lock(&self.shards[self.shard(hash)])
     }
 
     /// Whether a moment has not come yet.
@@ -96,11 +91,12 @@ impl Cache {
     /// What is kept of a key.
     #[inline]
     pub(super) fn get(&self, key: &str) -> Option<Option<Entry>> {
-        let place = self.place(key);
-        let shard = self.shards[place.shard].read().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.get(place.hash, key, |until| self.is_before(until))?;
+        let hash = self.hash(key);
+        let at = self.shard(hash);
+        let shard = self.shards[at].read().unwrap_or_else(PoisonError::into_inner);
+        let entry = shard.get(hash, key, |until| self.is_before(until))?;
         drop(shard);
-        self.counts.hit(place.shard);
+        self.counts.hit(at);
         Some(entry)
     }
 
@@ -110,13 +106,13 @@ impl Cache {
         if !key.starts_with(&self.prefix) || is_reserved(key) {
             return None;
         }
-        let (place, at) = (self.place(key), self.clock.now());
-        let shard = self.shards[place.shard].read().unwrap_or_else(PoisonError::into_inner);
-        let ticket = shard.ticket(place.group);
+        let (hash, at) = (self.hash(key), self.clock.now());
+        let shard = self.shards[self.shard(hash)].read().unwrap_or_else(PoisonError::into_inner);
+        let ticket = shard.ticket(hash);
         drop(shard);
         // After the ticket: whoever says that changes are lost says so first, and makes the tickets
         // invalid then.
-        self.is_told.load(Ordering::SeqCst).then_some(Asked { place, ticket, at })
+        self.is_told.load(Ordering::SeqCst).then_some(Asked { hash, ticket, at })
     }
 
     /// Keeps the reply to what was asked for.
@@ -133,23 +129,22 @@ impl Cache {
             (Some(_), Some(Remaining::Expires(left))) => left.min(self.max_age),
             (Some(_), Some(Remaining::Forever)) | (None, _) => self.max_age,
         };
-        let Asked { place, ticket, at } = asked;
+        let Asked { hash, ticket, at } = asked;
         let kept = (entry.map(Entry::detached), at.saturating_add(left));
-        let ticket = (place.group, ticket);
-        let evicted = self.write(place.shard).fill(ticket, (place.hash, key), kept, self.bounds);
+        let evicted = self.write(hash).fill(ticket, (hash, key), kept, self.bounds);
         self.counts.evicted(evicted);
     }
 
     /// Forgets a key, and every reply about it that is under way.
     pub(super) fn forget(&self, key: &str) {
-        let place = self.place(key);
-        if self.write(place.shard).change(place.group, place.hash) {
+        let hash = self.hash(key);
+        if self.write(hash).change(hash) {
             self.counts.invalidated();
         }
     }
 
     fn forget_all(&self) {
-        (0..self.shards.len()).for_each(|shard| self.write(shard).change_all());
+        self.shards.iter().for_each(|shard| lock(shard).change_all());
     }
 
     /// Keeps nothing from now on.
@@ -180,6 +175,10 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+fn lock(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watcher for Cache {

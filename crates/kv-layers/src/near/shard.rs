@@ -78,21 +78,21 @@ impl Shard {
         Some(slot.entry.clone())
     }
 
-    pub(super) fn ticket(&self, group: usize) -> Ticket {
-        Ticket(self.changes[group % GROUPS])
+    pub(super) fn ticket(&self, hash: u64) -> Ticket {
+        Ticket(self.changes[group(hash)])
     }
 
     /// Keeps what a key held when the ticket was taken, unless it changed since. Returns how many
     /// entries had to go.
     pub(super) fn fill(
         &mut self,
-        (group, ticket): (usize, Ticket),
+        ticket: Ticket,
         (hash, key): (u64, &str),
         (entry, until): (Option<Entry>, Duration),
         bounds: Bounds,
     ) -> u64 {
         let size = size(key, entry.as_ref());
-        if self.ticket(group) != ticket || size > bounds.bytes || bounds.entries == 0 {
+        if self.ticket(hash) != ticket || size > bounds.bytes || bounds.entries == 0 {
             return 0;
         }
         self.remove(hash);
@@ -108,8 +108,8 @@ impl Shard {
     }
 
     /// Notes that a key changed. Returns whether it was kept.
-    pub(super) fn change(&mut self, group: usize, hash: u64) -> bool {
-        self.changes[group % GROUPS] += 1;
+    pub(super) fn change(&mut self, hash: u64) -> bool {
+        self.changes[group(hash)] += 1;
         self.remove(hash)
     }
 
@@ -154,6 +154,11 @@ impl Shard {
     }
 }
 
+/// The group of a key, by bits that neither the table nor the choice of the shard uses.
+fn group(hash: u64) -> usize {
+    usize::try_from(hash >> 48).unwrap_or_default() % GROUPS
+}
+
 /// A hash that is hashed no more.
 #[derive(Default)]
 struct Hashed(u64);
@@ -196,8 +201,8 @@ mod tests {
     }
 
     fn put(shard: &mut Shard, key: &str, length: usize, bounds: Bounds) -> u64 {
-        let ticket = shard.ticket(0);
-        shard.fill((0, ticket), (hash(key), key), (entry(length), LATE), bounds)
+        let ticket = shard.ticket(hash(key));
+        shard.fill(ticket, (hash(key), key), (entry(length), LATE), bounds)
     }
 
     fn has(shard: &Shard, key: &str) -> bool {
@@ -207,21 +212,22 @@ mod tests {
     #[test]
     fn a_reply_that_was_under_way_when_its_key_changed_is_not_kept() {
         let mut shard = Shard::default();
-        let ticket = shard.ticket(7);
-        assert!(!shard.change(7, hash("k")), "it was not kept yet");
-        shard.fill((7, ticket), (hash("k"), "k"), (entry(1), LATE), WIDE);
+        let ticket = shard.ticket(hash("k"));
+        assert!(!shard.change(hash("k")), "it was not kept yet");
+        shard.fill(ticket, (hash("k"), "k"), (entry(1), LATE), WIDE);
         assert!(!has(&shard, "k"));
-        shard.fill((7, shard.ticket(7)), (hash("k"), "k"), (entry(1), LATE), WIDE);
-        assert!(has(&shard, "k") && shard.change(7, hash("k")) && !has(&shard, "k"));
+        shard.fill(shard.ticket(hash("k")), (hash("k"), "k"), (entry(1), LATE), WIDE);
+        assert!(has(&shard, "k") && shard.change(hash("k")) && !has(&shard, "k"));
     }
 
     #[test]
     fn no_reply_that_was_under_way_at_a_gap_is_kept() {
         let mut shard = Shard::default();
-        let tickets: Vec<_> = (0..GROUPS).map(|group| (group, shard.ticket(group))).collect();
+        let of_groups = (0..GROUPS as u64).map(|group| group << 48);
+        let tickets: Vec<_> = of_groups.map(|hash| (hash, shard.ticket(hash))).collect();
         shard.change_all();
-        for ticket in tickets {
-            shard.fill(ticket, (hash("k"), "k"), (entry(1), LATE), WIDE);
+        for (hash, ticket) in tickets {
+            shard.fill(ticket, (hash, "k"), (entry(1), LATE), WIDE);
         }
         assert_eq!(shard.held(), (0, 0));
     }
@@ -237,9 +243,9 @@ mod tests {
     #[test]
     fn a_key_is_never_answered_with_another_one_of_the_same_hash() {
         let mut shard = Shard::default();
-        shard.fill((0, shard.ticket(0)), (7, "one"), (entry(1), LATE), WIDE);
+        shard.fill(shard.ticket(7), (7, "one"), (entry(1), LATE), WIDE);
         assert!(shard.get(7, "two", |_| true).is_none());
-        shard.fill((0, shard.ticket(0)), (7, "two"), (None, LATE), WIDE);
+        shard.fill(shard.ticket(7), (7, "two"), (None, LATE), WIDE);
         assert!(shard.get(7, "one", |_| true).is_none());
         assert_eq!((shard.get(7, "two", |_| true), shard.held().0), (Some(None), 1));
     }
@@ -253,7 +259,7 @@ mod tests {
         for _ in 0..4 {
             assert!((0..5).all(|key| has(&shard, &key.to_string())));
             put(&mut shard, "new", 0, bounds);
-            shard.change(0, hash("new"));
+            shard.change(hash("new"));
         }
         for key in 20..25 {
             assert!((0..5).all(|key| has(&shard, &key.to_string())), "before {key}");
@@ -271,7 +277,7 @@ mod tests {
             let key = random.u8(0..60).to_string();
             match random.u8(0..10) {
                 0 => shard.change_all(),
-                1 | 2 => drop(shard.change(0, hash(&key))),
+                1 | 2 => drop(shard.change(hash(&key))),
                 3 | 4 => drop(has(&shard, &key)),
                 _ => drop(put(&mut shard, &key, random.usize(0..500), bounds)),
             }
