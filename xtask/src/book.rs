@@ -30,9 +30,7 @@ fn build(top: &Path) -> Outcome {
         let line = ["install", &wanted, "--locked", "--force", "--no-default-features"];
         shell::cargo(&[line.as_slice(), &["--root", "target/tools"]].concat())?;
     }
-    let status = Command::new(&program).arg("build").arg(top).status();
-    let status = status.map_err(|why| format!("cannot start {}: {why}", program.display()))?;
-    if status.success() { Ok(()) } else { Err(format!("mdbook failed ({status})")) }
+    shell::run(Command::new(&program).arg("build").arg(top), "mdbook build")
 }
 
 fn tells_version(program: &Path) -> bool {

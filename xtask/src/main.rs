@@ -11,6 +11,7 @@ mod deps;
 mod doc;
 mod features;
 mod fmt;
+mod folder;
 mod generated;
 mod help;
 mod lint;

@@ -1,11 +1,10 @@
 //! `package`: each published crate can be packaged, and a program builds on what was packaged.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::metadata::{Metadata, Package};
-use crate::{Outcome, shell, tasks};
+use crate::{Outcome, folder, shell, tasks};
 
 pub(crate) fn run() -> Outcome {
     let metadata = Metadata::load()?;
@@ -26,16 +25,8 @@ fn consumer(published: &[&Package]) -> Result<PathBuf, String> {
     let files = tasks::files("service")?;
     let source = files.into_iter().find(|(path, _)| path == "src/main.rs");
     let (_, source) = source.ok_or("the tour has no src/main.rs")?;
-    let write = || -> std::io::Result<()> {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(folder.join("src"))?;
-        fs::write(folder.join("src/main.rs"), source)?;
-        fs::write(folder.join("Cargo.toml"), manifest(published))?;
-        fs::copy(shell::root().join("Cargo.lock"), folder.join("Cargo.lock")).map(drop)
-    };
-    write().map_err(|why| format!("{}: {why}", folder.display()))?;
+    let files = [("src/main.rs", &*source), ("Cargo.toml", &*manifest(published))];
+    folder::project(&folder, &files)?;
     for package in published {
         unpack(&shell::root().join("target/package"), &file_name(package), &folder)?;
     }
@@ -67,9 +58,8 @@ fn manifest(published: &[&Package]) -> String {
 
 fn unpack(from: &Path, name: &str, to: &Path) -> Outcome {
     let archive = from.join(format!("{name}.crate"));
-    let status = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(to).status();
-    let status = status.map_err(|why| format!("cannot start tar: {why}"))?;
-    if status.success() { Ok(()) } else { Err(format!("tar cannot unpack {}", archive.display())) }
+    let line = format!("tar -xzf {}", archive.display());
+    shell::run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(to), &line)
 }
 
 #[cfg(test)]

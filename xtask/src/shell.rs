@@ -22,10 +22,12 @@ pub(crate) fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> Outc
         variables.iter().map(|(name, value)| format!("{name}={value:?} ")).collect();
     let line = format!("cargo {}", arguments.join(" "));
     println!("$ {}{line}", shown.concat());
-    let status = command(arguments)
-        .envs(variables.iter().copied())
-        .status()
-        .map_err(|why| format!("cannot start `{line}`: {why}"))?;
+    run(command(arguments).envs(variables.iter().copied()), &line)
+}
+
+/// Runs a program with its output shown; fails when the program does. The line is what it is called.
+pub(crate) fn run(command: &mut Command, line: &str) -> Outcome {
+    let status = command.status().map_err(|why| format!("cannot start `{line}`: {why}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::{Outcome, shell};
+use crate::{Outcome, folder, shell};
 
 const PAGE: &str = "docs/BUILDS.md";
 
@@ -173,16 +173,9 @@ fn compiled(log: &str) -> Vec<&str> {
 fn prepared(program: &Program) -> Result<PathBuf, String> {
     let name: String = program.name.chars().filter(|c| c.is_ascii_alphabetic()).collect();
     let folder = shell::root().join("target/bench/build").join(name);
-    let told = |why: std::io::Error| format!("{}: {why}", folder.display());
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(told)?;
-    }
-    fs::create_dir_all(folder.join("src")).map_err(told)?;
-    // The versions that this repository has.
-    fs::copy(shell::root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(told)?;
-    fs::write(folder.join("src/main.rs"), source(program)).map_err(told)?;
     let manifest = manifest(program, &shell::root().join("crates"));
-    fs::write(folder.join("Cargo.toml"), manifest).map_err(told)?;
+    let files = [("src/main.rs", &*source(program)), ("Cargo.toml", &*manifest)];
+    folder::project(&folder, &files)?;
     Ok(folder)
 }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::tidy::links::target;
+
 /// Every file of a folder; the text of those that are pages.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
@@ -54,31 +56,20 @@ impl Pages {
     }
 
     fn leads_somewhere(&self, page: &str, link: &str) -> bool {
-        let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
-        let Some(target) = self.file(page, target) else { return false };
-        anchor.is_empty()
-            || self
-                .pages
-                .get(&target)
-                .is_some_and(|text| values(text, "id=\"").any(|id| id == anchor))
+        let Some(target) = self.file(page, link) else { return false };
+        let Some((_, anchor)) = link.split_once('#').filter(|(_, anchor)| !anchor.is_empty())
+        else {
+            return true;
+        };
+        let is_there = |text: &String| values(text, "id=\"").any(|id| id == anchor);
+        self.pages.get(&target).is_some_and(is_there)
     }
 
-    /// The file that a link of a page means, if it is there.
+    /// The file that a link of a page means, if it is there. None leads from the top of the site, which
+    /// the book does not know.
     fn file(&self, page: &str, link: &str) -> Option<String> {
-        if link.is_empty() {
-            return Some(page.to_owned());
-        }
-        let mut parts: Vec<&str> = page.split('/').collect();
-        parts.pop();
-        for part in link.split('/') {
-            match part {
-                "." => {}
-                ".." => drop(parts.pop()?),
-                name => parts.push(name),
-            }
-        }
-        let path = parts.join("/");
-        let index = format!("{}/index.html", path.trim_end_matches('/'));
+        let path = target(page, link).filter(|_| !link.starts_with('/'))?;
+        let index = format!("{path}/index.html");
         [path, index].into_iter().find(|path| self.files.contains(path))
     }
 }

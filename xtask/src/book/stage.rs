@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::folder::{emptied, put};
 use crate::shell;
 use crate::tidy::links;
 use crate::tree::Tree;
@@ -15,9 +16,7 @@ const DECISIONS: (&str, &str) = ("docs/decisions", "docs/decisions/README.md");
 
 /// Writes the folder anew.
 pub(super) fn write(tree: &Tree, top: &Path) -> std::io::Result<()> {
-    if top.exists() {
-        fs::remove_dir_all(top)?;
-    }
+    emptied(top)?;
     put(top, "book.toml", tree.get("docs/book.toml").unwrap_or_default())?;
     let source = top.join("src");
     put(&source, "SUMMARY.md", &summary(tree))?;
@@ -28,12 +27,6 @@ pub(super) fn write(tree: &Tree, top: &Path) -> std::io::Result<()> {
         fs::copy(shell::root().join(&path), to)?;
     }
     Ok(())
-}
-
-fn put(folder: &Path, path: &str, text: &str) -> std::io::Result<()> {
-    let path = folder.join(path);
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(path, text)
 }
 
 /// The pages, and every file of the repository that a page links to.

@@ -1,6 +1,5 @@
 //! Doing the steps of a task as somebody at a terminal would.
 
-use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Lines, Read};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::page::{Deed, Step};
+use crate::folder::{project, put};
 use crate::{Outcome, shell};
 
 /// Far longer than any step takes, a build of all crates too; in seconds.
@@ -16,20 +16,13 @@ const LIMIT: &str = "3600";
 /// An empty folder of this name, with the sources beside it as `oc-kv`.
 pub(super) fn folder(top: &Path, name: &str) -> Result<PathBuf, String> {
     let folder = top.join(name);
-    let made = || -> std::io::Result<()> {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
+    project(&folder, &[])?;
+    match symlink(shell::root(), top.join("oc-kv")) {
+        Err(why) if why.kind() != ErrorKind::AlreadyExists => {
+            Err(format!("{}: {why}", folder.display()))
         }
-        fs::create_dir_all(&folder)?;
-        match symlink(shell::root(), top.join("oc-kv")) {
-            Err(why) if why.kind() != ErrorKind::AlreadyExists => return Err(why),
-            _ => {}
-        }
-        // The same versions of all crates, so that those that are built already serve here.
-        fs::copy(shell::root().join("Cargo.lock"), folder.join("Cargo.lock")).map(drop)
-    };
-    made().map_err(|why| format!("{}: {why}", folder.display()))?;
-    Ok(folder)
+        _ => Ok(folder),
+    }
 }
 
 /// Does the steps in order; the first that fails ends it, with its place in the page.
@@ -86,9 +79,7 @@ impl Terminal {
     }
 
     pub(super) fn write(&self, path: &str, text: &str) -> Outcome {
-        let path = self.folder.join(path);
-        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        folder.and_then(|()| fs::write(&path, text)).map_err(|why| format!("{why}"))
+        put(&self.folder, path, text).map_err(|why| why.to_string())
     }
 
     fn run(&mut self, commands: &str) -> Outcome {
